@@ -1,0 +1,211 @@
+//! Passing frames on, from one client to another.
+
+use crate::{
+    Violation,
+    header::{Header, Rules},
+    mask::{mask_in_place, move_masked, rotate},
+    utf8,
+};
+
+/// How a [`Rewriter`] reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RewriterConfig {
+    /// Whether the two clients agreed on an extension, which may use the reserved bits.
+    pub allow_rsv: bool,
+}
+
+/// Receives the control frames that a [`Rewriter`] takes out.
+pub trait ControlSink {
+    /// A ping; answer it on the side it came from.
+    fn ping(&mut self, payload: &[u8]);
+    /// A pong.
+    fn pong(&mut self, payload: &[u8]);
+    /// A close frame; it ends this direction.
+    fn close(&mut self, code: Option<u16>, reason: &[u8]);
+}
+
+/// What one call of [`Rewriter::rewrite`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// How many bytes of the input are used up. The others, at most 130 of an unfinished header or
+    /// control frame, are to be shown again with more behind them.
+    pub used: usize,
+    /// How many bytes of output lie at the front of the buffer.
+    pub written: usize,
+    /// The last place in the output, if any, where a frame of the caller's own may go in between.
+    pub boundary: Option<usize>,
+}
+
+/// One direction of a relay: the masked frames of a client become, in place, the unmasked frames that
+/// a server sends.
+///
+/// Payloads pass as they come, so that a frame of any size needs no memory; they are not looked at.
+/// Data frames and fragments stay what they were. Control frames are taken out and reported.
+#[derive(Debug)]
+pub struct Rewriter {
+    rules: Rules,
+    /// Bytes still to come of the current payload.
+    missing: u64,
+    /// The mask as it applies to the next byte of it.
+    mask: [u8; 4],
+    /// Whether the message goes on in another frame.
+    fragmented: bool,
+    concluded: bool,
+    salvaged: usize,
+}
+
+impl Rewriter {
+    /// A rewriter at the start of a connection.
+    pub fn new(config: RewriterConfig) -> Self {
+        Self {
+            rules: Rules {
+                masked: true,
+                allow_rsv: config.allow_rsv,
+            },
+            missing: 0,
+            mask: [0; 4],
+            fragmented: false,
+            concluded: false,
+            salvaged: 0,
+        }
+    }
+
+    /// Rewrites what is in `buf`; the output lies at its front.
+    ///
+    /// After a close frame or a violation all input is used up and nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// The first frame that breaks the protocol; [`salvaged`](Self::salvaged) tells how much output
+    /// lies in `buf` from before it.
+    pub fn rewrite(
+        &mut self,
+        buf: &mut [u8],
+        controls: &mut impl ControlSink,
+    ) -> Result<Rewritten, Violation> {
+        self.salvaged = 0;
+        if self.concluded {
+            return Ok(Rewritten {
+                used: buf.len(),
+                written: 0,
+                boundary: None,
+            });
+        }
+        let (mut read, mut written) = (0, 0);
+        let mut boundary = self.is_between_frames().then_some(0);
+        loop {
+            if self.missing > 0 {
+                let count = self.missing.min((buf.len() - read) as u64) as usize;
+                move_masked(buf, read, written, count, self.mask);
+                self.mask = rotate(self.mask, count);
+                self.missing -= count as u64;
+                read += count;
+                written += count;
+                if self.missing > 0 {
+                    break;
+                }
+                boundary = Some(written);
+            }
+            let header = match Header::read(&buf[read..], self.rules, self.fragmented) {
+                Ok(Some(header)) => header,
+                Ok(None) => break,
+                Err(violation) => return Err(self.fail(violation, written)),
+            };
+            let start = read + header.size;
+            if header.is_control() {
+                let end = start + header.length as usize;
+                if end > buf.len() {
+                    break;
+                }
+                let payload = &mut buf[start..end];
+                mask_in_place(payload, header.mask, 0);
+                match report(&header, payload, controls) {
+                    Ok(false) => read = end,
+                    Ok(true) => {
+                        self.concluded = true;
+                        read = buf.len();
+                        break;
+                    }
+                    Err(violation) => return Err(self.fail(violation, written)),
+                }
+                continue;
+            }
+            written += write_header(&mut buf[written..start], &header);
+            read = start;
+            self.missing = header.length;
+            self.mask = header.mask;
+            self.fragmented = !header.fin();
+            if header.length == 0 {
+                boundary = Some(written);
+            }
+        }
+        Ok(Rewritten {
+            used: read,
+            written,
+            boundary,
+        })
+    }
+
+    /// After a violation: how many bytes of output from before it lie at the front of the buffer.
+    pub fn salvaged(&self) -> usize {
+        self.salvaged
+    }
+
+    /// Whether the output so far ends between two frames.
+    pub fn is_between_frames(&self) -> bool {
+        self.missing == 0
+    }
+
+    /// Whether a close frame or a violation has ended this direction.
+    pub fn concluded(&self) -> bool {
+        self.concluded
+    }
+
+    #[cold]
+    fn fail(&mut self, violation: Violation, written: usize) -> Violation {
+        self.concluded = true;
+        self.salvaged = written;
+        violation
+    }
+}
+
+/// Reports a control frame; returns whether it was a close frame.
+fn report(
+    header: &Header,
+    payload: &[u8],
+    controls: &mut impl ControlSink,
+) -> Result<bool, Violation> {
+    match header.opcode() {
+        9 => controls.ping(payload),
+        10 => controls.pong(payload),
+        _ => {
+            let (code, reason) = utf8::close_payload(payload, true)?;
+            controls.close(code, &payload[reason]);
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Writes the header of the same frame without a mask, with the length in its shortest form, so that
+/// it is at least four bytes shorter than what was read; returns its size.
+#[inline]
+fn write_header(out: &mut [u8], header: &Header) -> usize {
+    out[0] = header.first;
+    match header.length {
+        length @ ..=125 => {
+            out[1] = length as u8;
+            2
+        }
+        length @ ..=0xffff => {
+            out[1] = 126;
+            out[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+            4
+        }
+        length => {
+            out[1] = 127;
+            out[2..10].copy_from_slice(&length.to_be_bytes());
+            10
+        }
+    }
+}
