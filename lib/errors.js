@@ -1,0 +1,119 @@
+'use strict'
+
+/**
+ * Every error of this package is an ordinary `Error` (or `TypeError`, `SyntaxError`) with a stable
+ * `code`. Failures of the relay come from Rust with theirs; the codes below are made here.
+ */
+
+/** An option is missing or of the wrong kind. */
+const INVALID_OPTION = 'HYCO_ERR_INVALID_OPTION'
+
+/** An argument of a function is of the wrong kind. */
+const INVALID_ARGUMENT = 'HYCO_ERR_INVALID_ARGUMENT'
+
+/** An address is no URL that a relay can be reached at. */
+const INVALID_ADDRESS = 'HYCO_ERR_INVALID_ADDRESS'
+
+/** `handleProtocols` or a `'headers'` listener chose a subprotocol that the sender did not offer. */
+const INVALID_PROTOCOL = 'HYCO_ERR_INVALID_PROTOCOL'
+
+/** A token function or credential failed, or gave something that is no token. */
+const TOKEN = 'HYCO_ERR_TOKEN'
+
+/** A `verifyClient` or `handleProtocols` handler threw, or never decided. */
+const HANDLER = 'HYCO_ERR_HANDLER'
+
+/** Something took longer than its deadline. */
+const TIMEOUT = 'HYCO_ERR_TIMEOUT'
+
+/** The operation was ended by its `AbortSignal`. */
+const ABORTED = 'HYCO_ERR_ABORTED'
+
+/**
+ * Makes an error of this package.
+ *
+ * @param {String} code One of the codes
+ * @param {String} message What happened
+ * @param {Object} [options]
+ * @param {*} [options.cause] The failure behind it
+ * @param {Function} [options.Type=Error] The class
+ * @return {Error}
+ */
+function createError(code, message, { cause, Type = Error } = {}) {
+  const error = cause === undefined ? new Type(message) : new Type(message, { cause })
+  error.code = code
+  return error
+}
+
+/**
+ * Makes the error for an option that cannot be used. The value itself is never shown: it may be a
+ * secret.
+ *
+ * @param {String} name The option, with its path (`tls.ca`)
+ * @param {String} expected What it must be ("must be a non-negative number")
+ * @param {*} [cause] The failure behind it
+ * @return {TypeError}
+ */
+function invalidOption(name, expected, cause) {
+  return createError(INVALID_OPTION, `'${name}' ${expected}`, { cause, Type: TypeError })
+}
+
+/**
+ * Makes the error for an argument that cannot be used.
+ *
+ * @param {String} name The argument
+ * @param {String} expected What it must be
+ * @return {TypeError}
+ */
+function invalidArgument(name, expected) {
+  return createError(INVALID_ARGUMENT, `'${name}' ${expected}`, { Type: TypeError })
+}
+
+/**
+ * Makes the `Error` for a failure that Rust reported.
+ *
+ * @param {Object} failure
+ * @param {String} failure.code The stable code
+ * @param {String} failure.message What happened
+ * @param {Number} [failure.statusCode] The HTTP status the other side answered
+ * @param {String} [failure.reason] The reason phrase it answered
+ * @param {String} [failure.trackingId] The id under which the relay knows the request
+ * @param {(Object|String)} [failure.cause] The failure behind it: its text, or text and code
+ * @return {Error}
+ */
+function fromNative(failure) {
+  const error = createError(failure.code, failure.message, { cause: nativeCause(failure.cause) })
+  if (failure.statusCode !== undefined && failure.statusCode !== null) {
+    error.statusCode = failure.statusCode
+  }
+  if (typeof failure.reason === 'string') error.reason = failure.reason
+  if (typeof failure.trackingId === 'string') error.trackingId = failure.trackingId
+  return error
+}
+
+/**
+ * @param {(Object|String|null|undefined)} cause
+ * @return {(Error|undefined)}
+ */
+function nativeCause(cause) {
+  if (cause === undefined || cause === null) return undefined
+  if (typeof cause === 'string') return new Error(cause)
+  const error = new Error(cause.message)
+  if (typeof cause.code === 'string') error.code = cause.code
+  return error
+}
+
+module.exports = {
+  ABORTED,
+  HANDLER,
+  INVALID_ADDRESS,
+  INVALID_ARGUMENT,
+  INVALID_OPTION,
+  INVALID_PROTOCOL,
+  TIMEOUT,
+  TOKEN,
+  createError,
+  fromNative,
+  invalidArgument,
+  invalidOption,
+}
