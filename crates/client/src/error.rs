@@ -1,0 +1,316 @@
+//! The crate's one error type.
+
+use std::{io, time::Duration};
+
+use hyco_protocol::{
+    Coded,
+    tracking::{bare_id, extract_tracking_id},
+};
+
+/// Why something failed. Messages never quote a token, a key or the query of an address.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The address cannot be dialled; mend the address.
+    #[error("invalid address: {0}")]
+    InvalidAddress(&'static str),
+    /// A header's name or value cannot be sent; mend the header.
+    #[error("invalid header {0:?}")]
+    InvalidHeader(String),
+    /// A certificate or key of the TLS options is unusable; mend the options.
+    #[error("invalid TLS options: {0}")]
+    InvalidTls(String),
+    /// The status or the reason phrase of a rejection cannot be sent.
+    #[error("invalid rejection: {0}")]
+    InvalidRejection(String),
+    /// The token provider failed or did not answer in time; it is asked again before the next try.
+    #[error("no token: {0}")]
+    Token(String),
+    /// The peer answered 401 or 403: the token is missing, invalid, expired, or lacks the right.
+    #[error("unauthorized: {0}")]
+    Unauthorized(Refusal),
+    /// The relay knows no hybrid connection of that name; create it or mend the path.
+    #[error("endpoint not found: {0}")]
+    EndpointNotFound(Refusal),
+    /// No listener is online that could take the connection; try again later.
+    #[error("no listener: {0}")]
+    NoListener(Refusal),
+    /// The peer answered that the other side was too late (408, 504); try again.
+    #[error("peer timed out: {0}")]
+    LateAnswer(Refusal),
+    /// The service failed or is busy (500, 502, 503 with a tracking id); try again later.
+    #[error("service unavailable: {0}")]
+    Unavailable(Refusal),
+    /// The listener, or a server that is no relay, refused the WebSocket with this status.
+    #[error("unexpected server response: {0}")]
+    Rejected(Refusal),
+    /// A step took too long.
+    #[error("{step} has timed out after {} ms", after.as_millis())]
+    Timeout {
+        /// What was under way.
+        step: &'static str,
+        /// The deadline that was given for the whole.
+        after: Duration,
+    },
+    /// The name of the host has no address.
+    #[error("cannot resolve {host}")]
+    Lookup {
+        /// The name.
+        host: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The host cannot be reached.
+    #[error("cannot connect to {peer}: {source}")]
+    Connect {
+        /// Host and port.
+        peer: String,
+        /// What the system said about the last address tried.
+        source: io::Error,
+    },
+    /// The TLS handshake failed.
+    #[error("TLS handshake with {peer} failed: {source}")]
+    Tls {
+        /// Host and port.
+        peer: String,
+        /// What TLS or the system said.
+        source: io::Error,
+    },
+    /// The connection broke during the WebSocket handshake.
+    #[error("connection lost during the opening handshake: {0}")]
+    Handshake(#[source] io::Error),
+    /// The peer's answer breaks the WebSocket protocol; the texts are those of npm `ws`.
+    #[error("{0}")]
+    Protocol(String),
+    /// An open control channel ended without our doing.
+    #[error("control channel lost: {0}")]
+    Lost(String),
+    /// The listener was closed.
+    #[error("the listener is closed")]
+    Closed,
+}
+
+impl Error {
+    /// The stable code, `HYCO_ERR_` and a name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidAddress(_) => "HYCO_ERR_INVALID_ADDRESS",
+            Self::InvalidHeader(_) => "HYCO_ERR_INVALID_HEADER",
+            Self::InvalidTls(_) => "HYCO_ERR_INVALID_TLS",
+            Self::InvalidRejection(_) => "HYCO_ERR_INVALID_REJECTION",
+            Self::Token(_) => "HYCO_ERR_TOKEN",
+            Self::Unauthorized(_) => "HYCO_ERR_UNAUTHORIZED",
+            Self::EndpointNotFound(_) => "HYCO_ERR_ENDPOINT_NOT_FOUND",
+            Self::NoListener(_) => "HYCO_ERR_NO_LISTENER",
+            Self::Unavailable(_) => "HYCO_ERR_UNAVAILABLE",
+            Self::Rejected(_) => "HYCO_ERR_REJECTED",
+            Self::LateAnswer(_) | Self::Timeout { .. } => "HYCO_ERR_TIMEOUT",
+            Self::Lookup { .. } | Self::Connect { .. } => "HYCO_ERR_CONNECT",
+            Self::Tls { .. } => "HYCO_ERR_TLS",
+            Self::Handshake(_) | Self::Lost(_) => "HYCO_ERR_CONNECTION_LOST",
+            Self::Protocol(_) => "HYCO_ERR_PROTOCOL",
+            Self::Closed => "HYCO_ERR_CLOSED",
+        }
+    }
+
+    /// The HTTP status the peer answered, if it answered one.
+    pub fn status(&self) -> Option<u16> {
+        self.refusal().map(|refusal| refusal.status)
+    }
+
+    /// The reason phrase the peer answered, as it came.
+    pub fn reason(&self) -> Option<&str> {
+        self.refusal().map(|refusal| refusal.reason.as_str())
+    }
+
+    /// The id under which the service knows the failed request.
+    pub fn tracking_id(&self) -> Option<&str> {
+        self.refusal()
+            .and_then(|refusal| refusal.tracking_id.as_deref())
+    }
+
+    /// The code Node gives to the underlying failure of the system or of TLS, such as `ECONNREFUSED`.
+    pub fn cause_code(&self) -> Option<&'static str> {
+        match self {
+            Self::Lookup { .. } => Some("ENOTFOUND"),
+            Self::Connect { source, .. } | Self::Handshake(source) => io_code(source),
+            Self::Tls { source, .. } => tls_code(source).or_else(|| io_code(source)),
+            Self::Timeout { .. } => Some("ETIMEDOUT"),
+            _ => None,
+        }
+    }
+
+    /// The text of the underlying failure, if there is one.
+    pub fn cause(&self) -> Option<String> {
+        std::error::Error::source(self).map(ToString::to_string)
+    }
+
+    /// Sorts an answer other than 101 into its class (docs/protocol.md, 3.2 and 4.4).
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        let says = |words: &str| refusal.reason.contains(words);
+        match refusal.status {
+            401 | 403 => Self::Unauthorized(refusal),
+            404 if says("listeners") && refusal.is_from_service() => Self::NoListener(refusal),
+            404 if says("Endpoint does not exist") => Self::EndpointNotFound(refusal),
+            408 | 504 => Self::LateAnswer(refusal),
+            500 | 502 | 503 if refusal.is_from_service() => Self::Unavailable(refusal),
+            _ => Self::Rejected(refusal),
+        }
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Unauthorized(refusal)
+            | Self::EndpointNotFound(refusal)
+            | Self::NoListener(refusal)
+            | Self::LateAnswer(refusal)
+            | Self::Unavailable(refusal)
+            | Self::Rejected(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+impl Coded for Error {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+}
+
+/// An HTTP answer to a handshake that was not 101.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status.
+    pub status: u16,
+    /// The reason phrase, each byte one character; may be empty.
+    pub reason: String,
+    /// From the header `TrackingId`, else from the reason phrase.
+    pub tracking_id: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, reason: String, tracking_id: Option<String>) -> Self {
+        let tracking_id =
+            tracking_id.or_else(|| extract_tracking_id(&reason).map(ToOwned::to_owned));
+        Self {
+            status,
+            reason,
+            tracking_id,
+        }
+    }
+
+    /// The service signs its own texts with a tracking id; a listener's text comes as it was given.
+    fn is_from_service(&self) -> bool {
+        extract_tracking_id(&self.reason).is_some_and(|id| !bare_id(id).is_empty())
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.reason.is_empty() {
+            true => write!(f, "{}", self.status),
+            false => write!(f, "{} {}", self.status, self.reason),
+        }
+    }
+}
+
+/// What [`Error`] is to this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+fn io_code(error: &io::Error) -> Option<&'static str> {
+    Some(match error.kind() {
+        io::ErrorKind::ConnectionRefused => "ECONNREFUSED",
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => "ECONNRESET",
+        io::ErrorKind::ConnectionAborted => "ECONNABORTED",
+        io::ErrorKind::HostUnreachable => "EHOSTUNREACH",
+        io::ErrorKind::NetworkUnreachable => "ENETUNREACH",
+        io::ErrorKind::NetworkDown => "ENETDOWN",
+        io::ErrorKind::AddrNotAvailable => "EADDRNOTAVAIL",
+        io::ErrorKind::TimedOut => "ETIMEDOUT",
+        io::ErrorKind::BrokenPipe => "EPIPE",
+        io::ErrorKind::PermissionDenied => "EACCES",
+        _ => return None,
+    })
+}
+
+/// The names Node's TLS gives to the commonest reasons not to trust a certificate.
+fn tls_code(error: &io::Error) -> Option<&'static str> {
+    use rustls::CertificateError as Certificate;
+
+    let rustls::Error::InvalidCertificate(reason) = error.get_ref()?.downcast_ref()? else {
+        return None;
+    };
+    Some(match reason {
+        Certificate::Expired | Certificate::ExpiredContext { .. } => "CERT_HAS_EXPIRED",
+        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => "CERT_NOT_YET_VALID",
+        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+            "ERR_TLS_CERT_ALTNAME_INVALID"
+        }
+        Certificate::UnknownIssuer => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+        Certificate::Revoked => "CERT_REVOKED",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, reason: &str) -> Error {
+        Error::refused(Refusal::new(status, reason.to_owned(), None))
+    }
+
+    #[test]
+    fn refusals_are_sorted_by_status_and_text_c56() {
+        let service = "TrackingId:b7a0_G10, SystemTracker:sb://ns/e, Timestamp:2025-04-24T11:08:15";
+        let code = |status, text: &str| refused(status, text).code();
+        assert_eq!(code(401, "nope"), "HYCO_ERR_UNAUTHORIZED");
+        assert_eq!(code(403, ""), "HYCO_ERR_UNAUTHORIZED");
+        assert_eq!(
+            code(404, &format!("Endpoint does not exist. {service}")),
+            "HYCO_ERR_ENDPOINT_NOT_FOUND"
+        );
+        let nobody = format!("There are no listeners connected for the endpoint. {service}");
+        assert_eq!(code(404, &nobody), "HYCO_ERR_NO_LISTENER");
+        assert_eq!(code(404, "no such room"), "HYCO_ERR_REJECTED");
+        assert_eq!(code(504, ""), "HYCO_ERR_TIMEOUT");
+        assert_eq!(
+            code(503, &format!("Busy. {service}")),
+            "HYCO_ERR_UNAVAILABLE"
+        );
+        assert_eq!(code(503, "closed for lunch"), "HYCO_ERR_REJECTED");
+        assert_eq!(code(200, "OK"), "HYCO_ERR_REJECTED");
+    }
+
+    #[test]
+    fn a_refusal_exposes_status_reason_and_tracking_id_c56() {
+        let error = refused(
+            401,
+            "InvalidSignature: bad. TrackingId:abc_G1, SystemTracker:x",
+        );
+        assert_eq!(error.status(), Some(401));
+        assert_eq!(error.tracking_id(), Some("abc_G1"));
+        assert!(error.reason().unwrap().starts_with("InvalidSignature"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("unauthorized: 401 InvalidSignature")
+        );
+    }
+
+    #[test]
+    fn causes_carry_the_names_node_uses() {
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let error = Error::Connect {
+            peer: "localhost:1".to_owned(),
+            source: refused,
+        };
+        assert_eq!(error.cause_code(), Some("ECONNREFUSED"));
+        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        let error = Error::Tls {
+            peer: "localhost:1".to_owned(),
+            source: io::Error::other(expired),
+        };
+        assert_eq!(error.cause_code(), Some("CERT_HAS_EXPIRED"));
+    }
+}

@@ -1,0 +1,277 @@
+//! Whom to trust over TLS: from PEM texts to the configuration of rustls.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::{
+    CipherSuite, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+};
+
+use crate::{
+    dial::Dialer,
+    error::{Error, Result},
+};
+
+/// The TLS options of a listener or a sender.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// PEM texts of the certificates to trust; each may hold several.
+    pub ca: Vec<String>,
+    /// PEM text of the own certificate chain.
+    pub cert: Option<String>,
+    /// PEM text of the own key, not encrypted.
+    pub key: Option<String>,
+    /// The name to ask for and to verify, instead of the host of the address.
+    pub servername: Option<String>,
+    /// The peer's certificate must be valid; otherwise any is trusted.
+    pub reject_unauthorized: bool,
+}
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self {
+            ca: Vec::new(),
+            cert: None,
+            key: None,
+            servername: None,
+            reject_unauthorized: true,
+        }
+    }
+}
+
+impl std::fmt::Debug for TlsOptions {
+    /// Leaves out the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsOptions")
+            .field("ca", &self.ca.len())
+            .field("cert", &self.cert.is_some())
+            .field("servername", &self.servername)
+            .field("reject_unauthorized", &self.reject_unauthorized)
+            .finish_non_exhaustive()
+    }
+}
+
+impl TlsOptions {
+    /// Builds what rustls needs. This parses every certificate: a Node has some 150 roots.
+    pub fn config(&self) -> Result<ClientConfig> {
+        let provider = Arc::new(provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(invalid)?;
+        let builder = match self.reject_unauthorized {
+            true => builder.with_root_certificates(self.roots()?),
+            false => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(TrustAnyone(provider))),
+        };
+        let mut config = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => {
+                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(invalid)?;
+                builder
+                    .with_client_auth_cert(certificates(cert)?, key)
+                    .map_err(invalid)?
+            }
+            (None, None) => builder.with_no_client_auth(),
+            _ => return Err(invalid("cert and key belong together")),
+        };
+        config.resumption = Resumption::in_memory_sessions(REMEMBERED_SERVERS);
+        Ok(config)
+    }
+
+    fn roots(&self) -> Result<RootCertStore> {
+        let mut roots = RootCertStore::empty();
+        let mut refused = None;
+        for pem in &self.ca {
+            for certificate in certificates(pem)? {
+                // A store of roots may hold a certificate that rustls cannot use; the others count.
+                refused = roots.add(certificate).err().or(refused);
+            }
+        }
+        match refused {
+            Some(error) if roots.is_empty() => Err(invalid(error)),
+            _ => Ok(roots),
+        }
+    }
+}
+
+/// Dialers by their TLS options. Connections with equal options share one configuration, so that
+/// certificates are parsed once and TLS sessions are resumed.
+#[derive(Debug, Default)]
+pub struct Dialers {
+    /// The options used last stand at the end.
+    known: Mutex<Vec<(TlsOptions, Dialer)>>,
+}
+
+impl Dialers {
+    /// The dialer for these options.
+    pub fn get(&self, options: &TlsOptions) -> Result<Dialer> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = match known.iter().position(|(existing, _)| existing == options) {
+            Some(at) => known.remove(at),
+            None => (options.clone(), Dialer::new(options)?),
+        };
+        let dialer = entry.1.clone();
+        if known.len() == REMEMBERED_OPTIONS {
+            known.remove(0);
+        }
+        known.push(entry);
+        Ok(dialer)
+    }
+}
+
+/// ring, with AES-128 before AES-256 and ChaCha20 last: it costs least per record where the CPU has AES.
+fn provider() -> CryptoProvider {
+    let mut provider = ring::default_provider();
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| match suite.suite() {
+            CipherSuite::TLS13_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => 0,
+            CipherSuite::TLS13_AES_256_GCM_SHA384
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+            | CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => 1,
+            _ => 2,
+        });
+    provider
+}
+
+fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<std::result::Result<_, _>>()
+        .map_err(invalid)
+}
+
+fn invalid(reason: impl std::fmt::Display) -> Error {
+    Error::InvalidTls(reason.to_string())
+}
+
+/// The verifier of `rejectUnauthorized: false`: signatures are checked, names and issuers are not.
+#[derive(Debug)]
+struct TrustAnyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TrustAnyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            signed,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Each rendezvous may be at another node of the service; a session takes about 1 KiB.
+const REMEMBERED_SERVERS: usize = 256;
+/// An application uses one or two sets of options; the bound is for one that makes them up.
+const REMEMBERED_OPTIONS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate() -> rcgen::CertifiedKey<rcgen::KeyPair> {
+        rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap()
+    }
+
+    #[test]
+    fn options_become_a_configuration() {
+        let own = certificate();
+        let options = TlsOptions {
+            ca: vec![format!("{}\n{}", own.cert.pem(), certificate().cert.pem())],
+            cert: Some(own.cert.pem()),
+            key: Some(own.signing_key.serialize_pem()),
+            ..TlsOptions::default()
+        };
+        let config = options.config().unwrap();
+        assert!(config.client_auth_cert_resolver.has_certs());
+        assert!(config.alpn_protocols.is_empty());
+        let first = config.crypto_provider().cipher_suites[0].suite();
+        assert_eq!(first, CipherSuite::TLS13_AES_128_GCM_SHA256);
+    }
+
+    #[test]
+    fn unusable_options_are_refused() {
+        let own = certificate();
+        let bad_ca = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned();
+        let refused = [
+            TlsOptions {
+                ca: vec![bad_ca],
+                ..TlsOptions::default()
+            },
+            TlsOptions {
+                cert: Some(own.cert.pem()),
+                ..TlsOptions::default()
+            },
+            TlsOptions {
+                cert: Some(own.cert.pem()),
+                key: Some("no key".to_owned()),
+                ..TlsOptions::default()
+            },
+        ];
+        for options in refused {
+            assert_eq!(options.config().unwrap_err().code(), "HYCO_ERR_INVALID_TLS");
+        }
+    }
+
+    #[test]
+    fn equal_options_share_one_configuration() {
+        let dialers = Dialers::default();
+        let options = TlsOptions {
+            ca: vec![certificate().cert.pem()],
+            ..TlsOptions::default()
+        };
+        let first = dialers.get(&options).unwrap();
+        assert!(first.shares_sessions(&dialers.get(&options.clone()).unwrap()));
+        assert!(!first.shares_sessions(&dialers.get(&TlsOptions::default()).unwrap()));
+        for number in 0..REMEMBERED_OPTIONS {
+            let servername = Some(format!("host{number}"));
+            dialers
+                .get(&TlsOptions {
+                    servername,
+                    ..TlsOptions::default()
+                })
+                .unwrap();
+        }
+        assert!(!first.shares_sessions(&dialers.get(&options).unwrap()));
+    }
+}
