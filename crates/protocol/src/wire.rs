@@ -1,0 +1,237 @@
+//! How commands are read from JSON and written to it.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+    ser::SerializeMap,
+};
+use serde_json::Value;
+
+use crate::{
+    command::{Accept, Command, FullRequest, Headers, RemoteEndpoint, Reply, Request, Response},
+    error::Error,
+    names, query,
+};
+
+/// Which keys of an object mean something.
+pub(crate) trait Keys: Sized {
+    /// Reads the value of a key that means something; none for any other key.
+    fn read<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Option<Self>, A::Error>;
+
+    /// What an object without such a key is.
+    fn unknown(key: String) -> Self;
+}
+
+impl Keys for Command {
+    fn read<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Option<Self>, A::Error> {
+        match key {
+            "accept" => {
+                let mut accept: Accept = map.next_value()?;
+                if accept.id.is_empty() {
+                    accept.id = id_of(&accept.address);
+                }
+                Ok(Some(Self::Accept(accept)))
+            }
+            "request" => Ok(Some(Self::Request(
+                map.next_value::<LooseRequest>()?.tighten(),
+            ))),
+            _ => Ok(None),
+        }
+    }
+
+    fn unknown(key: String) -> Self {
+        Self::Unknown(key)
+    }
+}
+
+impl Keys for Reply {
+    fn read<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Option<Self>, A::Error> {
+        match key {
+            "renewToken" => Ok(Some(Self::RenewToken(
+                map.next_value::<RenewToken>()?.token,
+            ))),
+            "response" => {
+                let response: Response = map.next_value()?;
+                match response.request_id.is_empty() {
+                    true => Err(A::Error::custom("requestId is empty")),
+                    false => Ok(Some(Self::Response(response))),
+                }
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn unknown(key: String) -> Self {
+        Self::Unknown(key)
+    }
+}
+
+/// Reads an object of which one key counts; the others are passed over.
+pub(crate) fn parse<T: Keys>(text: &str) -> Result<T, Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let read = deserializer
+        .deserialize_map(Envelope(PhantomData))
+        .and_then(|command| deserializer.end().map(|()| command));
+    // The parser's own message may quote the text, which may hold a token.
+    read.map_err(|error| {
+        let what = match error.is_data() {
+            true => "its members are not as they should be",
+            false => "it is not JSON",
+        };
+        Error::MalformedCommand(format!("{what}, column {}", error.column()))
+    })
+}
+
+/// Writes an object with a single key.
+pub(crate) fn write(key: &str, value: &impl Serialize) -> String {
+    let value = serde_json::to_string(value)
+        .expect("strings, numbers and maps of them always have a JSON form");
+    format!("{{{}:{value}}}", Value::from(key))
+}
+
+struct Envelope<T>(PhantomData<T>);
+
+impl<'de, T: Keys> Visitor<'de> for Envelope<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with a command")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        let (mut known, mut unknown) = (None, None);
+        while let Some(key) = map.next_key::<String>()? {
+            let read = if known.is_none() {
+                T::read(&key, &mut map)?
+            } else {
+                None
+            };
+            if read.is_some() {
+                known = read;
+                continue;
+            }
+            map.next_value::<IgnoredAny>()?;
+            unknown.get_or_insert(key);
+        }
+        Ok(known.unwrap_or_else(|| T::unknown(unknown.unwrap_or_default())))
+    }
+}
+
+#[derive(Deserialize)]
+struct RenewToken {
+    token: String,
+}
+
+/// A request of either form: absence of `method` or of `body` makes it a pointer.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LooseRequest {
+    address: String,
+    id: Option<String>,
+    request_target: Option<String>,
+    method: Option<String>,
+    remote_endpoint: Option<RemoteEndpoint>,
+    #[serde(default)]
+    request_headers: Headers,
+    body: Option<bool>,
+}
+
+impl LooseRequest {
+    fn tighten(self) -> Request {
+        let (Some(method), Some(body)) = (self.method, self.body) else {
+            return Request::Pointer {
+                address: self.address,
+            };
+        };
+        Request::Full(FullRequest {
+            id: self.id.unwrap_or_else(|| id_of(&self.address)),
+            address: self.address,
+            request_target: self.request_target.unwrap_or_else(|| "/".to_owned()),
+            method,
+            remote_endpoint: self.remote_endpoint,
+            request_headers: self.request_headers,
+            body,
+        })
+    }
+}
+
+fn id_of(address: &str) -> String {
+    let query = address.split_once('?').map_or("", |(_, query)| query);
+    query::parameter(query, names::ID).unwrap_or_default()
+}
+
+/// A number, or a numeric string as the documentation's example has it.
+pub(crate) fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    let status = match &value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    status
+        .filter(|status| (100..=999).contains(status))
+        .and_then(|status| u16::try_from(status).ok())
+        .ok_or_else(|| D::Error::custom("statusCode is not from 100 to 999"))
+}
+
+impl Serialize for Headers {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut joined: Vec<(&str, String)> = Vec::with_capacity(self.0.len());
+        for (name, value) in &self.0 {
+            match joined
+                .iter_mut()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            {
+                Some((_, values)) => {
+                    values.push_str(", ");
+                    values.push_str(value);
+                }
+                None => joined.push((name, value.clone())),
+            }
+        }
+        let mut map = serializer.serialize_map(Some(joined.len()))?;
+        for (name, value) in joined {
+            map.serialize_entry(name, &value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with headers")
+    }
+
+    fn visit_unit<E>(self) -> Result<Headers, E> {
+        Ok(Headers::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+        let mut headers = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            let values = match value {
+                Value::Array(values) => values,
+                value => vec![value],
+            };
+            headers.extend(values.into_iter().filter_map(|value| match value {
+                Value::String(text) => Some((name.clone(), text)),
+                Value::Number(number) => Some((name.clone(), number.to_string())),
+                Value::Bool(flag) => Some((name.clone(), flag.to_string())),
+                Value::Null | Value::Array(_) | Value::Object(_) => None,
+            }));
+        }
+        Ok(Headers(headers))
+    }
+}
