@@ -1,0 +1,449 @@
+//! One TLS session of a client, without I/O: bytes in, bytes out.
+//!
+//! rustls is given one whole record at a time, so that
+//! - the ciphertext of an incomplete record never reaches it and stays with the caller;
+//! - a record it wants to keep, because a handshake message goes on in the next one, is kept here:
+//!   the caller may drop its buffer, and writing works meanwhile.
+
+use std::{fmt, sync::Arc};
+
+use rustls::{
+    ClientConfig, Error, HandshakeKind, InvalidMessage, ProtocolVersion, SupportedCipherSuite,
+    client::{ClientConnectionData, UnbufferedClientConnection},
+    pki_types::ServerName,
+    unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, WriteTraffic},
+};
+
+/// Where plaintext and ciphertext lie in a buffer after [`TlsSession::decrypt`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decrypted {
+    /// `buf[..plain]` is plaintext without gaps.
+    pub plain: usize,
+    /// `buf[cipher..end]` is the beginning of a record whose rest has not arrived.
+    pub cipher: usize,
+    /// End of that ciphertext; equal to `cipher` when there is none.
+    pub end: usize,
+    /// The peer has said (`close_notify`) that nothing more will follow.
+    pub closed: bool,
+}
+
+/// The client's side of one TLS connection, from its first byte to its `close_notify`.
+///
+/// A failure is final: every later call reports the same error.
+pub struct TlsSession {
+    connection: UnbufferedClientConnection,
+    /// Whole records with the beginning of a handshake message; empty nearly always.
+    held: Vec<u8>,
+    /// Records that have to be sent before the next one that is encrypted; empty nearly always.
+    queued: Vec<u8>,
+    failure: Option<Error>,
+    peer_closed: bool,
+    close_sent: bool,
+}
+
+impl TlsSession {
+    /// A session with the server `name`, before its first byte.
+    ///
+    /// # Errors
+    /// When the configuration does not fit any connection.
+    pub fn new(config: Arc<ClientConfig>, name: ServerName<'static>) -> Result<Self, Error> {
+        Ok(Self {
+            connection: UnbufferedClientConnection::new(config, name)?,
+            held: Vec::new(),
+            queued: Vec::new(),
+            failure: None,
+            peer_closed: false,
+            close_sent: false,
+        })
+    }
+
+    /// Appends the message that opens the handshake to `outgoing`. From there on
+    /// [`decrypt`](Self::decrypt) drives the handshake, until [`is_handshaking`](Self::is_handshaking) ends.
+    ///
+    /// # Errors
+    /// When the session has failed.
+    pub fn start(&mut self, outgoing: &mut Vec<u8>) -> Result<(), Error> {
+        self.alive()?;
+        let outcome = process(&mut self.connection, &mut [], &mut Vec::new(), outgoing);
+        self.settle(outcome, outgoing).map(drop)
+    }
+
+    /// Decrypts every whole record in `buf[plain..end]` within the buffer and joins the plaintext to
+    /// `buf[..plain]`, which is left as it is.
+    ///
+    /// What the session has to send in answer is appended to `outgoing`, also when it fails, because the
+    /// peer should still get the alert. When good records come before a bad one, their plaintext is
+    /// returned first and the error by the next call; [`failure`](Self::failure) shows it at once.
+    ///
+    /// # Errors
+    /// Bytes that are not TLS or were tampered with, a certificate that is not trusted, a fatal alert of
+    /// the peer, or an earlier failure.
+    pub fn decrypt(
+        &mut self,
+        buf: &mut [u8],
+        plain: usize,
+        end: usize,
+        outgoing: &mut Vec<u8>,
+    ) -> Result<Decrypted, Error> {
+        self.alive()?;
+
+        let mut filled = plain;
+        let mut cipher = plain;
+        // rustls hands out plaintext while it borrows the record, so it cannot go to its place directly.
+        // The detour through a buffer that stays in the cache costs no more than moving it would.
+        let mut record = Vec::new();
+        while !self.peer_closed
+            && let Some(length) = next_record(&buf[cipher..end])
+        {
+            record.clear();
+            let input = &mut buf[cipher..cipher + length];
+            let outcome = self.process_record(input, &mut record, outgoing);
+            match self.settle(outcome, outgoing) {
+                Ok(()) => cipher += length,
+                Err(error) if filled == plain => return Err(error),
+                Err(_) => {
+                    cipher = end;
+                    break;
+                }
+            }
+            buf[filled..filled + record.len()].copy_from_slice(&record);
+            filled += record.len();
+        }
+        if self.peer_closed {
+            cipher = end; // what follows a close_notify must be ignored (RFC 8446 section 6.1)
+        }
+
+        Ok(Decrypted {
+            plain: filled,
+            cipher,
+            end,
+            closed: self.peer_closed,
+        })
+    }
+
+    /// Encrypts `plain` in records of the largest size and appends them to `out`.
+    ///
+    /// # Errors
+    /// Before the handshake is complete, after `close_notify` was sent, and when the session has failed or
+    /// its keys are used up.
+    pub fn encrypt(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        let start = out.len();
+        out.resize(start + self.sealed_length(plain.len()), 0);
+        let outcome = match self.seal(plain, &mut out[start..]) {
+            Ok(Sealed::Needs(length)) => {
+                out.resize(start + length, 0);
+                self.seal(plain, &mut out[start..])
+            }
+            outcome => outcome,
+        };
+        let outcome = outcome.and_then(Sealed::length);
+        out.truncate(start + outcome.as_ref().map_or(0, |length| *length));
+        outcome.map(drop)
+    }
+
+    /// As [`encrypt`](Self::encrypt), into memory that is there already; returns how much of it was used.
+    ///
+    /// `out` should have [`sealed_length`](Self::sealed_length) bytes. A buffer that is kept this way spares
+    /// the zeros that a growing `Vec` is filled with, some 8 % of the time for a full record.
+    ///
+    /// # Errors
+    /// As [`encrypt`](Self::encrypt), and when `out` is too small; the session survives that one.
+    pub fn encrypt_into(&mut self, plain: &[u8], out: &mut [u8]) -> Result<usize, Error> {
+        self.seal(plain, out).and_then(Sealed::length)
+    }
+
+    /// How much room encrypting `length` bytes takes at most.
+    pub fn sealed_length(&self, length: usize) -> usize {
+        self.queued.len() + worst_length(length)
+    }
+
+    /// Appends a `close_notify` to `out`, once. Before the handshake is complete and after a failure there
+    /// is none to send.
+    pub fn close_notify(&mut self, out: &mut Vec<u8>) {
+        if self.writable().is_err() {
+            return;
+        }
+        self.close_sent = true;
+        out.append(&mut self.queued);
+        let _ = write(
+            &mut self.connection,
+            &mut self.held,
+            out,
+            |traffic, out| match traffic.queue_close_notify(&mut []) {
+                Err(EncryptError::InsufficientSize(size)) => {
+                    let start = out.len();
+                    out.resize(start + size.required_size, 0);
+                    let written = traffic.queue_close_notify(&mut out[start..]).unwrap_or(0);
+                    out.truncate(start + written);
+                }
+                Ok(_) | Err(EncryptError::EncryptExhausted) => {}
+            },
+        );
+    }
+
+    /// Whether the handshake is still going on.
+    pub fn is_handshaking(&self) -> bool {
+        self.connection.is_handshaking()
+    }
+
+    /// Whether the peer's `close_notify` has been read.
+    pub fn is_closed(&self) -> bool {
+        self.peer_closed
+    }
+
+    /// What ended the session before its time, if anything did.
+    pub fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// The protocol version agreed on, once it is.
+    pub fn protocol_version(&self) -> Option<ProtocolVersion> {
+        self.connection.protocol_version()
+    }
+
+    /// The cipher suite agreed on, once it is.
+    pub fn cipher_suite(&self) -> Option<SupportedCipherSuite> {
+        self.connection.negotiated_cipher_suite()
+    }
+
+    /// Whether the handshake took up an earlier session instead of starting from nothing.
+    pub fn is_resumed(&self) -> bool {
+        self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    fn writable(&self) -> Result<(), Error> {
+        self.alive()?;
+        if self.is_handshaking() {
+            return Err(Error::HandshakeNotComplete);
+        }
+        if self.close_sent {
+            return Err(Error::General("the session is closed".into()));
+        }
+        Ok(())
+    }
+
+    /// Lets rustls work on one record, together with what it held on to before.
+    fn process_record(
+        &mut self,
+        record: &mut [u8],
+        plain: &mut Vec<u8>,
+        outgoing: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        if self.held.is_empty() {
+            let progress = process(&mut self.connection, record, plain, outgoing)?;
+            self.peer_closed = progress.closed;
+            self.held.extend_from_slice(&record[progress.used..]);
+            return Ok(());
+        }
+
+        if self.held.len() + record.len() > MAX_HELD {
+            return Err(InvalidMessage::HandshakePayloadTooLarge.into());
+        }
+        self.held.extend_from_slice(record);
+        let progress = process(&mut self.connection, &mut self.held, plain, outgoing)?;
+        self.peer_closed = progress.closed;
+        self.held.drain(..progress.used);
+        if self.held.is_empty() {
+            self.held = Vec::new();
+        }
+        Ok(())
+    }
+
+    /// Makes a failure final and takes out the alert that tells the peer of it.
+    fn settle<T>(&mut self, outcome: Result<T, Error>, outgoing: &mut Vec<u8>) -> Result<T, Error> {
+        let Err(error) = &outcome else {
+            return outcome;
+        };
+        self.failure = Some(error.clone());
+        // With something to send, rustls does not look at its input.
+        while self.connection.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                self.connection.process_tls_records(&mut []).state
+        {
+            append(&mut data, outgoing);
+        }
+        outcome
+    }
+
+    fn seal(&mut self, plain: &[u8], out: &mut [u8]) -> Result<Sealed, Error> {
+        self.writable()?;
+        let outcome = write(
+            &mut self.connection,
+            &mut self.held,
+            &mut self.queued,
+            |traffic, queued| {
+                let Some(room) = out.get_mut(queued.len()..) else {
+                    return Ok(Sealed::Needs(queued.len() + worst_length(plain.len())));
+                };
+                match traffic.encrypt(plain, room) {
+                    Ok(written) => {
+                        out[..queued.len()].copy_from_slice(queued);
+                        let length = queued.len() + written;
+                        queued.clear();
+                        Ok(Sealed::Written(length))
+                    }
+                    Err(EncryptError::InsufficientSize(size)) => {
+                        Ok(Sealed::Needs(queued.len() + size.required_size))
+                    }
+                    Err(EncryptError::EncryptExhausted) => Err(Error::EncryptError),
+                }
+            },
+        );
+        let outcome = outcome.and_then(|sealed| sealed);
+        self.settle(outcome, &mut Vec::new())
+    }
+}
+
+impl fmt::Debug for TlsSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsSession")
+            .field("version", &self.protocol_version())
+            .field("suite", &self.cipher_suite().map(|suite| suite.suite()))
+            .field("handshaking", &self.is_handshaking())
+            .field("resumed", &self.is_resumed())
+            .field("closed", &self.peer_closed)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of an attempt to encrypt.
+enum Sealed {
+    /// So many bytes were written.
+    Written(usize),
+    /// Nothing was written, because so many bytes are needed.
+    Needs(usize),
+}
+
+impl Sealed {
+    fn length(self) -> Result<usize, Error> {
+        match self {
+            Self::Written(length) => Ok(length),
+            Self::Needs(_) => Err(Error::General("the buffer is too small".into())),
+        }
+    }
+}
+
+/// How far rustls came with its input.
+struct Progress {
+    used: usize,
+    closed: bool,
+}
+
+/// Lets rustls work on `input` until it wants more, collecting plaintext and answers.
+fn process(
+    connection: &mut UnbufferedClientConnection,
+    input: &mut [u8],
+    plain: &mut Vec<u8>,
+    outgoing: &mut Vec<u8>,
+) -> Result<Progress, Error> {
+    let mut used = 0;
+    loop {
+        let status = connection.process_tls_records(&mut input[used..]);
+        let discard = status.discard;
+        let next = match status.state? {
+            ConnectionState::ReadTraffic(mut traffic) => {
+                while let Some(record) = traffic.next_record() {
+                    plain.extend_from_slice(record?.payload);
+                }
+                Next::Drained
+            }
+            ConnectionState::EncodeTlsData(mut data) => {
+                append(&mut data, outgoing);
+                Next::Again
+            }
+            ConnectionState::TransmitTlsData(transmit) => {
+                transmit.done();
+                Next::Again
+            }
+            ConnectionState::PeerClosed => Next::Closed,
+            // waits for input, is ready to write, is closed, or (never here) has early data
+            _ => Next::Blocked,
+        };
+        used += discard;
+        let closed = match next {
+            Next::Again => continue,
+            // the usual end of a record; asking once more would only cost time
+            Next::Drained if used < input.len() || connection.wants_write() => continue,
+            Next::Drained | Next::Blocked => false,
+            Next::Closed => true,
+        };
+        return Ok(Progress { used, closed });
+    }
+}
+
+/// What to do after a state of rustls.
+enum Next {
+    Again,
+    Drained,
+    Blocked,
+    Closed,
+}
+
+/// Brings rustls to the state in which it encrypts. What it has to send before that goes to `queued`.
+///
+/// `held` is what rustls has seen last: it relies on finding those bytes again.
+fn write<T>(
+    connection: &mut UnbufferedClientConnection,
+    held: &mut [u8],
+    queued: &mut Vec<u8>,
+    act: impl FnOnce(&mut WriteTraffic<'_, ClientConnectionData>, &mut Vec<u8>) -> T,
+) -> Result<T, Error> {
+    loop {
+        match connection.process_tls_records(held).state? {
+            ConnectionState::WriteTraffic(mut traffic) => return Ok(act(&mut traffic, queued)),
+            ConnectionState::EncodeTlsData(mut data) => append(&mut data, queued),
+            ConnectionState::TransmitTlsData(transmit) => transmit.done(),
+            ConnectionState::PeerClosed => {}
+            state => return Err(Error::General(format!("cannot write in state {state:?}"))),
+        }
+    }
+}
+
+/// Appends an encoded message of rustls to `out`.
+fn append(data: &mut EncodeTlsData<'_, ClientConnectionData>, out: &mut Vec<u8>) {
+    let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) else {
+        return;
+    };
+    let start = out.len();
+    out.resize(start + size.required_size, 0);
+    let written = data.encode(&mut out[start..]).unwrap_or(0);
+    out.truncate(start + written);
+}
+
+/// The most that `length` bytes become by encryption.
+fn worst_length(length: usize) -> usize {
+    length + length.div_ceil(MAX_PLAINTEXT) * MAX_OVERHEAD + KEY_UPDATE
+}
+
+/// The length of the first record in `bytes`, if all of it is there or if rustls can tell from its header
+/// that it never will be.
+fn next_record(bytes: &[u8]) -> Option<usize> {
+    let &[kind, _, _, high, low, ..] = bytes else {
+        return None;
+    };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    if !RECORD_TYPES.contains(&kind) || length >= MAX_CIPHERTEXT {
+        return Some(HEADER);
+    }
+    (bytes.len() >= HEADER + length).then_some(HEADER + length)
+}
+
+/// Length of a record's header.
+const HEADER: usize = 5;
+/// change_cipher_spec, alert, handshake, application_data, heartbeat.
+const RECORD_TYPES: std::ops::RangeInclusive<u8> = 20..=24;
+/// The most plaintext one record carries (RFC 8446 section 5.1).
+const MAX_PLAINTEXT: usize = 16 * 1024;
+/// From this payload length on rustls refuses a record.
+const MAX_CIPHERTEXT: usize = MAX_PLAINTEXT + 2048;
+/// The most a record grows: header, explicit nonce of TLS 1.2, tag. TLS 1.3 needs less.
+const MAX_OVERHEAD: usize = HEADER + 8 + 16;
+/// Room for a key update that rustls sends before the next record on its own accord.
+const KEY_UPDATE: usize = 32;
+/// More than the longest handshake message rustls takes (64 KiB) in records of a sensible size.
+const MAX_HELD: usize = 128 * 1024;
