@@ -1,0 +1,82 @@
+'use strict'
+
+const { INVALID_ADDRESS, createError } = require('./errors')
+
+/** Schemes that name the same two ways: encrypted, or not. */
+const SCHEMES = new Map([
+  ['http:', 'ws:'],
+  ['https:', 'wss:'],
+  ['sb:', 'wss:'],
+  ['ws:', 'ws:'],
+  ['wss:', 'wss:'],
+])
+
+/** The path under which WebSockets of a hybrid connection are. */
+const HYBRID_CONNECTION = /^\/\$hc\//i
+
+/** A token or key in a query. */
+const SECRET_PARAMETERS = /([?&]sb-hc-(?:token|sas-key)=)[^&#]*/gi
+
+/**
+ * Reads a WebSocket address as ws does, and in the schemes a relay is named by.
+ *
+ * @param {(String|URL)} address
+ * @return {URL} With the scheme `ws:` or `wss:`
+ * @throws {SyntaxError}
+ */
+function parseAddress(address) {
+  let url
+  try {
+    url = new URL(address)
+  } catch {
+    throw invalidAddress(`Invalid URL: ${redactAddress(String(address))}`)
+  }
+  const scheme = SCHEMES.get(url.protocol)
+  if (scheme === undefined) {
+    throw invalidAddress(
+      'The URL\'s protocol must be one of "ws:", "wss:", "http:", "https:", or "sb:"',
+    )
+  }
+  if (url.protocol !== scheme) {
+    // Only this way: the setter of `protocol` refuses to leave `sb:`.
+    url = new URL(scheme + url.href.slice(url.protocol.length))
+  }
+  if (url.host === '') throw invalidAddress('The URL has no host')
+  if (url.hash) throw invalidAddress('The URL contains a fragment identifier')
+  return url
+}
+
+/**
+ * The path of a hybrid connection, out of its address.
+ *
+ * @param {URL} url
+ * @return {String}
+ */
+function entityPath(url) {
+  const path = url.pathname.replace(HYBRID_CONNECTION, '').replace(/^\//, '')
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
+
+/**
+ * An address without the secrets in its query.
+ *
+ * @param {String} address
+ * @return {String}
+ */
+function redactAddress(address) {
+  return address.replace(SECRET_PARAMETERS, '$1***')
+}
+
+/**
+ * @param {String} message
+ * @return {SyntaxError}
+ */
+function invalidAddress(message) {
+  return createError(INVALID_ADDRESS, message, { Type: SyntaxError })
+}
+
+module.exports = { entityPath, parseAddress, redactAddress }

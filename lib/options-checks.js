@@ -1,0 +1,121 @@
+'use strict'
+
+const { invalidOption } = require('./errors')
+
+/** The longest a timer of Node can wait, in milliseconds. */
+const MAX_DELAY = 2 ** 31 - 1
+
+/**
+ * @param {Object} options
+ * @param {String} name The option that must be of a type
+ * @param {String} type As `typeof` says it
+ */
+function checkType(options, name, type) {
+  if (typeof options[name] !== type) throw invalidOption(name, `must be a ${type}`)
+}
+
+/**
+ * @param {Object} options
+ * @param {String} name The option that must be a string with something in it
+ */
+function checkText(options, name) {
+  if (typeof options[name] !== 'string' || options[name] === '') {
+    throw invalidOption(name, 'must be a non-empty string')
+  }
+}
+
+/**
+ * @param {Object} options
+ * @param {String} name The option that must be a function, `null` or absent
+ */
+function checkFunction(options, name) {
+  const value = options[name]
+  if (value !== null && value !== undefined && typeof value !== 'function') {
+    throw invalidOption(name, 'must be a function')
+  }
+}
+
+/**
+ * @param {Object} options
+ * @param {String} name The option that must be milliseconds
+ * @param {Object} [bounds]
+ * @param {Boolean} [bounds.zero=false] Whether zero (for "off") will do
+ */
+function checkDuration(options, name, { zero = false } = {}) {
+  const value = options[name]
+  const least = zero ? 0 : 1
+  if (typeof value !== 'number' || !(value >= least && value <= MAX_DELAY)) {
+    throw invalidOption(name, `must be a number of milliseconds from ${least} to ${MAX_DELAY}`)
+  }
+}
+
+/**
+ * @param {Object} options
+ * @param {String} name The option that must be a count
+ */
+function checkCount(options, name) {
+  if (!Number.isSafeInteger(options[name]) || options[name] < 0) {
+    throw invalidOption(name, 'must be a non-negative integer')
+  }
+}
+
+/**
+ * @param {Object} options
+ * @throws {TypeError} when `signal` is no `AbortSignal`
+ */
+function checkSignal({ signal }) {
+  if (signal === undefined || signal === null) return
+  if (typeof signal !== 'object' || !('aborted' in signal) || !signal.addEventListener) {
+    throw invalidOption('signal', 'must be an AbortSignal')
+  }
+}
+
+/**
+ * A proxy can be ruled out, but not yet be named.
+ *
+ * @param {Object} options
+ * @throws {TypeError} when `proxy` asks for one
+ */
+function checkProxy({ proxy }) {
+  if (proxy === undefined || proxy === null || proxy === false) return
+  const text = proxy instanceof URL ? proxy.href : proxy
+  if (typeof text !== 'string' || !/^(https?|socks5h?):$/.test(protocolOf(text))) {
+    throw invalidOption('proxy', 'must be false or the URL of an http, https or socks5 proxy')
+  }
+  throw invalidOption('proxy', 'is not supported by this version; leave it out')
+}
+
+/**
+ * Leaves out what is `undefined`, so that it cannot hide a default.
+ *
+ * @param {(Object|null|undefined)} options
+ * @return {Object}
+ */
+function definedOnly(options) {
+  const entries = Object.entries(options ?? {})
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+}
+
+/**
+ * @param {String} text
+ * @return {String} The scheme of a URL, with its colon; empty when it is none
+ */
+function protocolOf(text) {
+  try {
+    return new URL(text).protocol
+  } catch {
+    return ''
+  }
+}
+
+module.exports = {
+  MAX_DELAY,
+  checkCount,
+  checkDuration,
+  checkFunction,
+  checkProxy,
+  checkSignal,
+  checkText,
+  checkType,
+  definedOnly,
+}

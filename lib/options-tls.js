@@ -1,0 +1,143 @@
+'use strict'
+
+const { X509Certificate, createPrivateKey } = require('node:crypto')
+const { readFileSync } = require('node:fs')
+const tls = require('node:tls')
+
+const { invalidOption } = require('./errors')
+
+/** The options that `relayedConnect` also takes beside `tls`, as ws does. */
+const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'rejectUnauthorized', 'servername']
+
+/** One certificate within a PEM file. */
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
+
+let roots = null
+
+/**
+ * The certificate authorities that Node itself trusts, in PEM form. Read once: it takes milliseconds.
+ *
+ * @return {String[]}
+ */
+function defaultRoots() {
+  roots ??= tls.getCACertificates?.('default') ?? [...tls.rootCertificates, ...extraRoots()]
+  return roots
+}
+
+/**
+ * What NODE_EXTRA_CA_CERTS names. Node warns about a file it cannot read, and goes on without.
+ *
+ * @return {String[]}
+ */
+function extraRoots() {
+  const file = process.env.NODE_EXTRA_CA_CERTS
+  if (!file) return []
+  try {
+    return readFileSync(file, 'utf8').match(CERTIFICATE) ?? []
+  } catch {
+    return []
+  }
+}
+
+/**
+ * Turns TLS options as `tls.connect` takes them into what the hub takes.
+ *
+ * @param {(Object|null)} [options]
+ * @param {(String|Buffer|Array)} [options.ca] Trusted instead of Node's own roots (PEM)
+ * @param {(String|Buffer)} [options.cert] The client's certificate chain (PEM)
+ * @param {(String|Buffer)} [options.key] Its private key (PEM)
+ * @param {String} [options.passphrase] Opens `key`
+ * @param {Boolean} [options.rejectUnauthorized=true] Whether the relay must prove who it is
+ * @param {String} [options.servername] The name it must prove, when not the address's
+ * @return {Object}
+ * @throws {TypeError}
+ */
+function tlsSpec(options) {
+  if (options === undefined || options === null) options = {}
+  if (typeof options !== 'object') throw invalidOption('tls', 'must be an object')
+
+  const { ca, cert, key, passphrase, rejectUnauthorized, servername } = options
+  const spec = {
+    ca: ca === undefined || ca === null ? defaultRoots() : pemList(ca),
+    rejectUnauthorized: process.env.NODE_TLS_REJECT_UNAUTHORIZED !== '0',
+  }
+  if (cert !== undefined) spec.cert = certificates('tls.cert', pemText('tls.cert', cert))
+  if (key !== undefined) spec.key = privateKey(pemText('tls.key', key), passphrase)
+  if ((cert === undefined) !== (key === undefined)) {
+    throw invalidOption('tls', "must hold both or neither of 'cert' and 'key'")
+  }
+  if (rejectUnauthorized !== undefined) {
+    if (typeof rejectUnauthorized !== 'boolean') {
+      throw invalidOption('tls.rejectUnauthorized', 'must be a boolean')
+    }
+    spec.rejectUnauthorized = rejectUnauthorized
+  }
+  if (servername !== undefined) {
+    if (typeof servername !== 'string') throw invalidOption('tls.servername', 'must be a string')
+    spec.servername = servername
+  }
+  return spec
+}
+
+/**
+ * The TLS options given flat, among the options of a connection, as ws takes them.
+ *
+ * @param {Object} options
+ * @return {(Object|undefined)} `undefined` when there is none
+ */
+function flatTlsOptions(options) {
+  const names = TLS_OPTIONS.filter((name) => options[name] !== undefined)
+  if (names.length === 0) return undefined
+  return Object.fromEntries(names.map((name) => [name, options[name]]))
+}
+
+/**
+ * @param {(String|Buffer|Array)} ca
+ * @return {String[]}
+ */
+function pemList(ca) {
+  const list = Array.isArray(ca) ? ca : [ca]
+  return list.map((item) => certificates('tls.ca', pemText('tls.ca', item)))
+}
+
+/**
+ * @param {String} name The option
+ * @param {(String|Buffer)} value
+ * @return {String}
+ */
+function pemText(name, value) {
+  if (typeof value === 'string') return value
+  if (ArrayBuffer.isView(value)) {
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+  }
+  throw invalidOption(name, 'must be PEM text in a string or a Buffer')
+}
+
+/**
+ * @param {String} name The option
+ * @param {String} text
+ * @return {String} The same text, now known to begin with a certificate
+ */
+function certificates(name, text) {
+  try {
+    new X509Certificate(text)
+  } catch (error) {
+    throw invalidOption(name, 'must hold certificates in PEM form', error)
+  }
+  return text
+}
+
+/**
+ * @param {String} text A private key, perhaps encrypted
+ * @param {String} [passphrase]
+ * @return {String} The key in PEM form, not encrypted
+ */
+function privateKey(text, passphrase) {
+  try {
+    return createPrivateKey({ key: text, passphrase }).export({ type: 'pkcs8', format: 'pem' })
+  } catch (error) {
+    throw invalidOption('tls.key', "cannot be read; is its 'passphrase' right?", error)
+  }
+}
+
+module.exports = { flatTlsOptions, tlsSpec }

@@ -1,0 +1,94 @@
+'use strict'
+
+const { TOKEN, createError, invalidOption } = require('./errors')
+const { createRelayToken } = require('./uri')
+
+/** What a credential of Azure is asked for, unless `tokenScope` says otherwise. */
+const DEFAULT_SCOPE = 'https://relay.azure.net/.default'
+
+/** How long a token signed here lives, in seconds; it is renewed well before its end. */
+const TOKEN_SECONDS = 3600
+
+/**
+ * Yields tokens. Either `fixed` is set, and there is only ever this one, or `get` is to be asked.
+ */
+class TokenSource {
+  #get
+
+  /**
+   * @param {(String|undefined)} fixed A token that cannot be renewed
+   * @param {Function} [get] Gives a token, or a promise of one
+   */
+  constructor(fixed, get) {
+    /** @type {(String|undefined)} */
+    this.fixed = fixed
+    this.#get = get
+  }
+
+  /**
+   * Asks for a token.
+   *
+   * @return {Promise<String>}
+   * @throws {Error} HYCO_ERR_TOKEN, whatever went wrong, with the cause
+   */
+  async get() {
+    if (this.fixed !== undefined) return this.fixed
+    let token
+    try {
+      token = await this.#get()
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause)
+      throw createError(TOKEN, `the token provider failed: ${why}`, { cause })
+    }
+    if (typeof token !== 'string' || token === '') {
+      throw createError(TOKEN, 'the token provider gave no token')
+    }
+    return token
+  }
+}
+
+/**
+ * Reads a token in any of its forms.
+ *
+ * @param {(String|Function|Object|Promise)} token A token; a function that returns one or a promise
+ *     of one; an object with `getToken(scope)`; a promise of a token
+ * @param {String} [scope] What a credential is asked for
+ * @return {TokenSource}
+ * @throws {TypeError}
+ */
+function createTokenSource(token, scope = DEFAULT_SCOPE) {
+  if (typeof token === 'string' && token !== '') return new TokenSource(token)
+  if (typeof token === 'function') return new TokenSource(undefined, () => token())
+  if (typeof token?.getToken === 'function') {
+    if (typeof scope !== 'string' && !Array.isArray(scope)) {
+      throw invalidOption('tokenScope', 'must be a string')
+    }
+    return new TokenSource(undefined, async () => (await token.getToken(scope))?.token)
+  }
+  if (typeof token?.then === 'function') return new TokenSource(undefined, () => token)
+  throw invalidOption('token', 'must be a non-empty string, a function or a credential')
+}
+
+/**
+ * Signs tokens with a rule's key.
+ *
+ * @param {String} uri What the tokens are for
+ * @param {String} keyName The rule
+ * @param {String} key Its key
+ * @return {TokenSource}
+ * @throws {TypeError}
+ */
+function createKeySource(uri, keyName, key) {
+  if (typeof keyName !== 'string' || keyName === '') {
+    throw invalidOption('keyName', 'must be a non-empty string')
+  }
+  if (typeof key !== 'string' || key === '') {
+    throw invalidOption('key', 'must be a non-empty string')
+  }
+  const get = () => createRelayToken(uri, keyName, key, TOKEN_SECONDS)
+  // A rule or key that cannot sign is known now, not at the first connection.
+  get()
+  return new TokenSource(undefined, get)
+}
+
+module.exports = { createKeySource, createTokenSource }

@@ -1,0 +1,209 @@
+'use strict'
+
+const { randomUUID } = require('node:crypto')
+
+const { version } = require('../package.json')
+const { INVALID_ADDRESS, createError, invalidOption } = require('./errors')
+const native = require('./native')
+const { entityPath, parseAddress, redactAddress } = require('./options-address')
+const checks = require('./options-checks')
+const { reconnectPolicy } = require('./options-reconnect')
+const { tlsSpec } = require('./options-tls')
+const { createKeySource, createTokenSource } = require('./options-token')
+
+/** How this package names itself to the relay. */
+const USER_AGENT = `hyco-rs/${version} (${process.platform}; node ${process.versions.node})`
+
+/** The options that a socket takes, with the defaults of ws. */
+const SOCKET_DEFAULTS = {
+  allowSynchronousEvents: true,
+  autoPong: true,
+  closeTimeout: 30_000,
+  maxFragments: 16 * 1024,
+  maxPayload: 100 * 1024 * 1024,
+  maxPendingAutoPongs: 60,
+  skipUTF8Validation: false,
+}
+
+const SERVER_DEFAULTS = {
+  ...SOCKET_DEFAULTS,
+  acceptTimeout: 20_000,
+  clientTracking: true,
+  connectionString: null,
+  handleProtocols: null,
+  id: null,
+  keepAliveInterval: 30_000,
+  key: null,
+  keyName: null,
+  openTimeout: 60_000,
+  path: null,
+  perMessageDeflate: false,
+  reconnect: true,
+  server: null,
+  token: null,
+  verifyClient: null,
+}
+
+/** These can be read, but listing or printing the options passes over them. */
+const SECRETS = ['connectionString', 'key', 'tls', 'token']
+
+/**
+ * Checks the options of a `RelayedServer`.
+ *
+ * @param {Object} given What the user passed
+ * @return {Object} `options` (complete, for the user to see), `listenUri`, `path`, `url` (a `URL`),
+ *     `reconnect` (a policy), `tokens` (a token source) and `spec` (for the hub)
+ * @throws {TypeError} naming the option that cannot be used
+ */
+function serverOptions(given) {
+  const options = { ...SERVER_DEFAULTS, ...checks.definedOnly(given) }
+  const target = options.connectionString === null ? fromServer(options) : fromString(options)
+  checkSocketOptions(options)
+  checks.checkDuration(options, 'acceptTimeout')
+  checks.checkDuration(options, 'openTimeout')
+  checks.checkDuration(options, 'keepAliveInterval', { zero: true })
+  checks.checkType(options, 'clientTracking', 'boolean')
+  checks.checkFunction(options, 'handleProtocols')
+  checks.checkFunction(options, 'verifyClient')
+  checks.checkSignal(options)
+  checks.checkProxy(options)
+  if (options.id !== null) checks.checkText(options, 'id')
+
+  const reconnect = reconnectPolicy(options.reconnect)
+  const { url, tokens } = target
+  const spec = {
+    address: url.href,
+    id: options.id ?? url.searchParams.get('sb-hc-id') ?? randomUUID(),
+    token: tokens.fixed,
+    keepAliveInterval: options.keepAliveInterval,
+    openTimeout: options.openTimeout,
+    acceptTimeout: options.acceptTimeout,
+    reconnect: reconnect.spec,
+    tls: url.protocol === 'wss:' ? tlsSpec(options.tls) : undefined,
+    userAgent: USER_AGENT,
+  }
+  hideSecrets(options)
+  return { ...target, options, reconnect, spec }
+}
+
+/**
+ * Checks the options that a socket takes as ws does.
+ *
+ * @param {Object} options
+ */
+function checkSocketOptions(options) {
+  checks.checkType(options, 'allowSynchronousEvents', 'boolean')
+  checks.checkType(options, 'autoPong', 'boolean')
+  checks.checkType(options, 'skipUTF8Validation', 'boolean')
+  checks.checkDuration(options, 'closeTimeout', { zero: true })
+  checks.checkCount(options, 'maxFragments')
+  checks.checkCount(options, 'maxPayload')
+  checks.checkCount(options, 'maxPendingAutoPongs')
+}
+
+/**
+ * The options of a socket, out of all others.
+ *
+ * @param {Object} options Complete options
+ * @return {Object}
+ */
+function socketOptions(options) {
+  return Object.fromEntries(Object.keys(SOCKET_DEFAULTS).map((name) => [name, options[name]]))
+}
+
+/**
+ * Where to listen, from `server`, and with what, from `token` or `keyName` and `key`.
+ *
+ * @param {Object} options
+ * @return {Object} `listenUri`, `path`, `url` and `tokens`
+ */
+function fromServer(options) {
+  const { key, keyName, server, token, tokenScope } = options
+  // The words of this message and the next are those of hyco-ws.
+  if (server === null) throw invalidOption('server', 'must be provided')
+  const url = optionUrl('server', server)
+  const target = { listenUri: String(server), path: options.path ?? entityPath(url), url }
+  if (token !== null) return { ...target, tokens: createTokenSource(token, tokenScope) }
+  if (keyName !== null || key !== null) {
+    return { ...target, tokens: createKeySource(url.href, keyName, key) }
+  }
+  throw createError('HYCO_ERR_INVALID_OPTION', "A 'token' string or function must be provided", {
+    Type: TypeError,
+  })
+}
+
+/**
+ * Where to listen and with what, from a connection string. A `token` beside it wins over its key.
+ *
+ * @param {Object} options
+ * @return {Object} `listenUri`, `path`, `url` and `tokens`
+ */
+function fromString(options) {
+  checks.checkText(options, 'connectionString')
+  if (options.server !== null) {
+    throw invalidOption('server', "cannot be given together with 'connectionString'")
+  }
+  if (options.path !== null) checks.checkText(options, 'path')
+  const connection = parseConnectionString(options.connectionString, options.path)
+  const listenUri = `${connection.address}?sb-hc-action=listen`
+  const url = optionUrl('connectionString', listenUri)
+  const target = { listenUri, path: entityPath(url), url }
+  if (options.token !== null) {
+    return { ...target, tokens: createTokenSource(options.token, options.tokenScope) }
+  }
+  const { key, keyName, token } = connection
+  if (token) return { ...target, tokens: createTokenSource(token) }
+  if (keyName) return { ...target, tokens: createKeySource(listenUri, keyName, key) }
+  throw invalidOption('connectionString', "holds no key; give a 'token' beside it")
+}
+
+/**
+ * @param {String} text
+ * @param {(String|null)} path
+ * @return {Object} `address`, and `keyName` and `key` or `token` where the string has them
+ */
+function parseConnectionString(text, path) {
+  try {
+    return native.parseConnectionString(text, path ?? undefined)
+  } catch (error) {
+    throw invalidOption('connectionString', `cannot be used: ${error.message}`, error)
+  }
+}
+
+/**
+ * @param {String} name The option
+ * @param {(String|URL)} value Its address
+ * @return {URL}
+ */
+function optionUrl(name, value) {
+  try {
+    return parseAddress(value)
+  } catch (error) {
+    throw createError(INVALID_ADDRESS, `'${name}' is no relay address: ${error.message}`, {
+      Type: TypeError,
+    })
+  }
+}
+
+/**
+ * Keeps secrets out of what `console.log` and `JSON.stringify` show.
+ *
+ * @param {Object} options
+ */
+function hideSecrets(options) {
+  for (const name of SECRETS) {
+    if (name in options) Object.defineProperty(options, name, { enumerable: false })
+  }
+  const { server } = options
+  if (typeof server === 'string' && redactAddress(server) !== server) {
+    Object.defineProperty(options, 'server', { enumerable: false })
+  }
+}
+
+module.exports = {
+  SOCKET_DEFAULTS,
+  USER_AGENT,
+  checkSocketOptions,
+  serverOptions,
+  socketOptions,
+}

@@ -1,0 +1,220 @@
+'use strict'
+
+const http = require('node:http')
+
+const { ABORTED, TIMEOUT, createError, invalidArgument } = require('./errors')
+const hub = require('./hub')
+const { SOCKET_DEFAULTS, USER_AGENT, checkSocketOptions, socketOptions } = require('./options')
+const { parseAddress } = require('./options-address')
+const checks = require('./options-checks')
+const { flatTlsOptions, tlsSpec } = require('./options-tls')
+const { createTokenSource } = require('./options-token')
+const RelayedSocket = require('./relayed-socket')
+
+/**
+ * Milliseconds until a connect is given up: more than the relay itself waits for a listener, so that
+ * its answer is seen first (docs/protocol.md, 7.1).
+ */
+const HANDSHAKE_TIMEOUT = 70_000
+
+const SUBPROTOCOL = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/
+
+/** Headers that belong to the handshake itself. */
+const HANDSHAKE_HEADERS = new Set([
+  'connection',
+  'sec-websocket-extensions',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'upgrade',
+])
+
+/**
+ * Connects to a listener through the relay.
+ *
+ * @param {(String|URL)} address The send URI, as `createRelaySendUri` makes it
+ * @param {(String|Function|Object|Promise|null)} [token] A token; a function that returns one or a
+ *     promise of one; a credential with `getToken(scope)`; a promise; `null` where senders need none
+ * @param {Object} [options]
+ * @param {Boolean} [options.allowSynchronousEvents=true] Whether several `'message'`, `'ping'` and
+ *     `'pong'` events may be emitted in the same tick
+ * @param {Boolean} [options.autoPong=true] Whether pings are answered
+ * @param {Number} [options.closeTimeout=30000] Milliseconds to wait for the closing handshake
+ * @param {Number} [options.handshakeTimeout=70000] Milliseconds until the socket must be open
+ * @param {Object} [options.headers] More headers, seen by the listener
+ * @param {String} [options.id] Tracking id, sent as `sb-hc-id`
+ * @param {Number} [options.maxPayload=104857600] Largest message in bytes, 0 for any
+ * @param {String} [options.origin] Value of the header `Origin`
+ * @param {(String|String[])} [options.protocols] Subprotocols to offer
+ * @param {AbortSignal} [options.signal] Ends the socket, whatever its state
+ * @param {Boolean} [options.skipUTF8Validation=false] Whether text is taken as it comes
+ * @param {Object} [options.tls] As `tls.connect` takes them; `ca`, `cert`, `key`, `passphrase`,
+ *     `rejectUnauthorized` and `servername` may also stand beside it, as in ws
+ * @param {String} [options.tokenScope] What a credential is asked for
+ * @param {Function} [fn] Called with the socket when it is open
+ * @return {RelayedSocket} The socket, still connecting
+ * @throws {SyntaxError} for an address or subprotocol that cannot be used
+ * @throws {TypeError} for an option that cannot be used
+ */
+function relayedConnect(address, token, options, fn) {
+  if (typeof options === 'function') {
+    fn = options
+    options = undefined
+  }
+  if (options !== undefined && options !== null && typeof options !== 'object') {
+    throw invalidArgument('options', 'must be an object')
+  }
+  const url = parseAddress(address)
+  const given = {
+    ...SOCKET_DEFAULTS,
+    handshakeTimeout: HANDSHAKE_TIMEOUT,
+    ...checks.definedOnly(options),
+  }
+  checkSocketOptions(given)
+  checks.checkDuration(given, 'handshakeTimeout', { zero: true })
+  checks.checkSignal(given)
+  checks.checkProxy(given)
+  if (given.id !== undefined) checks.checkText(given, 'id')
+
+  const tokens =
+    token === undefined || token === null ? null : createTokenSource(token, given.tokenScope)
+  const headers = headerList(given, url)
+  const spec = {
+    address: url.href,
+    token: tokens?.fixed ?? null,
+    id: given.id,
+    headers,
+    protocols: protocolList(given.protocols),
+    timeout: given.handshakeTimeout || checks.MAX_DELAY,
+    tls: url.protocol === 'wss:' ? tlsSpec(given.tls ?? flatTlsOptions(given)) : undefined,
+  }
+
+  const socket = new RelayedSocket(url.href, socketOptions(given))
+  if (typeof fn === 'function') socket.on('open', () => fn(socket))
+  if (given.signal) endWith(socket, given.signal)
+  if (given.signal?.aborted) return socket
+  if (tokens === null || tokens.fixed !== undefined) hub.current().connect(socket, spec)
+  else connectWithToken(socket, spec, tokens)
+  return socket
+}
+
+/**
+ * Connects as soon as the token is there. The deadline counts from now.
+ *
+ * @param {RelayedSocket} socket
+ * @param {Object} spec What the hub is to do
+ * @param {TokenSource} tokens
+ */
+function connectWithToken(socket, spec, tokens) {
+  const started = Date.now()
+  const timer = setTimeout(() => {
+    socket.fail(createError(TIMEOUT, `waiting for a token has timed out after ${spec.timeout} ms`))
+  }, spec.timeout)
+  tokens.get().then(
+    (token) => {
+      clearTimeout(timer)
+      // It may have been closed meanwhile.
+      if (socket.readyState !== RelayedSocket.CONNECTING) return
+      spec.token = token
+      spec.timeout = Math.max(1, spec.timeout - (Date.now() - started))
+      connectSoon(socket, spec)
+    },
+    (error) => {
+      clearTimeout(timer)
+      process.nextTick(() => socket.fail(error))
+    },
+  )
+}
+
+/**
+ * Connects from an event of its own, where an exception is not taken for a promise's.
+ *
+ * @param {RelayedSocket} socket
+ * @param {Object} spec
+ */
+function connectSoon(socket, spec) {
+  process.nextTick(() => {
+    if (socket.readyState !== RelayedSocket.CONNECTING) return
+    try {
+      hub.current().connect(socket, spec)
+    } catch (error) {
+      socket.fail(error)
+    }
+  })
+}
+
+/**
+ * Ends a socket with a signal.
+ *
+ * @param {RelayedSocket} socket
+ * @param {AbortSignal} signal
+ */
+function endWith(socket, signal) {
+  const abort = () => {
+    if (socket.readyState === RelayedSocket.CONNECTING) {
+      const error = createError(ABORTED, 'the connect was aborted', { cause: signal.reason })
+      error.name = 'AbortError'
+      socket.fail(error)
+    } else {
+      socket.terminate()
+    }
+  }
+  if (signal.aborted) {
+    process.nextTick(abort)
+    return
+  }
+  signal.addEventListener('abort', abort, { once: true })
+  socket.once('close', () => signal.removeEventListener('abort', abort))
+}
+
+/**
+ * @param {(String|String[]|undefined|null)} protocols
+ * @return {String[]}
+ * @throws {SyntaxError} as ws does
+ */
+function protocolList(protocols) {
+  if (protocols === undefined || protocols === null) return []
+  const list = Array.isArray(protocols) ? [...protocols] : [protocols]
+  const valid = list.every((name) => typeof name === 'string' && SUBPROTOCOL.test(name))
+  if (!valid || new Set(list).size !== list.length) {
+    throw new SyntaxError('An invalid or duplicated subprotocol was specified')
+  }
+  return list
+}
+
+/**
+ * The headers to send, and a user and password taken out of the address, as ws does.
+ *
+ * @param {Object} options
+ * @param {URL} url
+ * @return {String[][]} Names and values
+ * @throws {TypeError} for a header that cannot be sent, as `http.request` does
+ */
+function headerList({ headers, origin }, url) {
+  const list = []
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    if (value === undefined || value === null) continue
+    http.validateHeaderName(name)
+    if (HANDSHAKE_HEADERS.has(name.toLowerCase())) continue
+    for (const item of Array.isArray(value) ? value : [value]) {
+      http.validateHeaderValue(name, item)
+      list.push([name, String(item)])
+    }
+  }
+  const has = (wanted) => list.some(([name]) => name.toLowerCase() === wanted)
+  if (!has('user-agent')) list.push(['User-Agent', USER_AGENT])
+  if (origin) {
+    http.validateHeaderValue('Origin', origin)
+    list.push(['Origin', String(origin)])
+  }
+  if (url.username || url.password) {
+    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
+    if (!has('authorization')) {
+      list.push(['Authorization', `Basic ${Buffer.from(user).toString('base64')}`])
+    }
+    url.username = ''
+    url.password = ''
+  }
+  return list
+}
+
+module.exports = relayedConnect
