@@ -87,7 +87,7 @@ impl Assembly {
 
     /// Shows the buffer for reading straight into it.
     pub(crate) fn direct(&mut self) -> Direct<'_> {
-        self.reserve(1);
+        self.reserve(self.missing.min(MIN_READ) as usize);
         let missing = usize::try_from(self.missing).unwrap_or(usize::MAX);
         Direct {
             buffer: &mut self.bytes,
@@ -165,3 +165,6 @@ const MAX_PREALLOCATION: u64 = 1024 * 1024;
 
 /// Least growth of a buffer that turned out too small.
 const MIN_GROWTH: usize = 64 * 1024;
+
+/// Least room shown for reading, so that growth is not preceded by tiny reads.
+const MIN_READ: u64 = 16 * 1024;

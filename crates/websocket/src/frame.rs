@@ -29,27 +29,34 @@ pub fn append_frame(
     payload: &[u8],
     mask: Option<[u8; 4]>,
 ) {
-    let first = u8::from(fin) << 7 | opcode as u8;
-    let masked = u8::from(mask.is_some()) << 7;
-    out.reserve(LONGEST_HEADER + payload.len());
-    match payload.len() {
-        length @ ..=125 => out.extend_from_slice(&[first, masked | length as u8]),
-        length @ ..=0xffff => {
-            let [high, low] = (length as u16).to_be_bytes();
-            out.extend_from_slice(&[first, masked | 126, high, low]);
-        }
-        length => {
-            out.extend_from_slice(&[first, masked | 127]);
-            out.extend_from_slice(&(length as u64).to_be_bytes());
-        }
+    let first = u128::from(u8::from(fin) << 7 | opcode as u8);
+    let masked = u128::from(mask.is_some()) << 7;
+    // The header is put together in a register, first byte lowest, written as a whole and then cut:
+    // several small stores take twice as long.
+    let (mut header, mut size) = match payload.len() {
+        length @ ..=125 => (first | (masked | length as u128) << 8, 2),
+        length @ ..=0xffff => (
+            first | (masked | 126) << 8 | u128::from((length as u16).swap_bytes()) << 16,
+            4,
+        ),
+        length => (
+            first | (masked | 127) << 8 | u128::from((length as u64).swap_bytes()) << 16,
+            10,
+        ),
+    };
+    if let Some(mask) = mask {
+        header |= u128::from(u32::from_le_bytes(mask)) << (8 * size);
+        size += 4;
     }
+    let start = out.len();
+    out.reserve(HEADER + payload.len());
+    out.extend_from_slice(&header.to_le_bytes());
+    out.truncate(start + size);
     match mask {
         None => out.extend_from_slice(payload),
-        Some(mask) => {
-            out.extend_from_slice(&mask);
-            extend_masked(out, payload, mask);
-        }
+        Some(mask) => extend_masked(out, payload, mask),
     }
 }
 
-const LONGEST_HEADER: usize = 14;
+/// Room for the longest header, 14 bytes.
+const HEADER: usize = 16;

@@ -31,20 +31,46 @@ pub(crate) fn rotate(mask: [u8; 4], offset: usize) -> [u8; 4] {
 #[inline]
 pub(crate) fn extend_masked(out: &mut Vec<u8>, payload: &[u8], mask: [u8; 4]) {
     out.reserve(payload.len());
-    let (blocks, tail) = payload.as_chunks::<BLOCK>();
+    match payload.len() {
+        BLOCK.. => extend_blocks::<BLOCK>(out, payload, mask),
+        16.. => extend_blocks::<16>(out, payload, mask),
+        4.. => extend_blocks::<4>(out, payload, mask),
+        _ => out.extend(payload.iter().zip(mask).map(|(byte, key)| byte ^ key)),
+    }
+}
+
+/// Appends `payload`, which is not shorter than a block, by whole blocks; the last one overlaps the
+/// one before it, which is faster than handling the remaining bytes one by one.
+#[inline]
+fn extend_blocks<const SIZE: usize>(out: &mut Vec<u8>, payload: &[u8], mask: [u8; 4]) {
+    let start = out.len();
+    let (blocks, tail) = payload.as_chunks::<SIZE>();
     for block in blocks {
         out.extend_from_slice(&masked(*block, mask));
     }
-    let start = out.len();
-    out.extend_from_slice(tail);
-    mask_in_place(&mut out[start..], mask, 0);
+    if let Some(last) = payload.last_chunk::<SIZE>()
+        && !tail.is_empty()
+    {
+        let offset = payload.len() - SIZE;
+        out.truncate(start + offset);
+        out.extend_from_slice(&masked(*last, rotate(mask, offset)));
+    }
 }
 
 /// Moves `length` bytes of `buf` from `from` down to `to`, unmasking them on the way.
 #[inline]
 pub(crate) fn move_masked(buf: &mut [u8], from: usize, to: usize, length: usize, mask: [u8; 4]) {
     debug_assert!(to <= from, "bytes move towards the front");
+    let blocks = length.next_multiple_of(BLOCK);
     let mut done = 0;
+    if from - to >= BLOCK && from + blocks <= buf.len() {
+        // Room for a whole block at the end: what it writes too much stays short of `from + length`.
+        while done < length {
+            move_block::<BLOCK>(buf, from + done, to + done, mask);
+            done += BLOCK;
+        }
+        return;
+    }
     while length - done >= BLOCK {
         move_block::<BLOCK>(buf, from + done, to + done, mask);
         done += BLOCK;
