@@ -1,0 +1,44 @@
+'use strict'
+
+// How much does an echo cost when many sockets are open? The Rust program keeps one message under
+// way on every socket; the measured process sends each one back as it is.
+
+const { since, usage } = require('./harness/measure')
+const { transports } = require('./harness/rows')
+const { connectMany } = require('./harness/sockets')
+
+const SIZE = 64
+
+module.exports = {
+  title: 'Echo',
+  text: 'One message of 64 B is under way on every socket; the measured process sends it back.',
+  baseline: 'ws',
+  peers: ['ws', 'bun', 'hyco-rs'],
+  columns: ['rate', 'cpu', 'main'],
+  rows: [
+    ...transports({ name: '100 sockets', sockets: 100, count: 200_000 }),
+    ...transports({ name: '1 socket', sockets: 1, count: 30_000, growth: true }, ['tcp']),
+    ...transports({ name: '1,000 sockets', sockets: 1_000, count: 200_000, growth: true }, ['tcp']),
+    ...transports({ name: '5,000 sockets', sockets: 5_000, count: 200_000, growth: true }, ['tcp']),
+  ],
+
+  async measure(peer, { sockets, count }, { url, ca, group, control }) {
+    await connectMany(peer, sockets, url, ca, (socket) => {
+      peer.receive(socket, (data) => socket.send(data))
+    })
+    await control.order('wait', { group, sockets })
+    await control.order('drive', { group, size: SIZE, count: count / 5, flight: sockets })
+    const { usage: before } = await control.order('usage')
+    const start = usage()
+    const drive = await control.order('drive', { group, size: SIZE, count, flight: sockets })
+    const figures = since(start, count)
+    return {
+      ...figures,
+      p50: drive.p50,
+      p99: drive.p99,
+      other: (drive.usage - before) / 1e3 / count,
+    }
+  },
+}
+
+if (require.main === module) require('./harness/main').run(module.filename)

@@ -1,0 +1,13 @@
+'use strict'
+
+/**
+ * @param {number[]} values
+ * @return {number} the middle one
+ */
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+module.exports = { median }

@@ -1,0 +1,5 @@
+'use strict'
+
+// All questions, or those named.
+
+require('./harness/main').run()

@@ -1,0 +1,44 @@
+'use strict'
+
+// hyco-rs: direct through `relayedConnect`, relayed through `RelayedServer`.
+
+const fs = require('node:fs')
+const path = require('node:path')
+
+const { receive, sendAndDrain } = require('./ws')
+
+const root = path.join(__dirname, '..', '..')
+
+module.exports = {
+  title: 'hyco-rs',
+  packages: ['hyco-rs'],
+
+  available() {
+    const native = path.join(root, 'native')
+    return (
+      fs.existsSync(path.join(root, 'index.js')) &&
+      fs.readdirSync(native).some((name) => name.endsWith('.node'))
+    )
+  },
+
+  connect(url, ca) {
+    const { relayedConnect } = require(root)
+    return new Promise((resolve, reject) => {
+      const socket = relayedConnect(url, null, { tls: { ca } }, resolve)
+      socket.once('error', reject)
+    })
+  },
+
+  listen(url, { ca, token }, opened) {
+    const { RelayedServer } = require(root)
+    const server = new RelayedServer({ server: url, token, tls: { ca } })
+    server.on('connection', opened)
+    return new Promise((resolve, reject) => {
+      server.once('listening', () => resolve(server))
+      server.once('error', reject)
+    })
+  },
+
+  receive,
+  sendAndDrain,
+}

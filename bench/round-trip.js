@@ -1,0 +1,54 @@
+'use strict'
+
+// How long does an answer take on a socket that has nothing else to do? One message at a time; the
+// Rust program echoes it.
+
+const { since, usage } = require('./harness/measure')
+const { transports } = require('./harness/rows')
+
+const SIZE = 64
+
+module.exports = {
+  title: 'Round trip',
+  text: 'One socket, one message of 64 B at a time, echoed by the other end.',
+  baseline: 'ws',
+  peers: ['ws', 'bun', 'hyco-rs'],
+  columns: ['p50', 'p99', 'cpu', 'main'],
+  rows: transports({ name: '1 socket', count: 20_000 }),
+
+  async measure(peer, { count }, { url, ca, group, control }) {
+    const socket = await peer.connect(url, ca)
+    const data = Buffer.alloc(SIZE, 'x')
+    await control.order('wait', { group, sockets: 1 })
+    await control.order('reset', { group, mode: 'echo' })
+    let times
+    let sent
+    let left
+    let done
+    const next = () => {
+      sent = performance.now()
+      socket.send(data)
+    }
+    peer.receive(socket, () => {
+      times.push(performance.now() - sent)
+      if (--left === 0) done()
+      else next()
+    })
+    const ask = (messages) => {
+      times = []
+      left = messages
+      const all = new Promise((resolve) => (done = resolve))
+      next()
+      return all
+    }
+    await ask(count / 5)
+    const start = usage()
+    await ask(count)
+    const figures = since(start, count)
+    times.sort((a, b) => a - b)
+    const at = (part) => times[Math.floor(times.length * part)] * 1e3
+    return { ...figures, p50: at(0.5), p99: at(0.99) }
+  },
+}
+
+if (require.main === module) require('./harness/main').run(module.filename)
