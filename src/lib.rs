@@ -1,1 +1,16 @@
-//! The boundary.
+//! The boundary between Rust and JavaScript: conversions, and the memory that both see.
+//!
+//! | what crosses | how |
+//! |---|---|
+//! | commands | methods of [`hub::Hub`] |
+//! | events and received data | one delivery, see [`hub`] |
+//! | tokens and addresses | synchronous functions in [`token`] |
+//! | the local relay | promises, see [`emulator`] |
+#![expect(
+    missing_debug_implementations,
+    reason = "napi handles are opaque to Rust"
+)]
+
+pub mod error;
+pub mod hub;
+pub mod uncaught;

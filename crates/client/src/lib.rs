@@ -1,6 +1,7 @@
 //! The two ends of Azure Relay Hybrid Connections that are not the relay: listener and sender.
 #![forbid(unsafe_code)]
 
+pub mod connection;
 mod dial;
 mod endpoint;
 mod error;

@@ -1,0 +1,267 @@
+//! The data plane of one relayed WebSocket: frames in, frames out.
+//!
+//! A connection is a framed socket. It parses what arrives where it lies, hands records to an
+//! [`Inbox`], and writes masked frames from its outbox. It knows nothing of the closing
+//! handshake: the owner sends close frames, ends and destroys, as `ws` does with a TCP socket.
+//!
+//! | who | does |
+//! |---|---|
+//! | the connection's task (I/O thread) | reads, decrypts, decodes; writes what could not be written at once |
+//! | the owner (any thread) | appends frames; writes small ones at once while nothing is queued |
+//!
+//! Locks are taken in the order writer, outbox. The writer holds the TLS session, since records
+//! must leave in the order in which they were encrypted.
+
+mod outbox;
+mod reader;
+mod task;
+mod writer;
+
+use std::{
+    future::Future,
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Poll, Waker},
+};
+
+use atomic_waker::AtomicWaker;
+use hyco_websocket::{DecoderConfig, OpCode, Sink, Violation};
+use tokio::net::tcp::OwnedWriteHalf;
+
+use self::{outbox::Outbox, reader::Reader, task::Task, writer::Writer};
+use crate::{dial::Upgraded, stream::Stream};
+
+/// Where connections put what they receive. One serves all connections of an I/O thread.
+pub trait Inbox: Send + Sync + 'static {
+    /// What one read step collects.
+    type Batch: Batch;
+
+    /// Lends at least `need` bytes of space for one read step of `connection` and takes what the
+    /// step collected; the bytes in which records lie stay as they are.
+    ///
+    /// `Pending` when the step is, or when the owner has not yet taken what was delivered before:
+    /// then `waker` is woken when there is space again. This is the back pressure of receiving.
+    fn poll_lend<R>(
+        &self,
+        waker: &Waker,
+        connection: u32,
+        need: usize,
+        step: impl FnOnce(&mut [u8], &mut Self::Batch) -> Poll<R>,
+    ) -> Poll<R>;
+
+    /// Reports something that carries no bytes.
+    fn signal(&self, connection: u32, signal: Signal);
+}
+
+/// What a read step collects: the decoder's records, and how the stream ended.
+pub trait Batch: Sink {
+    /// The peer broke the protocol; nothing further is read from it.
+    fn violation(&mut self, violation: Violation);
+
+    /// The peer has finished sending.
+    fn ended(&mut self);
+}
+
+/// What a connection reports beside the records it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// So many frames that wanted to be acknowledged were written.
+    Acknowledged(u32),
+    /// Everything was written and the sending side is shut: the answer to [`Connection::end`].
+    Finished,
+    /// The socket is gone. The last thing that a connection reports.
+    Closed,
+}
+
+/// How a connection reads.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionOptions {
+    /// The largest message in bytes; 0 means no limit.
+    pub max_payload: u64,
+    /// The most fragments that one message may have; 0 means no limit.
+    pub max_fragments: u32,
+    /// Text messages and close reasons are checked to be UTF-8.
+    pub validate_utf8: bool,
+}
+
+/// The owner's handle of one open socket.
+#[derive(Debug)]
+pub struct Connection {
+    write: OwnedWriteHalf,
+    writer: Mutex<Writer>,
+    outbox: Mutex<Outbox>,
+    task: AtomicWaker,
+    paused: AtomicBool,
+    destroyed: AtomicBool,
+}
+
+impl Connection {
+    /// Takes over a stream after its handshake. The returned future is the connection's task: it
+    /// reads and writes until the socket is gone, then reports [`Signal::Closed`].
+    pub fn new<I: Inbox>(
+        id: u32,
+        upgraded: Upgraded,
+        options: ConnectionOptions,
+        inbox: Arc<I>,
+    ) -> (Arc<Self>, impl Future<Output = ()> + use<I>) {
+        let config = DecoderConfig {
+            max_payload: options.max_payload,
+            max_fragments: options.max_fragments,
+            validate_utf8: options.validate_utf8,
+            masked: false,
+            large: LARGE_MESSAGE,
+        };
+        let (tcp, writer, reader) = match upgraded.stream {
+            Stream::Plain(tcp) => (
+                tcp,
+                Writer::plain(),
+                Reader::new(config, false, upgraded.rest, &[]),
+            ),
+            Stream::Tls(tls) => {
+                let parts = tls.into_parts();
+                let mut plain = upgraded.rest;
+                plain.extend_from_slice(&parts.plain);
+                (
+                    parts.tcp,
+                    Writer::tls(parts.session, parts.outgoing),
+                    Reader::new(config, true, plain, &parts.cipher),
+                )
+            }
+        };
+        let (read, write) = tcp.into_split();
+        let connection = Arc::new(Self {
+            write,
+            writer: Mutex::new(writer),
+            outbox: Mutex::default(),
+            task: AtomicWaker::new(),
+            paused: AtomicBool::new(false),
+            destroyed: AtomicBool::new(false),
+        });
+        let task = Task::new(id, Arc::clone(&connection), read, reader, inbox);
+        (connection, task.run())
+    }
+
+    /// Appends one masked frame; `flush` starts to write it. The payload is copied.
+    ///
+    /// `acknowledge` asks for a count in [`Signal::Acknowledged`], or in what [`Self::flush`]
+    /// returns, when the frame has been handed to the operating system.
+    pub fn append(&self, frame: Frame<'_>, acknowledge: bool) {
+        self.outbox().append(&frame, acknowledge);
+    }
+
+    /// Starts to write what was appended: at once when little is queued and nothing waits before
+    /// it, else by the connection's task. Returns how many frames it has to acknowledge now.
+    pub fn flush(&self) -> u32 {
+        let small = {
+            let outbox = self.outbox();
+            if outbox.is_empty() {
+                return 0;
+            }
+            outbox.len() <= INLINE_WRITE
+        };
+        if small {
+            // A writer in use belongs to the task, which goes on until the outbox is empty.
+            match self.writer.try_lock() {
+                Ok(mut writer) => {
+                    if !writer.is_blocked() {
+                        return self.flush_now(&mut writer);
+                    }
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Poisoned(_)) => self.destroy(),
+            }
+        }
+        self.task.wake();
+        0
+    }
+
+    /// Leaves all writing to the connection's task, which reports what it acknowledges. Returns 0
+    /// in the place of [`Self::flush`].
+    pub fn kick(&self) -> u32 {
+        self.task.wake();
+        0
+    }
+
+    fn flush_now(&self, writer: &mut Writer) -> u32 {
+        let (outcome, acknowledged) = writer.pump(&self.write, &self.outbox);
+        if !matches!(outcome, Ok(Pumped::Idle)) {
+            self.task.wake();
+        }
+        acknowledged
+    }
+
+    /// Bytes appended and not yet handed to the operating system, frame headers included.
+    #[must_use]
+    pub fn buffered(&self) -> usize {
+        self.outbox().unwritten()
+    }
+
+    /// Stops reading. What was read before may still be delivered.
+    pub fn pause(&self) {
+        self.paused.store(true, Ordering::Release);
+    }
+
+    /// Reads again.
+    pub fn resume(&self) {
+        self.paused.store(false, Ordering::Release);
+        self.task.wake();
+    }
+
+    /// Writes what is queued, then shuts the sending side; reports [`Signal::Finished`]. The
+    /// socket is gone when the peer has finished too.
+    pub fn end(&self) {
+        self.outbox().end();
+        self.task.wake();
+    }
+
+    /// Drops the socket and everything queued.
+    pub fn destroy(&self) {
+        self.destroyed.store(true, Ordering::Release);
+        self.task.wake();
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writer(&self) -> io::Result<MutexGuard<'_, Writer>> {
+        self.writer
+            .lock()
+            .map_err(|_| io::Error::other("writing panicked"))
+    }
+}
+
+/// One frame to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// The last frame of its message.
+    pub fin: bool,
+    /// What the frame carries.
+    pub opcode: OpCode,
+    /// Its bytes, unmasked.
+    pub payload: &'a [u8],
+    /// The masking key; `None` sends the frame unmasked, which a relay refuses.
+    pub mask: Option<[u8; 4]>,
+}
+
+/// How far a pump came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pumped {
+    /// The outbox is empty and all of it was written.
+    Idle,
+    /// The operating system takes no more at the moment.
+    Blocked,
+    /// All was written and the sending side is shut.
+    Finished,
+}
+
+/// Payloads from here on are assembled in a buffer of their own instead of the shared space:
+/// below it copying costs less than the external buffer that carries them to JavaScript.
+const LARGE_MESSAGE: usize = 32 * 1024;
+
+/// Up to here a flush is written by the calling thread: it saves a hand-over to the I/O thread
+/// (27 % of an echo), while above it the caller would wait for copying and encryption.
+const INLINE_WRITE: usize = 16 * 1024;

@@ -1,0 +1,176 @@
+//! Frames that wait to be written, with what they owe in acknowledgements.
+
+use std::{collections::VecDeque, mem};
+
+use hyco_websocket::append_frame;
+
+use super::Frame;
+
+/// The queue between the owner, who appends, and the writer, who takes.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    queue: VecDeque<Chunk>,
+    /// Bytes in `queue`.
+    queued: usize,
+    /// Bytes that the writer has taken and not yet written.
+    taken: usize,
+    ending: bool,
+    /// A small chunk's memory kept for the next frames, so that sparse traffic allocates nothing.
+    spare: Vec<u8>,
+}
+
+/// Whole frames that are written together.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    pub(super) bytes: Vec<u8>,
+    /// How many of its frames want to be acknowledged.
+    pub(super) acknowledge: u32,
+}
+
+impl Outbox {
+    pub(super) fn append(&mut self, frame: &Frame<'_>, acknowledge: bool) {
+        if self.ending {
+            return;
+        }
+        let size = frame.payload.len() + MAX_HEADER;
+        let fits = self
+            .queue
+            .back()
+            .is_some_and(|last| last.bytes.len() + size <= CHUNK);
+        if !fits {
+            let mut bytes = if size <= CHUNK {
+                mem::take(&mut self.spare)
+            } else {
+                Vec::new()
+            };
+            bytes.reserve(size);
+            self.queue.push_back(Chunk {
+                bytes,
+                acknowledge: 0,
+            });
+        }
+        let Some(last) = self.queue.back_mut() else {
+            return;
+        };
+        let before = last.bytes.len();
+        append_frame(
+            &mut last.bytes,
+            frame.fin,
+            frame.opcode,
+            frame.payload,
+            frame.mask,
+        );
+        last.acknowledge += u32::from(acknowledge);
+        self.queued += last.bytes.len() - before;
+    }
+
+    pub(super) fn end(&mut self) {
+        self.ending = true;
+    }
+
+    /// The next chunk to be written; `written` accounts for it.
+    pub(super) fn take(&mut self) -> Option<Chunk> {
+        let chunk = self.queue.pop_front()?;
+        self.queued -= chunk.bytes.len();
+        self.taken += chunk.bytes.len();
+        Some(chunk)
+    }
+
+    /// Accounts for bytes of a taken chunk that have been written.
+    pub(super) fn written(&mut self, bytes: usize) {
+        self.taken = self.taken.saturating_sub(bytes);
+    }
+
+    /// Gives a written chunk's memory back.
+    pub(super) fn recycle(&mut self, mut bytes: Vec<u8>) {
+        if bytes.capacity() <= SPARE && bytes.capacity() > self.spare.capacity() {
+            bytes.clear();
+            self.spare = bytes;
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending
+    }
+
+    /// Bytes that nobody has taken yet.
+    pub(super) fn len(&self) -> usize {
+        self.queued
+    }
+
+    /// Bytes that are not written yet, taken or not.
+    pub(super) fn unwritten(&self) -> usize {
+        self.queued + self.taken
+    }
+}
+
+/// A frame's header at its longest: 2 bytes, 8 of length, 4 of masking key.
+const MAX_HEADER: usize = 14;
+
+/// Small frames are gathered in chunks of this size: four TLS records, one system call.
+const CHUNK: usize = 64 * 1024;
+
+/// What an idle connection may keep for its next frames; thousands of them are idle together.
+const SPARE: usize = 2 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use hyco_websocket::OpCode;
+
+    use super::*;
+
+    fn frame(payload: &[u8]) -> Frame<'_> {
+        Frame {
+            fin: true,
+            opcode: OpCode::Binary,
+            payload,
+            mask: Some([1, 2, 3, 4]),
+        }
+    }
+
+    #[test]
+    fn small_frames_share_a_chunk_and_count_their_acknowledgements() {
+        let mut outbox = Outbox::default();
+        outbox.append(&frame(b"one"), true);
+        outbox.append(&frame(b"two"), false);
+        outbox.append(&frame(b"three"), true);
+        let chunk = outbox.take().unwrap();
+        assert_eq!(chunk.acknowledge, 2);
+        assert_eq!(chunk.bytes.len(), 6 * 3 + 11);
+        assert!(outbox.take().is_none());
+    }
+
+    #[test]
+    fn a_large_frame_has_a_chunk_of_its_own() {
+        let mut outbox = Outbox::default();
+        outbox.append(&frame(b"small"), false);
+        outbox.append(&frame(&vec![0; CHUNK]), false);
+        outbox.append(&frame(b"small"), false);
+        assert_eq!(outbox.take().unwrap().bytes.len(), 11);
+        assert_eq!(outbox.take().unwrap().bytes.len(), CHUNK + 14);
+        assert_eq!(outbox.take().unwrap().bytes.len(), 11);
+    }
+
+    #[test]
+    fn what_is_unwritten_counts_until_it_is_written() {
+        let mut outbox = Outbox::default();
+        outbox.append(&frame(b"12345"), false);
+        assert_eq!((outbox.len(), outbox.unwritten()), (11, 11));
+        let chunk = outbox.take().unwrap();
+        assert_eq!((outbox.len(), outbox.unwritten()), (0, 11));
+        outbox.written(chunk.bytes.len());
+        assert_eq!(outbox.unwritten(), 0);
+    }
+
+    #[test]
+    fn nothing_is_appended_after_the_end() {
+        let mut outbox = Outbox::default();
+        outbox.end();
+        outbox.append(&frame(b"late"), true);
+        assert!(outbox.is_empty());
+    }
+}

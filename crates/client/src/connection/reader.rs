@@ -1,0 +1,171 @@
+//! One read step: from the socket into lent space, decrypted and decoded where it lies.
+
+use std::{
+    future::Future,
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
+};
+
+use bytes::BufMut;
+use hyco_websocket::{Decoder, DecoderConfig, Direct};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, ReadBuf},
+    net::tcp::OwnedReadHalf,
+};
+
+use super::{Batch, Connection, Inbox};
+
+/// What is known of the bytes that came so far.
+#[derive(Debug)]
+pub(super) struct Reader {
+    decoder: Decoder,
+    secure: bool,
+    /// Bytes that were read and could not be used yet: `plain` bytes of an incomplete frame, then
+    /// an incomplete TLS record.
+    carry: Vec<u8>,
+    plain: usize,
+    /// Nothing has been read yet: what came with the handshake is decoded first.
+    fresh: bool,
+}
+
+/// What a read step found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Bytes came; there may be more.
+    More,
+    /// The peer has finished sending.
+    Ended,
+}
+
+impl Reader {
+    /// `plain` and `cipher` are what arrived behind the handshake, decrypted and not.
+    pub(super) fn new(config: DecoderConfig, secure: bool, plain: Vec<u8>, cipher: &[u8]) -> Self {
+        let length = plain.len();
+        let mut carry = plain;
+        carry.extend_from_slice(cipher);
+        let fresh = !carry.is_empty();
+        Self {
+            decoder: Decoder::new(config),
+            secure,
+            carry,
+            plain: length,
+            fresh,
+        }
+    }
+
+    /// Reads once. `Pending` when nothing has come, or when there is no space to read into.
+    pub(super) fn poll_step<I: Inbox>(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: u32,
+        socket: &mut OwnedReadHalf,
+        connection: &Connection,
+        inbox: &I,
+    ) -> Poll<io::Result<Step>> {
+        // A large message on a plain connection goes straight from the socket into its buffer.
+        if !self.secure
+            && !self.fresh
+            && let Some(direct) = self.decoder.direct()
+        {
+            let count = ready!(poll_direct(cx, socket, direct))?;
+            return inbox.poll_lend(cx.waker(), id, 0, |_, batch| {
+                Poll::Ready(Ok(self.account(count, batch)))
+            });
+        }
+        let need = self.carry.len() + MIN_READ;
+        let waker = cx.waker();
+        inbox.poll_lend(waker, id, need, |space, batch| {
+            self.read_into(waker, space, batch, socket, connection)
+        })
+    }
+
+    fn account(&mut self, count: usize, batch: &mut impl Batch) -> Step {
+        if count == 0 {
+            batch.ended();
+            return Step::Ended;
+        }
+        if let Err(violation) = self.decoder.filled(batch) {
+            batch.violation(violation);
+        }
+        Step::More
+    }
+
+    fn read_into(
+        &mut self,
+        waker: &Waker,
+        space: &mut [u8],
+        batch: &mut impl Batch,
+        socket: &mut OwnedReadHalf,
+        connection: &Connection,
+    ) -> Poll<io::Result<Step>> {
+        let start = self.carry.len();
+        let mut end = start;
+        if self.fresh {
+            self.fresh = false;
+        } else {
+            let mut unfilled = ReadBuf::new(&mut space[start..]);
+            let mut cx = Context::from_waker(waker);
+            ready!(Pin::new(socket).poll_read(&mut cx, &mut unfilled))?;
+            end += unfilled.filled().len();
+            if end == start {
+                batch.ended();
+                return Poll::Ready(Ok(Step::Ended));
+            }
+        }
+        space[..start].copy_from_slice(&self.carry);
+
+        let (plain, cipher, closed) = if self.secure {
+            let mut writer = connection.writer()?;
+            let tls = writer
+                .session()
+                .ok_or_else(|| io::Error::other("no TLS session"))?;
+            let decrypted = tls
+                .session
+                .decrypt(space, self.plain, end, &mut tls.cipher)
+                .map_err(io::Error::other)?;
+            (
+                decrypted.plain,
+                decrypted.cipher..decrypted.end,
+                decrypted.closed,
+            )
+        } else {
+            (end, end..end, false)
+        };
+        let used = match self.decoder.decode(&mut space[..plain], batch) {
+            Ok(used) => used,
+            Err(violation) => {
+                batch.violation(violation);
+                plain
+            }
+        };
+
+        self.carry.clear();
+        self.carry.extend_from_slice(&space[used..plain]);
+        self.carry.extend_from_slice(&space[cipher]);
+        self.plain = plain - used;
+        if self.carry.is_empty() && self.carry.capacity() > IDLE_CARRY {
+            self.carry = Vec::new();
+        }
+        if closed {
+            batch.ended();
+            return Poll::Ready(Ok(Step::Ended));
+        }
+        Poll::Ready(Ok(Step::More))
+    }
+}
+
+fn poll_direct(
+    cx: &mut Context<'_>,
+    socket: &mut OwnedReadHalf,
+    direct: Direct<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut limited = direct.buffer.limit(direct.missing);
+    pin!(socket.read_buf(&mut limited)).poll(cx)
+}
+
+/// The least space worth a read: one TLS record of the largest size and its overhead.
+const MIN_READ: usize = 17 * 1024;
+
+/// What an idle connection may keep for its next incomplete frame.
+const IDLE_CARRY: usize = 1024;

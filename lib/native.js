@@ -1,0 +1,4 @@
+'use strict'
+
+/** The addon. The generated loader finds the binary of this platform. */
+module.exports = require('../native/binding.js')

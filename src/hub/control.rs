@@ -1,0 +1,224 @@
+//! Commands that open things: connections and listeners.
+
+use std::{cell::RefCell, sync::Arc, time::Duration};
+
+use hyco_client::{
+    Dial, Dialer, Dialers, Error, TlsOptions, Upgraded,
+    connection::{Connection, ConnectionOptions},
+};
+use napi::bindgen_prelude::Result;
+use napi_derive::napi;
+use serde_json::{Value, json};
+use tokio::task::AbortHandle;
+
+use super::{Hub, Running, inbox::HubInbox};
+use crate::error::IntoJs;
+
+/// What is being opened, and with what.
+#[derive(Default)]
+pub(crate) struct Control {
+    dialers: Dialers,
+    /// Dialers by the numbers that JavaScript knows them by.
+    trusted: RefCell<Vec<Dialer>>,
+    /// The tasks of connections by number, to be aborted while they are connecting.
+    connecting: RefCell<Vec<Option<AbortHandle>>>,
+}
+
+/// How a connection reads.
+#[napi(object, object_to_js = false)]
+pub struct ReadSpec {
+    /// The largest message in bytes; 0 means no limit.
+    pub max_payload: f64,
+    /// The most fragments of one message; 0 means no limit.
+    pub max_fragments: u32,
+    /// Text is taken as it comes.
+    pub skip_utf8_validation: bool,
+}
+
+/// Whom to trust over TLS.
+#[napi(object, object_to_js = false)]
+pub struct TlsSpec {
+    /// PEM texts of the trusted certificates.
+    pub ca: Vec<String>,
+    /// PEM text of the own certificate chain.
+    pub cert: Option<String>,
+    /// PEM text of the own key, not encrypted.
+    pub key: Option<String>,
+    /// The name to ask for and to verify instead of the host.
+    pub servername: Option<String>,
+    /// The peer's certificate must be valid.
+    pub reject_unauthorized: bool,
+}
+
+/// What a sender connects to.
+#[napi(object, object_to_js = false)]
+pub struct ConnectSpec {
+    /// The address, used as it stands.
+    pub address: String,
+    /// Goes into the header `ServiceBusAuthorization`.
+    pub token: Option<String>,
+    /// Further request headers.
+    pub headers: Vec<Vec<String>>,
+    /// The subprotocols to offer.
+    pub protocols: Vec<String>,
+    /// Milliseconds for the whole handshake.
+    pub timeout: f64,
+    /// The number that `trust` gave.
+    pub trust: u32,
+}
+
+impl From<ReadSpec> for ConnectionOptions {
+    fn from(spec: ReadSpec) -> Self {
+        Self {
+            max_payload: spec.max_payload as u64,
+            max_fragments: spec.max_fragments,
+            validate_utf8: !spec.skip_utf8_validation,
+        }
+    }
+}
+
+#[napi]
+impl Hub {
+    /// Prepares TLS options; the number stands for them in other calls.
+    #[napi(catch_unwind)]
+    pub fn trust(&self, spec: TlsSpec) -> crate::error::Result<u32> {
+        let options = TlsOptions {
+            ca: spec.ca,
+            cert: spec.cert,
+            key: spec.key,
+            servername: spec.servername,
+            reject_unauthorized: spec.reject_unauthorized,
+        };
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return Err(Error::Closed).into_js();
+        };
+        let dialer = running.control.dialers.get(&options).into_js()?;
+        let mut trusted = running.control.trusted.borrow_mut();
+        trusted.push(dialer);
+        Ok(trusted.len() as u32 - 1)
+    }
+
+    /// Connects a sender; an `open` or `failed` event follows.
+    #[napi(catch_unwind)]
+    pub fn connect(&self, id: u32, spec: ConnectSpec, read: ReadSpec) -> Result<()> {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return Ok(());
+        };
+        let mut headers: Vec<_> = spec.headers.into_iter().filter_map(pair).collect();
+        if let Some(token) = spec.token {
+            headers.push(("ServiceBusAuthorization".to_owned(), token));
+        }
+        let dial = Dial {
+            address: spec.address,
+            headers,
+            protocols: spec.protocols,
+            timeout: Duration::from_millis(spec.timeout as u64),
+        };
+        let dialer = running
+            .control
+            .trusted
+            .borrow()
+            .get(spec.trust as usize)
+            .cloned();
+        let Some(dialer) = dialer else { return Ok(()) };
+        running.open(id, read.into(), async move { dialer.dial(dial).await });
+        Ok(())
+    }
+
+    /// Gives up a connection that is being opened; an `open` or `failed` event follows all the
+    /// same.
+    #[napi(catch_unwind)]
+    pub fn abort(&self, id: u32) {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return;
+        };
+        let mut connecting = running.control.connecting.borrow_mut();
+        if let Some(task) = connecting.get_mut(id as usize).and_then(Option::take) {
+            task.abort();
+        }
+    }
+}
+
+impl Running {
+    /// Spawns the task of a connection: opens it, reports how that went, and serves it.
+    fn open(
+        &self,
+        id: u32,
+        options: ConnectionOptions,
+        opening: impl Future<Output = std::result::Result<Upgraded, Error>> + Send + 'static,
+    ) {
+        let inbox = Arc::clone(&self.inbox);
+        let task = self.io.handle().spawn(async move {
+            let mut failed = Failed {
+                id,
+                inbox: Some(Arc::clone(&inbox)),
+            };
+            match opening.await {
+                Ok(upgraded) => {
+                    failed.inbox = None;
+                    serve(id, upgraded, options, inbox).await;
+                }
+                Err(error) => failed.report(&error),
+            }
+        });
+        let mut connecting = self.control.connecting.borrow_mut();
+        let index = id as usize;
+        if connecting.len() <= index {
+            connecting.resize(index + 1, None);
+        }
+        connecting[index] = Some(task.abort_handle());
+    }
+}
+
+/// Reports a failure also where the task is aborted or panics.
+struct Failed {
+    id: u32,
+    inbox: Option<Arc<HubInbox>>,
+}
+
+impl Failed {
+    fn report(&mut self, error: &Error) {
+        if let Some(inbox) = self.inbox.take() {
+            let event = json!({ "type": "failed", "error": describe(error) });
+            inbox.event(self.id, event.to_string());
+        }
+    }
+}
+
+impl Drop for Failed {
+    fn drop(&mut self) {
+        self.report(&Error::Closed);
+    }
+}
+
+async fn serve(id: u32, upgraded: Upgraded, options: ConnectionOptions, inbox: Arc<HubInbox>) {
+    let event = json!({
+        "type": "open",
+        "protocol": upgraded.protocol,
+        "headers": upgraded.headers,
+        "trackingId": upgraded.tracking_id,
+    });
+    let (connection, task) = Connection::new(id, upgraded, options, Arc::clone(&inbox));
+    inbox.opened(id, connection, event.to_string());
+    task.await;
+}
+
+/// An error as `lib/errors.js` reads it.
+pub(super) fn describe(error: &Error) -> Value {
+    json!({
+        "code": error.code(),
+        "message": error.to_string(),
+        "statusCode": error.status(),
+        "reason": error.reason(),
+        "trackingId": error.tracking_id(),
+        "cause": error.cause().map(|message| json!({ "message": message, "code": error.cause_code() })),
+    })
+}
+
+fn pair(header: Vec<String>) -> Option<(String, String)> {
+    let [name, value] = <[String; 2]>::try_from(header).ok()?;
+    Some((name, value))
+}

@@ -1,0 +1,389 @@
+//! Carries the queue to JavaScript: one wake, one call, many records.
+
+use std::{
+    cell::RefCell,
+    ffi::c_void,
+    mem, ptr,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicPtr, Ordering},
+    },
+};
+
+use hyco_client::connection::Connection;
+use napi::{
+    Status,
+    bindgen_prelude::{Error, Result, Uint32Array},
+    sys,
+};
+
+use super::{
+    inbox::{HubInbox, Queue, Record, kind},
+    pool::LargePool,
+    slab::Slab,
+};
+
+/// The way from any thread to the JavaScript thread of one environment.
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    function: AtomicPtr<sys::napi_threadsafe_function__>,
+    /// JavaScript will look at the queue without being woken again.
+    scheduled: AtomicBool,
+}
+
+impl Delivery {
+    /// Makes JavaScript look at the queue soon.
+    pub(super) fn wake(&self) {
+        if self.scheduled.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let function = self.function.load(Ordering::Acquire);
+        if !function.is_null() {
+            #[expect(unsafe_code, reason = "Node-API call")]
+            // SAFETY: the pointer is cleared, and the I/O thread joined, before the environment
+            // releases the function. A full queue cannot be: it has no limit and one entry.
+            unsafe {
+                sys::napi_call_threadsafe_function(
+                    function,
+                    ptr::null_mut(),
+                    sys::ThreadsafeFunctionCallMode::nonblocking,
+                );
+            }
+        }
+    }
+
+    /// Nothing waits: the next wake calls again. The caller holds the queue's lock.
+    pub(super) fn rest(&self) {
+        self.scheduled.store(false, Ordering::Release);
+    }
+
+    /// No call reaches JavaScript from now on.
+    pub(super) fn revoke(&self) {
+        self.scheduled.store(true, Ordering::Release);
+        self.function.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// What only the JavaScript thread touches.
+pub(super) struct JsSide {
+    inbox: Arc<HubInbox>,
+    /// Where records are written for JavaScript to read.
+    table: RefCell<Uint32Array>,
+    /// The JavaScript array of ArrayBuffers, by slab number.
+    slabs: sys::napi_ref,
+    /// The JavaScript function that reads the table.
+    callback: sys::napi_ref,
+    links: RefCell<Vec<Option<Arc<Connection>>>>,
+    spare: RefCell<Queue>,
+}
+
+impl JsSide {
+    /// Creates the threadsafe function. It does not keep the process alive until it is told to.
+    ///
+    /// # Safety
+    /// On the JavaScript thread of `env`; the references are strong ones of `env`.
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    pub(super) unsafe fn open(
+        env: sys::napi_env,
+        inbox: Arc<HubInbox>,
+        table: Uint32Array,
+        slabs: sys::napi_ref,
+        callback: sys::napi_ref,
+    ) -> Result<Rc<Self>> {
+        let side = Rc::new(Self {
+            inbox,
+            table: RefCell::new(table),
+            slabs,
+            callback,
+            links: RefCell::default(),
+            spare: RefCell::default(),
+        });
+        let context = Rc::into_raw(Rc::clone(&side)).cast_mut().cast::<c_void>();
+        let mut function = ptr::null_mut();
+        // SAFETY: `context` is a strong count that `finalize` gives back.
+        unsafe {
+            let mut name = ptr::null_mut();
+            check(sys::napi_create_string_utf8(
+                env,
+                c"hyco-rs".as_ptr(),
+                7,
+                &mut name,
+            ))?;
+            check(sys::napi_create_threadsafe_function(
+                env,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                name,
+                0,
+                1,
+                context,
+                Some(finalize),
+                context,
+                Some(call_js),
+                &mut function,
+            ))?;
+            check(sys::napi_unref_threadsafe_function(env, function))?;
+        }
+        side.inbox
+            .delivery
+            .function
+            .store(function, Ordering::Release);
+        Ok(side)
+    }
+
+    /// Keeps the process alive, or lets it go.
+    pub(super) fn hold(&self, env: sys::napi_env, hold: bool) {
+        let function = self.inbox.delivery.function.load(Ordering::Acquire);
+        if function.is_null() {
+            return;
+        }
+        #[expect(unsafe_code, reason = "Node-API calls")]
+        // SAFETY: on the JavaScript thread, with a function that has not been released.
+        unsafe {
+            if hold {
+                sys::napi_ref_threadsafe_function(env, function);
+            } else {
+                sys::napi_unref_threadsafe_function(env, function);
+            }
+        }
+    }
+
+    /// Runs `f` with an open connection; `None` when it is gone.
+    pub(super) fn with<R>(&self, id: u32, f: impl FnOnce(&Connection) -> R) -> Option<R> {
+        let links = self.links.borrow();
+        links.get(id as usize)?.as_deref().map(f)
+    }
+
+    /// Forgets a connection that was reported closed.
+    pub(super) fn forget(&self, id: u32) {
+        if let Some(link) = self.links.borrow_mut().get_mut(id as usize) {
+            *link = None;
+        }
+    }
+
+    /// Hands all that waits to JavaScript.
+    ///
+    /// # Safety
+    /// On the JavaScript thread of `env`, with a handle scope open.
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    pub(super) unsafe fn deliver(&self, env: sys::napi_env) {
+        let mut batch = self.inbox.take(mem::take(&mut *self.spare.borrow_mut()));
+        {
+            let mut links = self.links.borrow_mut();
+            for (id, connection) in batch.opened.drain(..) {
+                let id = id as usize;
+                if links.len() <= id {
+                    links.resize(id + 1, None);
+                }
+                links[id] = Some(connection);
+            }
+        }
+        // SAFETY: as this function's. An error means that the environment is ending or that an
+        // exception is on its way: JavaScript reads nothing further.
+        let outcome = unsafe { self.call(env, &mut batch) };
+        if outcome.is_ok() {
+            let done = batch
+                .records
+                .iter()
+                .filter(|r| r.kind & 0xff == kind::SLAB_DONE);
+            self.inbox.release_slabs(done.map(|r| r.kind >> 8));
+        }
+        batch.recycle();
+        *self.spare.borrow_mut() = batch;
+        if !self.inbox.rest() {
+            // SAFETY: as above. JavaScript comes back after other events had their turn.
+            let _ = unsafe { self.call_back(env, MORE, [ptr::null_mut(); 2]) };
+        }
+    }
+
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    unsafe fn call(&self, env: sys::napi_env, batch: &mut Queue) -> Result<()> {
+        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
+        unsafe {
+            if !batch.slabs.is_empty() {
+                let mut slabs = ptr::null_mut();
+                check(sys::napi_get_reference_value(env, self.slabs, &mut slabs))?;
+                for (number, slab) in batch.slabs.drain(..) {
+                    let buffer = show(env, slab)?;
+                    check(sys::napi_set_element(env, slabs, number, buffer))?;
+                }
+            }
+            let mut large = ptr::null_mut();
+            if !batch.large.is_empty() {
+                check(sys::napi_create_array_with_length(
+                    env,
+                    batch.large.len(),
+                    &mut large,
+                ))?;
+                for (index, bytes) in (0..).zip(batch.large.drain(..)) {
+                    let buffer = hand_over(env, bytes, &self.inbox.large)?;
+                    check(sys::napi_set_element(env, large, index, buffer))?;
+                }
+            }
+            let mut events = ptr::null_mut();
+            if !batch.events.is_empty() {
+                check(sys::napi_create_array_with_length(
+                    env,
+                    batch.events.len(),
+                    &mut events,
+                ))?;
+                for (index, event) in (0..).zip(&batch.events) {
+                    let mut text = ptr::null_mut();
+                    let (start, length) = (event.as_ptr().cast(), event.len() as isize);
+                    check(sys::napi_create_string_utf8(env, start, length, &mut text))?;
+                    check(sys::napi_set_element(env, events, index, text))?;
+                }
+            }
+            let capacity = self.table.borrow().len() / WORDS;
+            for part in batch.records.chunks(capacity) {
+                let mut table = self.table.borrow_mut();
+                for (row, record) in table.as_mut().chunks_exact_mut(WORDS).zip(part) {
+                    row[0] = record.connection;
+                    row[1] = record.kind;
+                    row[2] = record.offset;
+                    row[3] = record.length;
+                }
+                drop(table);
+                self.call_back(env, part.len() as i32, [large, events])?;
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    unsafe fn call_back(
+        &self,
+        env: sys::napi_env,
+        count: i32,
+        [large, events]: [sys::napi_value; 2],
+    ) -> Result<()> {
+        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
+        unsafe {
+            let (mut callback, mut undefined) = (ptr::null_mut(), ptr::null_mut());
+            check(sys::napi_get_reference_value(
+                env,
+                self.callback,
+                &mut callback,
+            ))?;
+            check(sys::napi_get_undefined(env, &mut undefined))?;
+            let mut number = ptr::null_mut();
+            check(sys::napi_create_int32(env, count, &mut number))?;
+            let or_undefined =
+                |value: sys::napi_value| if value.is_null() { undefined } else { value };
+            let arguments = [number, or_undefined(large), or_undefined(events)];
+            let mut result = ptr::null_mut();
+            check(sys::napi_call_function(
+                env,
+                undefined,
+                callback,
+                arguments.len(),
+                arguments.as_ptr(),
+                &mut result,
+            ))
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "called by Node-API")]
+unsafe extern "C" fn call_js(
+    env: sys::napi_env,
+    _callback: sys::napi_value,
+    context: *mut c_void,
+    _data: *mut c_void,
+) {
+    if env.is_null() || context.is_null() {
+        return;
+    }
+    // SAFETY: the context is the `JsSide` that `open` leaked; `finalize` comes after the last call.
+    unsafe { (*context.cast::<JsSide>()).deliver(env) };
+}
+
+#[expect(unsafe_code, reason = "called by Node-API")]
+unsafe extern "C" fn finalize(_env: sys::napi_env, context: *mut c_void, _hint: *mut c_void) {
+    // SAFETY: gives back the count that `open` leaked, once.
+    drop(unsafe { Rc::from_raw(context.cast::<JsSide>()) });
+}
+
+/// Shows a slab as an ArrayBuffer that keeps it alive.
+#[expect(unsafe_code, reason = "Node-API calls")]
+unsafe fn show(env: sys::napi_env, slab: Arc<Slab>) -> Result<sys::napi_value> {
+    unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+        // SAFETY: gives back the count that was leaked below, once.
+        drop(unsafe { Arc::from_raw(hint.cast::<Slab>()) });
+    }
+
+    let start = slab.as_ptr().cast::<c_void>();
+    let hint = Arc::into_raw(slab).cast_mut().cast::<c_void>();
+    let mut buffer = ptr::null_mut();
+    // SAFETY: the memory lives until `release`; on failure `release` is not called.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(
+            env,
+            start,
+            Slab::SIZE,
+            Some(release),
+            hint,
+            &mut buffer,
+        )
+    };
+    if status != sys::Status::napi_ok {
+        // SAFETY: as in `release`.
+        drop(unsafe { Arc::from_raw(hint.cast::<Slab>()) });
+    }
+    check(status)?;
+    Ok(buffer)
+}
+
+/// Gives a large message to JavaScript; its memory goes back to the pool.
+#[expect(unsafe_code, reason = "Node-API calls")]
+unsafe fn hand_over(
+    env: sys::napi_env,
+    bytes: Vec<u8>,
+    pool: &Arc<LargePool>,
+) -> Result<sys::napi_value> {
+    struct Lent {
+        bytes: Vec<u8>,
+        pool: Arc<LargePool>,
+    }
+    unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+        // SAFETY: takes back what was leaked below, once.
+        let lent = unsafe { Box::from_raw(hint.cast::<Lent>()) };
+        lent.pool.give(lent.bytes);
+    }
+
+    let mut lent = Box::new(Lent {
+        bytes,
+        pool: Arc::clone(pool),
+    });
+    let (start, length) = (lent.bytes.as_mut_ptr().cast::<c_void>(), lent.bytes.len());
+    let hint = Box::into_raw(lent).cast::<c_void>();
+    let mut buffer = ptr::null_mut();
+    // SAFETY: the memory lives until `release`; on failure `release` is not called.
+    let mut status = unsafe {
+        sys::napi_create_external_buffer(env, length, start, Some(release), hint, &mut buffer)
+    };
+    if status != sys::Status::napi_ok {
+        // SAFETY: as above. Where external memory is forbidden (Electron) the bytes are copied.
+        unsafe {
+            status = sys::napi_create_buffer_copy(env, length, start, ptr::null_mut(), &mut buffer);
+            release(env, start, hint);
+        }
+    }
+    check(status)?;
+    Ok(buffer)
+}
+
+/// Turns a Node-API status into a result.
+pub(super) fn check(status: sys::napi_status) -> Result<()> {
+    if status == sys::Status::napi_ok {
+        return Ok(());
+    }
+    Err(Error::from_status(Status::from(status)))
+}
+
+/// The count that tells JavaScript to come back for more.
+const MORE: i32 = -1;
+
+/// 32-bit words of a record in the table.
+const WORDS: usize = size_of::<Record>() / 4;

@@ -1,0 +1,296 @@
+//! The data plane of one environment: its I/O thread, its connections, and the memory they share
+//! with JavaScript.
+//!
+//! | way | how |
+//! |---|---|
+//! | to JavaScript | the I/O thread parses into slabs and queues records; one wake delivers them all |
+//! | from JavaScript | small frames lie in a ring that `flush` reads once a microtask; large ones cross alone |
+//!
+//! Nothing here is global to the process: worker threads have hubs of their own, and a hub ends
+//! with its environment.
+
+pub mod control;
+mod delivery;
+mod inbox;
+mod io_thread;
+mod pool;
+mod slab;
+
+use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
+
+use hyco_client::connection::{Connection, Frame};
+use hyco_websocket::{MaskSource, OpCode};
+use napi::{
+    Env, JsValue,
+    bindgen_prelude::{Buffer, BufferSlice, Error, Function, Object, Result, Uint32Array},
+    sys,
+};
+use napi_derive::napi;
+
+use self::{
+    control::Control,
+    delivery::{Delivery, JsSide, check},
+    inbox::HubInbox,
+    io_thread::IoThread,
+};
+
+/// The native half of `lib/hub.js`.
+#[napi]
+pub struct Hub {
+    side: Rc<JsSide>,
+    running: Rc<RefCell<Option<Running>>>,
+    ring: Buffer,
+    results: RefCell<Uint32Array>,
+    masks: RefCell<MaskSource>,
+}
+
+/// What ends with the environment.
+struct Running {
+    inbox: Arc<HubInbox>,
+    control: Control,
+    io: IoThread,
+}
+
+#[napi]
+impl Hub {
+    /// Starts the I/O thread of this environment.
+    ///
+    /// `table` receives records and `results` acknowledgements, in 32-bit words; `ring` holds the
+    /// frames to be flushed; `slabs` is filled with ArrayBuffers by number; `deliver(count, large,
+    /// events)` is called with records in the table, or with -1 to call `deliver` here later.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(
+        env: Env,
+        table: Uint32Array,
+        results: Uint32Array,
+        ring: Buffer,
+        slabs: Object<'_>,
+        #[napi(ts_arg_type = "(count: number, large?: Buffer[], events?: string[]) => void")]
+        deliver: Function<'_, (), ()>,
+    ) -> Result<Self> {
+        let inbox = HubInbox::new(Delivery::default());
+        let io = IoThread::start().map_err(|e| Error::from_reason(e.to_string()))?;
+        #[expect(unsafe_code, reason = "Node-API calls")]
+        // SAFETY: on the JavaScript thread of `env`, with strong references.
+        let side = unsafe {
+            let slabs = reference(env.raw(), slabs.raw())?;
+            let deliver = reference(env.raw(), deliver.raw())?;
+            JsSide::open(env.raw(), Arc::clone(&inbox), table, slabs, deliver)?
+        };
+        let running = Running {
+            inbox,
+            control: Control::default(),
+            io,
+        };
+        let running = Rc::new(RefCell::new(Some(running)));
+        let end = Rc::into_raw(Rc::clone(&running))
+            .cast_mut()
+            .cast::<c_void>();
+        #[expect(unsafe_code, reason = "Node-API call")]
+        // SAFETY: the hook gives the count back, once. It was added after the threadsafe
+        // function's own hook and so runs before it: nothing calls a released function.
+        check(unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(end_hub), end) })?;
+        let masks = RefCell::new(MaskSource::new());
+        Ok(Self {
+            side,
+            running,
+            ring,
+            results: RefCell::new(results),
+            masks,
+        })
+    }
+
+    /// Keeps the process alive, or lets it go.
+    #[napi(catch_unwind)]
+    pub fn hold(&self, env: Env, hold: bool) {
+        self.side.hold(env.raw(), hold);
+    }
+
+    /// Delivers what waits.
+    #[napi(catch_unwind)]
+    pub fn deliver(&self, env: Env) {
+        #[expect(unsafe_code, reason = "Node-API calls")]
+        // SAFETY: called from JavaScript, which has a handle scope open.
+        unsafe {
+            self.side.deliver(env.raw());
+        }
+    }
+
+    /// Takes the frames in the first `bytes` of the ring and starts to write them.
+    ///
+    /// A frame is a word with the connection, a word with the length (20 bits), the opcode (bits
+    /// 24-27), fin (28), acknowledge (29) and unmasked (30), and the payload, padded to a word.
+    /// Returns how many pairs (connection, acknowledged frames) stand in `results`.
+    #[napi(catch_unwind)]
+    pub fn flush(&self, bytes: u32) -> u32 {
+        let ring = self.ring.get(..bytes as usize).unwrap_or_default();
+        let mut results = self.results.borrow_mut();
+        #[expect(unsafe_code, reason = "memory shared with JavaScript")]
+        // SAFETY: on the JavaScript thread, which does not run meanwhile.
+        let results = unsafe { results.as_mut() };
+        let mut pairs = 0;
+        let mut frames = RingFrames { rest: ring }.peekable();
+        let mut masks = self.masks.borrow_mut();
+        while let Some(id) = frames.peek().map(|frame| frame.connection) {
+            let ring_full = pairs * 2 + 2 > results.len();
+            let acknowledged = self.side.with(id, |connection| {
+                while let Some(frame) = frames.next_if(|frame| frame.connection == id) {
+                    let mask = frame.masked().then(|| masks.next());
+                    connection.append(frame.frame(mask), frame.acknowledge());
+                }
+                // Without room for a result the connection's task writes and reports by a record.
+                if ring_full {
+                    connection.kick()
+                } else {
+                    connection.flush()
+                }
+            });
+            match acknowledged {
+                None => while frames.next_if(|frame| frame.connection == id).is_some() {},
+                Some(0) => {}
+                Some(count) => {
+                    results[pairs * 2] = id;
+                    results[pairs * 2 + 1] = count;
+                    pairs += 1;
+                }
+            }
+        }
+        pairs as u32
+    }
+
+    /// Sends one large frame; `flags` as the second word of a frame in the ring. Returns how many
+    /// frames of the connection are acknowledged now.
+    #[napi(catch_unwind)]
+    pub fn send_large(&self, id: u32, flags: u32, payload: BufferSlice<'_>) -> u32 {
+        let frame = RingFrame {
+            connection: id,
+            flags,
+            payload: &payload,
+        };
+        let mask = frame.masked().then(|| self.masks.borrow_mut().next());
+        let sent = self.side.with(id, |connection| {
+            connection.append(frame.frame(mask), frame.acknowledge());
+            connection.flush()
+        });
+        sent.unwrap_or(0)
+    }
+
+    /// Bytes that a connection has not yet handed to the operating system.
+    #[napi(catch_unwind)]
+    pub fn buffered(&self, id: u32) -> f64 {
+        self.side.with(id, Connection::buffered).unwrap_or(0) as f64
+    }
+
+    /// Stops reading from a connection, or goes on.
+    #[napi(catch_unwind)]
+    pub fn pause(&self, id: u32, pause: bool) {
+        self.side.with(id, |connection| {
+            if pause {
+                connection.pause()
+            } else {
+                connection.resume()
+            }
+        });
+    }
+
+    /// Shuts the sending side of a connection after what is queued.
+    #[napi(catch_unwind)]
+    pub fn end(&self, id: u32) {
+        self.side.with(id, Connection::end);
+    }
+
+    /// Drops a connection and what it has queued.
+    #[napi(catch_unwind)]
+    pub fn destroy(&self, id: u32) {
+        self.side.with(id, Connection::destroy);
+    }
+
+    /// Forgets a connection that was reported closed: its number may be used again.
+    #[napi(catch_unwind)]
+    pub fn forget(&self, id: u32) {
+        self.side.forget(id);
+    }
+}
+
+/// Frames in the ring, one after the other.
+struct RingFrames<'a> {
+    rest: &'a [u8],
+}
+
+/// One frame in the ring.
+#[derive(Clone, Copy)]
+struct RingFrame<'a> {
+    connection: u32,
+    flags: u32,
+    payload: &'a [u8],
+}
+
+impl<'a> Iterator for RingFrames<'a> {
+    type Item = RingFrame<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<RingFrame<'a>> {
+        let (connection, rest) = self.rest.split_first_chunk()?;
+        let (flags, rest) = rest.split_first_chunk()?;
+        let flags = u32::from_ne_bytes(*flags);
+        let length = (flags & LENGTH) as usize;
+        let (payload, _) = rest.split_at_checked(length)?;
+        self.rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some(RingFrame {
+            connection: u32::from_ne_bytes(*connection),
+            flags,
+            payload,
+        })
+    }
+}
+
+impl<'a> RingFrame<'a> {
+    fn frame(&self, mask: Option<[u8; 4]>) -> Frame<'a> {
+        let opcode = match self.flags >> 24 & 0xf {
+            0 => OpCode::Continuation,
+            1 => OpCode::Text,
+            8 => OpCode::Close,
+            9 => OpCode::Ping,
+            10 => OpCode::Pong,
+            _ => OpCode::Binary,
+        };
+        Frame {
+            fin: self.flags & FIN != 0,
+            opcode,
+            payload: self.payload,
+            mask,
+        }
+    }
+
+    fn acknowledge(&self) -> bool {
+        self.flags & ACKNOWLEDGE != 0
+    }
+
+    fn masked(&self) -> bool {
+        self.flags & UNMASKED == 0
+    }
+}
+
+#[expect(unsafe_code, reason = "Node-API call")]
+unsafe fn reference(env: sys::napi_env, value: sys::napi_value) -> Result<sys::napi_ref> {
+    let mut reference = ptr::null_mut();
+    // SAFETY: the caller is on the JavaScript thread of `env`.
+    check(unsafe { sys::napi_create_reference(env, value, 1, &mut reference) })?;
+    Ok(reference)
+}
+
+#[expect(unsafe_code, reason = "called by Node-API")]
+unsafe extern "C" fn end_hub(running: *mut c_void) {
+    // SAFETY: gives back the count that the constructor leaked, once.
+    let running = unsafe { Rc::from_raw(running.cast::<RefCell<Option<Running>>>()) };
+    let Some(running) = running.take() else {
+        return;
+    };
+    running.inbox.revoke();
+    // Dropping `running` joins the I/O thread: it never waits for JavaScript.
+}
+
+const LENGTH: u32 = 0x000f_ffff;
+const FIN: u32 = 1 << 28;
+const ACKNOWLEDGE: u32 = 1 << 29;
+const UNMASKED: u32 = 1 << 30;
