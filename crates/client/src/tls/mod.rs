@@ -4,6 +4,7 @@
 //! and cannot be turned into an unbuffered one after the handshake. A dial therefore starts with
 //! [`TlsStream`] and hands its [`TlsSession`] on with [`TlsStream::into_parts`].
 
+mod drive;
 mod session;
 mod stream;
 

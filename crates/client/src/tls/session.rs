@@ -9,10 +9,10 @@ use std::{fmt, sync::Arc};
 
 use rustls::{
     ClientConfig, Error, HandshakeKind, InvalidMessage, ProtocolVersion, SupportedCipherSuite,
-    client::{ClientConnectionData, UnbufferedClientConnection},
-    pki_types::ServerName,
-    unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, WriteTraffic},
+    client::UnbufferedClientConnection, pki_types::ServerName, unbuffered::EncryptError,
 };
+
+use super::drive::{process, take_alert, write};
 
 /// Where plaintext and ciphertext lie in a buffer after [`TlsSession::decrypt`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,13 +259,7 @@ impl TlsSession {
             return outcome;
         };
         self.failure = Some(error.clone());
-        // With something to send, rustls does not look at its input.
-        while self.connection.wants_write()
-            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
-                self.connection.process_tls_records(&mut []).state
-        {
-            append(&mut data, outgoing);
-        }
+        take_alert(&mut self.connection, outgoing);
         outcome
     }
 
@@ -326,93 +320,6 @@ impl Sealed {
             Self::Needs(_) => Err(Error::General("the buffer is too small".into())),
         }
     }
-}
-
-/// How far rustls came with its input.
-struct Progress {
-    used: usize,
-    closed: bool,
-}
-
-/// Lets rustls work on `input` until it wants more, collecting plaintext and answers.
-fn process(
-    connection: &mut UnbufferedClientConnection,
-    input: &mut [u8],
-    plain: &mut Vec<u8>,
-    outgoing: &mut Vec<u8>,
-) -> Result<Progress, Error> {
-    let mut used = 0;
-    loop {
-        let status = connection.process_tls_records(&mut input[used..]);
-        let discard = status.discard;
-        let next = match status.state? {
-            ConnectionState::ReadTraffic(mut traffic) => {
-                while let Some(record) = traffic.next_record() {
-                    plain.extend_from_slice(record?.payload);
-                }
-                Next::Drained
-            }
-            ConnectionState::EncodeTlsData(mut data) => {
-                append(&mut data, outgoing);
-                Next::Again
-            }
-            ConnectionState::TransmitTlsData(transmit) => {
-                transmit.done();
-                Next::Again
-            }
-            ConnectionState::PeerClosed => Next::Closed,
-            // waits for input, is ready to write, is closed, or (never here) has early data
-            _ => Next::Blocked,
-        };
-        used += discard;
-        let closed = match next {
-            Next::Again => continue,
-            // the usual end of a record; asking once more would only cost time
-            Next::Drained if used < input.len() || connection.wants_write() => continue,
-            Next::Drained | Next::Blocked => false,
-            Next::Closed => true,
-        };
-        return Ok(Progress { used, closed });
-    }
-}
-
-/// What to do after a state of rustls.
-enum Next {
-    Again,
-    Drained,
-    Blocked,
-    Closed,
-}
-
-/// Brings rustls to the state in which it encrypts. What it has to send before that goes to `queued`.
-///
-/// `held` is what rustls has seen last: it relies on finding those bytes again.
-fn write<T>(
-    connection: &mut UnbufferedClientConnection,
-    held: &mut [u8],
-    queued: &mut Vec<u8>,
-    act: impl FnOnce(&mut WriteTraffic<'_, ClientConnectionData>, &mut Vec<u8>) -> T,
-) -> Result<T, Error> {
-    loop {
-        match connection.process_tls_records(held).state? {
-            ConnectionState::WriteTraffic(mut traffic) => return Ok(act(&mut traffic, queued)),
-            ConnectionState::EncodeTlsData(mut data) => append(&mut data, queued),
-            ConnectionState::TransmitTlsData(transmit) => transmit.done(),
-            ConnectionState::PeerClosed => {}
-            state => return Err(Error::General(format!("cannot write in state {state:?}"))),
-        }
-    }
-}
-
-/// Appends an encoded message of rustls to `out`.
-fn append(data: &mut EncodeTlsData<'_, ClientConnectionData>, out: &mut Vec<u8>) {
-    let Err(EncodeError::InsufficientSize(size)) = data.encode(&mut []) else {
-        return;
-    };
-    let start = out.len();
-    out.resize(start + size.required_size, 0);
-    let written = data.encode(&mut out[start..]).unwrap_or(0);
-    out.truncate(start + written);
 }
 
 /// The most that `length` bytes become by encryption.
