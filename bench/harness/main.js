@@ -7,11 +7,12 @@ const os = require('node:os')
 const path = require('node:path')
 const { parseArgs } = require('node:util')
 
-const Control = require('./control')
 const { machine, version } = require('./machine')
 const program = require('./program')
 const { runRow } = require('./run')
+const { describe, save, titleOf } = require('./report')
 const { cells, terminal } = require('./table')
+const { againstBun, bunLines, judge, targetLines } = require('./targets')
 
 const QUICK = { runs: 3, scale: 0.15, peers: ['ws', 'ws-listener', 'proxy', 'hyco-rs'] }
 const RUNS = 5
@@ -27,11 +28,6 @@ const QUESTIONS = [
   'emulator',
 ].filter((name) => fs.existsSync(path.join(__dirname, '..', `${name}.js`)))
 
-/**
- * Runs what the arguments ask for and prints it.
- *
- * @param {string} [file] the script that was started, when it is one question's
- */
 async function run(file) {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -40,20 +36,25 @@ async function run(file) {
       only: { type: 'string', multiple: true, default: [] },
       peers: { type: 'string' },
       runs: { type: 'string' },
-      out: { type: 'string' },
     },
   })
   const asked = file ? [path.basename(file, '.js')] : positionals
   for (const name of asked) {
     if (!QUESTIONS.includes(name)) throw new Error(`no such question: ${name}`)
   }
-  const names = asked.length > 0 ? asked : QUESTIONS
   const runs = Number(values.runs ?? (values.quick ? QUICK.runs : RUNS))
   const options = { ...values, runs, peers: values.peers?.split(',') }
-  const results = await measureAll(names, options)
-  const partial = asked.length > 0 || values.only.length > 0 || values.peers !== undefined
-  if (values.out) fs.writeFileSync(values.out, JSON.stringify(results, null, 1))
-  return { results, partial }
+  const results = await measureAll(asked.length > 0 ? asked : QUESTIONS, options)
+  const judged = judge(results.questions)
+  if (judged.length > 0) console.log(`\nTargets\n\n${terminal(targetLines(judged), 1)}`)
+  const compared = againstBun(results.questions)
+  if (compared.length > 0) console.log(`\nStretch\n\n${terminal(bunLines(compared), 1)}`)
+  if (values.quick || values.only.length > 0 || values.peers || runs < RUNS) {
+    console.log('\nA quick or filtered run keeps nothing.')
+  } else {
+    save(results, QUESTIONS)
+    console.log('\nKept in bench/results, docs/benchmarks.md, docs/charts and README.md.')
+  }
 }
 
 async function measureAll(names, options) {
@@ -68,7 +69,7 @@ async function measureAll(names, options) {
     quick: options.quick,
     questions: {},
   }
-  console.log(describe(results))
+  console.log(`${describe(results)} Load before: ${results.machine.load}.`)
   try {
     for (const name of names) {
       const question = { name, ...require(path.join(__dirname, '..', name)) }
@@ -112,6 +113,7 @@ function available(peer) {
   return require(file).available?.() ?? true
 }
 
+/** Notes the versions of what was measured. */
 function note(rows, versions) {
   for (const { peers } of rows) {
     for (const peer of Object.keys(peers)) {
@@ -121,38 +123,21 @@ function note(rows, versions) {
   }
 }
 
-/**
- * The name of a peer with the version it was measured in.
- *
- * @param {string} peer
- * @param {Object<string, string>} versions
- * @return {string}
- */
-function titleOf(peer, versions) {
-  const { title, packages = [] } = require(path.join(__dirname, '..', 'peers', peer))
-  const number = versions[packages[0]]
-  return number ? `${title} ${number}` : title
-}
-
-function describe({ date, machine: found, runs, quick }) {
-  const { processor, cores, memory, system, node, load } = found
-  const lines = [`${date}, ${processor}, ${cores} cores, ${memory}, ${system}, Node ${node}`]
-  lines.push(`medians of ${runs} interleaved ${quick ? 'short ' : ''}runs, load before: ${load}`)
-  return lines.join('\n')
-}
-
+/** Says on one line of a terminal how far it is. */
 function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
 
 module.exports = {
+  /**
+   * Runs what the command line asks for.
+   *
+   * @param {string} [file] the script that was started, when it is one question's
+   */
   run(file) {
     run(file).catch((error) => {
       console.error(error.stack)
       process.exitCode = 1
     })
   },
-  describe,
-  run_: run,
-  titleOf,
 }

@@ -61,12 +61,13 @@ function cells(question, rows, title) {
 
 /**
  * @param {string[][]} lines
+ * @param {number} left how many columns are words
  * @return {string} aligned for a terminal
  */
-function terminal(lines) {
+function terminal(lines, left = 3) {
   const widths = widthsOf(lines)
   const text = (line) =>
-    line.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')
+    line.map((cell, i) => (i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')
   return lines.map((line) => text(line).trimEnd()).join('\n')
 }
 
