@@ -25,6 +25,7 @@ pub mod command;
 pub mod connection_string;
 mod encoding;
 mod error;
+mod legacy;
 pub mod names;
 pub mod query;
 pub mod redact;

@@ -14,6 +14,7 @@ use sha2::Sha256;
 use crate::{
     encoding::{decode, decode_plus, encode, encode_component, encode_field},
     error::Error,
+    legacy::Legacy,
     names::SAS_SCHEME,
     resource,
 };
@@ -40,7 +41,7 @@ use crate::{
 /// ```
 pub fn sign_drop_in(uri: &str, rule: &str, key: &str, expires_at: u64) -> Result<String, Error> {
     check_rule(rule, key)?;
-    let resource = encode_component(&resource::drop_in(uri)?);
+    let resource = encode_component(&Legacy::parse(uri)?.resource());
     let expiry = expires_at.to_string();
     let signature = encode_component(&signature(key, &resource, &expiry));
     let rule = encode_field(rule);

@@ -4,6 +4,7 @@ use crate::{
     address::{Action, strip_hybrid},
     encoding::{encode, encode_component, encode_illegal},
     error::Error,
+    legacy::Legacy,
     names::{self, HYBRID_SEGMENT},
     query::{push, strip_query},
     status::is_clean_reason,
@@ -26,7 +27,8 @@ pub fn base_uri(namespace: &str, path: &str) -> String {
         (false, "ws") => ":80",
         (false, _) => ":443",
     };
-    let path = encode_illegal(path.strip_prefix('/').unwrap_or(path));
+    // A fragment would swallow the action.
+    let path = encode_illegal(path.strip_prefix('/').unwrap_or(path)).replace('#', "%23");
     format!("{scheme}://{authority}{port}/{HYBRID_SEGMENT}/{path}")
 }
 
@@ -41,17 +43,10 @@ pub fn send_uri(namespace: &str, path: &str, token: Option<&str>, id: Option<&st
 }
 
 /// Adds `sb-hc-token` to a URI, after its query and before its fragment.
-pub fn append_token(uri: &str, token: &str) -> String {
-    let (front, fragment) = match uri.find('#') {
-        Some(at) => uri.split_at(at),
-        None => (uri, ""),
-    };
-    let (front, mut query) = match front.split_once('?') {
-        Some((front, query)) => (front, query.to_owned()),
-        None => (front, String::new()),
-    };
-    push(&mut query, names::TOKEN, &encode_component(token));
-    format!("{front}?{query}{fragment}")
+///
+/// The URI is normalised as `appendRelayToken` of `hyco-ws` does, and may lack a query.
+pub fn append_token(uri: &str, token: &str) -> Result<String, Error> {
+    Ok(Legacy::parse(uri)?.with_parameter(names::TOKEN, &encode_component(token)))
 }
 
 /// What an application may see of a relay address: path and query without `/$hc` and `sb-hc-*`.
