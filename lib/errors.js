@@ -26,9 +26,6 @@ const HANDLER = 'HYCO_ERR_HANDLER'
 /** Something took longer than its deadline. */
 const TIMEOUT = 'HYCO_ERR_TIMEOUT'
 
-/** The operation was ended by its `AbortSignal`. */
-const ABORTED = 'HYCO_ERR_ABORTED'
-
 /**
  * Makes an error of this package.
  *
@@ -104,7 +101,6 @@ function nativeCause(cause) {
 }
 
 module.exports = {
-  ABORTED,
   HANDLER,
   INVALID_ADDRESS,
   INVALID_ARGUMENT,

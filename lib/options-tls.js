@@ -13,6 +13,7 @@ const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'rejectUnauthorized', 's
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 let roots = null
+let defaultSpec = null
 
 /**
  * The certificate authorities that Node itself trusts, in PEM form. Read once: it takes milliseconds.
@@ -53,7 +54,11 @@ function extraRoots() {
  * @throws {TypeError}
  */
 function tlsSpec(options) {
-  if (options === undefined || options === null) options = {}
+  if (options === undefined || options === null) {
+    // One object for all, so that the hub prepares its certificates once.
+    defaultSpec ??= tlsSpec({})
+    return defaultSpec
+  }
   if (typeof options !== 'object') throw invalidOption('tls', 'must be an object')
 
   const { ca, cert, key, passphrase, rejectUnauthorized, servername } = options

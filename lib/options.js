@@ -202,7 +202,6 @@ function hideSecrets(options) {
 
 module.exports = {
   SOCKET_DEFAULTS,
-  USER_AGENT,
   checkSocketOptions,
   serverOptions,
   socketOptions,

@@ -2,9 +2,9 @@
 
 const http = require('node:http')
 
-const { ABORTED, TIMEOUT, createError, invalidArgument } = require('./errors')
+const { TIMEOUT, createError, invalidArgument } = require('./errors')
 const hub = require('./hub')
-const { SOCKET_DEFAULTS, USER_AGENT, checkSocketOptions, socketOptions } = require('./options')
+const { SOCKET_DEFAULTS, checkSocketOptions, socketOptions } = require('./options')
 const { parseAddress } = require('./options-address')
 const checks = require('./options-checks')
 const { flatTlsOptions, tlsSpec } = require('./options-tls')
@@ -45,7 +45,7 @@ const HANDSHAKE_HEADERS = new Set([
  * @param {Number} [options.maxPayload=104857600] Largest message in bytes, 0 for any
  * @param {String} [options.origin] Value of the header `Origin`
  * @param {(String|String[])} [options.protocols] Subprotocols to offer
- * @param {AbortSignal} [options.signal] Ends the socket, whatever its state
+ * @param {AbortSignal} [options.signal] Terminates the socket, whatever its state
  * @param {Boolean} [options.skipUTF8Validation=false] Whether text is taken as it comes
  * @param {Object} [options.tls] As `tls.connect` takes them; `ca`, `cert`, `key`, `passphrase`,
  *     `rejectUnauthorized` and `servername` may also stand beside it, as in ws
@@ -109,61 +109,48 @@ function connectWithToken(socket, spec, tokens) {
   const timer = setTimeout(() => {
     socket.fail(createError(TIMEOUT, `waiting for a token has timed out after ${spec.timeout} ms`))
   }, spec.timeout)
+  socket.once('close', () => clearTimeout(timer))
   tokens.get().then(
     (token) => {
       clearTimeout(timer)
-      // It may have been closed meanwhile.
-      if (socket.readyState !== RelayedSocket.CONNECTING) return
       spec.token = token
       spec.timeout = Math.max(1, spec.timeout - (Date.now() - started))
-      connectSoon(socket, spec)
+      process.nextTick(connectNow, socket, spec)
     },
-    (error) => {
-      clearTimeout(timer)
-      process.nextTick(() => socket.fail(error))
-    },
+    // Events are emitted from a tick of their own: what a listener throws is no rejection.
+    (error) => process.nextTick(() => socket.fail(error)),
   )
 }
 
 /**
- * Connects from an event of its own, where an exception is not taken for a promise's.
+ * Connects, unless the socket was closed meanwhile.
  *
  * @param {RelayedSocket} socket
  * @param {Object} spec
  */
-function connectSoon(socket, spec) {
-  process.nextTick(() => {
-    if (socket.readyState !== RelayedSocket.CONNECTING) return
-    try {
-      hub.current().connect(socket, spec)
-    } catch (error) {
-      socket.fail(error)
-    }
-  })
+function connectNow(socket, spec) {
+  if (socket.readyState !== RelayedSocket.CONNECTING) return
+  try {
+    hub.current().connect(socket, spec)
+  } catch (error) {
+    socket.fail(error)
+  }
 }
 
 /**
- * Ends a socket with a signal.
+ * Ends a socket with a signal, as if `terminate()` were called.
  *
  * @param {RelayedSocket} socket
  * @param {AbortSignal} signal
  */
 function endWith(socket, signal) {
-  const abort = () => {
-    if (socket.readyState === RelayedSocket.CONNECTING) {
-      const error = createError(ABORTED, 'the connect was aborted', { cause: signal.reason })
-      error.name = 'AbortError'
-      socket.fail(error)
-    } else {
-      socket.terminate()
-    }
-  }
+  const end = () => socket.terminate()
   if (signal.aborted) {
-    process.nextTick(abort)
+    end()
     return
   }
-  signal.addEventListener('abort', abort, { once: true })
-  socket.once('close', () => signal.removeEventListener('abort', abort))
+  signal.addEventListener('abort', end, { once: true })
+  socket.once('close', () => signal.removeEventListener('abort', end))
 }
 
 /**
@@ -201,7 +188,6 @@ function headerList({ headers, origin }, url) {
     }
   }
   const has = (wanted) => list.some(([name]) => name.toLowerCase() === wanted)
-  if (!has('user-agent')) list.push(['User-Agent', USER_AGENT])
   if (origin) {
     http.validateHeaderValue('Origin', origin)
     list.push(['Origin', String(origin)])

@@ -5,6 +5,10 @@ const http = require('node:http')
 
 const { applicationUrl } = require('./native')
 
+// Symbols, not private fields: objects that inherit from a request must be able to read it.
+const kHeaders = Symbol('headers')
+const kHeadersDistinct = Symbol('headersDistinct')
+
 /**
  * Stands where `request.socket` stands in a server of its own: it knows the sender's address as the
  * relay saw it. There is no connection behind it; nothing can be read or written.
@@ -83,9 +87,6 @@ class RemoteEndpoint extends EventEmitter {
  * @extends http.IncomingMessage
  */
 class RelayedRequest extends http.IncomingMessage {
-  #headers = null
-  #headersDistinct = null
-
   /**
    * @param {Object} accept What the relay says about a sender
    * @param {String} accept.id The tracking id of the connection
@@ -107,6 +108,8 @@ class RelayedRequest extends http.IncomingMessage {
     for (const [name, value] of headers) this.rawHeaders.push(name, value)
     /** The id of the connection, the same at the sender, the relay and here. */
     this.trackingId = id
+    this[kHeaders] = null
+    this[kHeadersDistinct] = null
     this.push(null)
   }
 
@@ -116,13 +119,13 @@ class RelayedRequest extends http.IncomingMessage {
    * @type {Object}
    */
   get headers() {
-    if (this.#headers === null) {
-      this.#headers = {}
+    if (this[kHeaders] === null) {
+      this[kHeaders] = {}
       for (let i = 0; i < this.rawHeaders.length; i += 2) {
-        addHeader(this.#headers, this.rawHeaders[i].toLowerCase(), this.rawHeaders[i + 1])
+        addHeader(this[kHeaders], this.rawHeaders[i].toLowerCase(), this.rawHeaders[i + 1])
       }
     }
-    return this.#headers
+    return this[kHeaders]
   }
 
   /**
@@ -131,15 +134,15 @@ class RelayedRequest extends http.IncomingMessage {
    * @type {Object}
    */
   get headersDistinct() {
-    if (this.#headersDistinct === null) {
-      this.#headersDistinct = Object.create(null)
+    if (this[kHeadersDistinct] === null) {
+      this[kHeadersDistinct] = Object.create(null)
       for (let i = 0; i < this.rawHeaders.length; i += 2) {
         const name = this.rawHeaders[i].toLowerCase()
-        this.#headersDistinct[name] ??= []
-        this.#headersDistinct[name].push(this.rawHeaders[i + 1])
+        this[kHeadersDistinct][name] ??= []
+        this[kHeadersDistinct][name].push(this.rawHeaders[i + 1])
       }
     }
-    return this.#headersDistinct
+    return this[kHeadersDistinct]
   }
 
   /**
