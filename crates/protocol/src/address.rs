@@ -343,6 +343,16 @@ impl fmt::Debug for Address {
     }
 }
 
+/// Path, query and fragment of a URI; a text without scheme is that already.
+pub(crate) fn origin_form(uri: &str) -> &str {
+    match uri.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains(['/', '?', '#']) => {
+            rest.find(['/', '?', '#']).map_or("", |at| &rest[at..])
+        }
+        _ => uri,
+    }
+}
+
 /// Takes a leading `/$hc` segment, in any case, off a path; the rest starts with a slash.
 pub(crate) fn strip_hybrid(path: &str) -> (&str, bool) {
     let after = path

@@ -34,7 +34,7 @@ pub(crate) fn raw_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
 
 /// Adds a parameter at the end of a query.
 pub(crate) fn push(query: &mut String, name: &str, encoded: &str) {
-    if !query.is_empty() && !query.ends_with('&') {
+    if !query.is_empty() {
         query.push('&');
     }
     query.push_str(name);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    address::{Action, strip_hybrid},
+    address::{Action, origin_form, strip_hybrid},
     encoding::decode,
     error::Error,
     names, query,
@@ -52,12 +52,7 @@ pub struct Rejection {
 impl Target {
     /// Reads a request target in origin form (`/path?query`) or absolute form (`http://host/path?query`).
     pub fn parse(request_target: &str) -> Self {
-        let origin = match request_target.split_once("://") {
-            Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
-                rest.find(['/', '?']).map_or("/", |at| &rest[at..])
-            }
-            _ => request_target,
-        };
+        let origin = origin_form(request_target);
         let (path, all) = origin.split_once('?').unwrap_or((origin, ""));
         let (path, hybrid) = strip_hybrid(path);
         let slash = if path.starts_with('/') { "" } else { "/" };

@@ -1,7 +1,7 @@
 //! Building addresses from their parts, as `hyco-ws` does and as the relay does.
 
 use crate::{
-    address::{Action, strip_hybrid},
+    address::{Action, origin_form, strip_hybrid},
     encoding::{encode, encode_component, encode_illegal},
     error::Error,
     legacy::Legacy,
@@ -54,11 +54,7 @@ pub fn append_token(uri: &str, token: &str) -> Result<String, Error> {
 /// It always starts with a slash and is always a valid request target: what is illegal in a URI is
 /// percent-encoded, and nothing is decoded.
 pub fn application_url(address: &str) -> String {
-    let rest = match address.split_once("://") {
-        Some((_, rest)) => rest.find(['/', '?', '#']).map_or("", |at| &rest[at..]),
-        None => address,
-    };
-    let rest = rest.split('#').next().unwrap_or_default();
+    let rest = origin_form(address).split('#').next().unwrap_or_default();
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let path = encode_illegal(strip_hybrid(path).0);
     let query = strip_query(query);

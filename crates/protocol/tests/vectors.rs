@@ -8,11 +8,11 @@ use hyco_protocol::{
 use serde_json::Value;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../testdata/vectors.json")).unwrap()
+    serde_json::from_str(include_str!("../testdata/vectors.json")).expect("the vectors are JSON")
 }
 
 fn text<'v>(value: &'v Value, member: &str) -> &'v str {
-    value[member].as_str().unwrap()
+    value[member].as_str().expect("the member is a string")
 }
 
 /// V5 and V11, where the old function's token is of no use.
@@ -138,12 +138,14 @@ fn the_expiry_of_a_ready_token_is_known_for_scheduling_c7() {
 }
 
 fn verify_on_contoso(group: &Value, token: &str) -> Result<u64, TokenError> {
-    let rules = [Rule::new(text(group, "rule"), text(group, "key"), Rights::ALL).unwrap()];
+    let rules = [
+        Rule::new(text(group, "rule"), text(group, "key"), Rights::ALL).expect("the rule is valid"),
+    ];
     let demand = Demand {
         hosts: &["contoso.servicebus.windows.net".to_owned()],
         path: "/hyco",
         right: Some(Right::Listen),
-        now: group["now"].as_u64().unwrap(),
+        now: group["now"].as_u64().expect("the time is a number"),
         clock_skew: 0,
     };
     verify(token, &[], &rules, &demand).map(|verified| verified.expires_at)
