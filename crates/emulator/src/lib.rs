@@ -1,1 +1,47 @@
-//! The emulator crate.
+//! A local relay: the service side of Azure Relay Hybrid Connections, for development and tests.
+//!
+//! It authorizes as the service does (SAS tokens, rights, expiry), announces senders to listeners, and
+//! relays WebSockets between them. It binds to the loopback interface unless told otherwise, stores
+//! nothing, and lives as long as its [`Emulator`].
+//!
+//! It is written from docs/protocol.md alone and shares no code with the client but the protocol's
+//! words and the WebSocket codec. Numbers like E32 in tests are lines of that document's checklist.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), hyco_emulator::Error> {
+//! use hyco_emulator::{Emulator, EmulatorOptions};
+//!
+//! let emulator = Emulator::bind(EmulatorOptions::default()).await?;
+//! println!("{}", emulator.connection_string(Some("hyco")));
+//! emulator.close().await;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+mod accept;
+mod answer;
+mod bridge;
+mod buffer;
+mod connect;
+mod control;
+mod direction;
+mod emulator;
+mod error;
+mod handshake;
+mod hybrid_connection;
+mod listen;
+mod options;
+mod pending;
+mod relay;
+mod server;
+mod stream;
+mod tls;
+mod visit;
+
+pub use emulator::Emulator;
+pub use error::Error;
+pub use hyco_protocol::{Right, Rights, Rule};
+pub use options::{EmulatorOptions, HybridConnectionOptions, Timing};
+pub use tls::TlsOptions;

@@ -1,0 +1,140 @@
+//! A sender connects: it is announced to a listener and waits for the decision.
+//!
+//! 1. the sender's token is checked, and its hybrid connection found;
+//! 2. a listener is chosen at random, and gets `accept` with the sender's headers;
+//! 3. the listener dials the address in it, and so accepts or rejects ([`accept`](crate::accept));
+//! 4. the sender gets its answer. Until then it has got no byte.
+//!
+//! A sender that leaves drops all this at any point: the HTTP server drops what it was answering.
+
+use std::sync::Arc;
+
+use hyco_protocol::{
+    Accept, Command, RemoteEndpoint, Right,
+    command::MAX_COMMAND,
+    names::{ALLOWED_LISTENERS_HEADER, DISALLOWED_LISTENERS_HEADER},
+    status::{ACCEPT_TIMED_OUT, DUPLICATE_CONNECTION, NO_LISTENER_MEETS_CRITERIA, NO_LISTENERS},
+    uri::accept_address,
+};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+use tracing::debug;
+
+use crate::{
+    answer::{Answer, Failure, rejected, switching_protocols},
+    handshake,
+    hybrid_connection::{HybridConnection, Listener},
+    pending::Decision,
+    visit::{Handshake, Next, Visit},
+};
+
+/// Answers a sender when a listener has decided.
+pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answer, Failure> {
+    let (connection, _) = visit.authorize(&handshake, Right::Send)?;
+    let candidates = candidates(&connection, &handshake)?;
+    let id = &handshake.tracking_id;
+    let (_place, decided) = visit
+        .relay
+        .pending
+        .enter(id, &connection)
+        .map_err(|_| Failure::new(400, DUPLICATE_CONNECTION))?;
+    let deadline = Instant::now() + visit.relay.timing.accept;
+    let decision = timeout_at(deadline, async {
+        announce(visit, &handshake, candidates).await?;
+        Ok(decision(decided).await)
+    })
+    .await
+    .unwrap_or_else(|_| Err(Failure::new(504, ACCEPT_TIMED_OUT)))?;
+    Ok(match decision {
+        Decision::Accept(acceptance) => {
+            debug!(id, "accepted");
+            visit.becomes(Next::Sender(acceptance.sender));
+            let (protocol, extensions) = (acceptance.protocol, acceptance.extensions);
+            switching_protocols(&handshake.accept_key, id, protocol, extensions)
+        }
+        Decision::Reject(rejection) => {
+            debug!(id, status = rejection.status, "rejected");
+            rejected(&rejection, id)
+        }
+    })
+}
+
+/// The listeners that the sender may be given to.
+fn candidates(
+    connection: &HybridConnection,
+    handshake: &Handshake,
+) -> Result<Vec<Arc<Listener>>, Failure> {
+    let mut listeners = connection.listeners();
+    if listeners.is_empty() {
+        return Err(Failure::new(404, NO_LISTENERS));
+    }
+    let allowed = handshake::ids(&handshake.headers, ALLOWED_LISTENERS_HEADER);
+    let disallowed = handshake::ids(&handshake.headers, DISALLOWED_LISTENERS_HEADER);
+    listeners.retain(|listener| {
+        allowed.as_ref().is_none_or(|ids| listener.is_named_in(ids))
+            && disallowed
+                .as_ref()
+                .is_none_or(|ids| !listener.is_named_in(ids))
+    });
+    match listeners.is_empty() {
+        true => Err(Failure::new(404, NO_LISTENER_MEETS_CRITERIA)),
+        false => Ok(listeners),
+    }
+}
+
+/// Tells one of the listeners of the sender; another one only if a control channel is gone.
+async fn announce(
+    visit: &Visit,
+    handshake: &Handshake,
+    mut candidates: Vec<Arc<Listener>>,
+) -> Result<(), Failure> {
+    while !candidates.is_empty() {
+        let listener = candidates.swap_remove(random_below(candidates.len()));
+        let command = accept_command(visit, handshake, &listener)?;
+        if listener.commands.send(command).await.is_ok() {
+            return Ok(());
+        }
+    }
+    Err(Failure::new(404, NO_LISTENERS))
+}
+
+fn accept_command(
+    visit: &Visit,
+    handshake: &Handshake,
+    listener: &Listener,
+) -> Result<String, Failure> {
+    let (target, id) = (&handshake.target, &handshake.tracking_id);
+    let remote = visit.remote;
+    let command = Command::Accept(Accept {
+        address: accept_address(&listener.base, &target.path, &target.query, id),
+        id: id.clone(),
+        connect_headers: handshake::connect_headers(&handshake.headers),
+        remote_endpoint: Some(RemoteEndpoint {
+            address: remote.ip().to_canonical().to_string(),
+            port: remote.port(),
+        }),
+    });
+    let json = command.to_json();
+    match json.len() {
+        ..=MAX_COMMAND => Ok(json),
+        _ => Err(Failure::new(
+            431,
+            "The headers of the request are too long for a listener.",
+        )),
+    }
+}
+
+/// What the listener decides; nothing ever if it has taken the sender and then failed to say.
+async fn decision(decided: oneshot::Receiver<Decision>) -> Decision {
+    match decided.await {
+        Ok(decision) => decision,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn random_below(count: usize) -> usize {
+    // Which listener is chosen is no secret; without random bytes it is the first one.
+    getrandom::u32().map_or(0, |random| random as usize % count)
+}

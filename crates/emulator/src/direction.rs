@@ -1,0 +1,329 @@
+//! One direction of a relayed connection: the frames of one side, on their way to the other.
+//!
+//! Bytes are read into one buffer, rewritten where they lie (masked client frames become unmasked
+//! server frames), written, and only then is read again: a slow reader stops its writer, and memory
+//! stays at one buffer (docs/protocol.md, 4.6).
+
+use std::{
+    io,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use hyco_websocket::{
+    ControlSink, OpCode, Rewriter, RewriterConfig, Rewritten, Violation, append_frame,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+use crate::{buffer::Buffer, stream::Stream};
+
+/// One side of a relayed connection.
+pub(crate) struct Side {
+    pub(crate) stream: Stream,
+    /// Pongs that this side is owed, as frames.
+    replies: Vec<u8>,
+    /// Pongs were added since the direction towards this side was last polled.
+    has_new_replies: bool,
+    /// A close frame went to this side, or nothing can: no pong may follow.
+    closed: bool,
+}
+
+impl Side {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            replies: Vec::new(),
+            has_new_replies: false,
+            closed: false,
+        }
+    }
+
+    /// Whether the direction towards this side has to be polled again.
+    pub(crate) fn has_new_replies(&self) -> bool {
+        self.has_new_replies
+    }
+
+    /// Sends no more pongs.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.has_new_replies = false;
+        self.replies = Vec::new();
+    }
+
+    fn is_owed_replies(&self) -> bool {
+        !self.replies.is_empty()
+    }
+
+    /// Owes an answer to a ping. Of too many pings only the last one is answered, which is all that
+    /// RFC 6455 asks for.
+    fn owe_pong(&mut self, payload: &[u8]) {
+        if self.closed {
+            return;
+        }
+        if self.replies.len() > MOST_REPLIES {
+            self.replies.clear();
+        }
+        append_frame(&mut self.replies, true, OpCode::Pong, payload, None);
+        self.has_new_replies = true;
+    }
+}
+
+/// How a direction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The source sent a close frame, and it has been passed on.
+    Closed,
+    /// The source's connection ended without a close frame.
+    SourceLost,
+    /// Nothing can be written any more.
+    SinkLost,
+    /// The source broke the WebSocket protocol.
+    Violated(Violation),
+}
+
+/// What is on its way from one side to the other.
+pub(crate) struct Direction {
+    rewriter: Rewriter,
+    buffer: Option<Buffer>,
+    /// Where in the buffer the bytes lie that are to be written.
+    output: Range<usize>,
+    /// The place in it where a frame of the relay's own may go in between.
+    boundary: Option<usize>,
+    /// Where in the buffer the bytes lie that are not rewritten yet.
+    input: Range<usize>,
+    /// Frames of the relay's own that are being written.
+    inserted: Vec<u8>,
+    inserted_from: usize,
+    /// The close frame to be written behind the output.
+    close: Option<(Option<u16>, Vec<u8>)>,
+    /// The verdict, once all that came before it is written.
+    ending: Option<Verdict>,
+    unflushed: bool,
+    /// Since when the other side has taken nothing.
+    pub(crate) stalled_since: Option<Instant>,
+}
+
+impl Direction {
+    /// A direction whose first bytes, `rest`, came along with the handshake.
+    pub(crate) fn new(allow_rsv: bool, rest: &[u8]) -> Self {
+        let mut direction = Self {
+            rewriter: Rewriter::new(RewriterConfig { allow_rsv }),
+            buffer: None,
+            output: 0..0,
+            boundary: None,
+            input: 0..rest.len(),
+            inserted: Vec::new(),
+            inserted_from: 0,
+            close: None,
+            ending: None,
+            unflushed: false,
+            stalled_since: None,
+        };
+        if !rest.is_empty() {
+            direction.buffer.insert(Buffer::take())[..rest.len()].copy_from_slice(rest);
+        }
+        direction
+    }
+
+    /// Moves bytes until one side has to wait, or the direction ends.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Side,
+        sink: &mut Side,
+    ) -> Poll<Verdict> {
+        sink.has_new_replies = false;
+        // What came with the handshake has been read already.
+        if !self.input.is_empty() && self.output.is_empty() {
+            self.rewrite(source);
+        }
+        for _ in 0..ROUNDS {
+            if ready!(self.poll_write_all(cx, sink)).is_err() {
+                return Poll::Ready(Verdict::SinkLost);
+            }
+            if let Some(verdict) = self.ending {
+                return self.poll_flush(cx, sink).map(|flushed| match flushed {
+                    Ok(()) => verdict,
+                    Err(_) => Verdict::SinkLost,
+                });
+            }
+            match self.poll_read(cx, source) {
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
+                    self.ending = Some(Verdict::SourceLost);
+                }
+                Poll::Ready(Ok(_)) => self.rewrite(source),
+                Poll::Pending => {
+                    if self.input.is_empty() {
+                        self.buffer = None;
+                    }
+                    return match self.poll_flush(cx, sink) {
+                        Poll::Ready(Err(_)) => Poll::Ready(Verdict::SinkLost),
+                        Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
+                    };
+                }
+            }
+        }
+        // Others on this thread have waited long enough.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Tries to write a close frame of the relay's own; without success where it cannot stand.
+    pub(crate) fn try_close(
+        &mut self,
+        cx: &mut Context<'_>,
+        sink: &mut Side,
+        code: u16,
+        reason: &str,
+    ) {
+        if self.output.is_empty() && self.rewriter.is_between_frames() && !sink.closed {
+            self.close = Some((Some(code), reason.as_bytes().to_vec()));
+            if let Poll::Ready(Ok(())) = self.poll_write_all(cx, sink) {
+                let _ = self.poll_flush(cx, sink);
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, source: &mut Side) -> Poll<io::Result<usize>> {
+        let buffer = self.buffer.get_or_insert_with(Buffer::take);
+        buffer.copy_within(self.input.clone(), 0);
+        self.input = 0..self.input.len();
+        let mut space = ReadBuf::new(&mut buffer[self.input.end..]);
+        ready!(Pin::new(&mut source.stream).poll_read(cx, &mut space))?;
+        let count = space.filled().len();
+        self.input.end += count;
+        Poll::Ready(Ok(count))
+    }
+
+    fn rewrite(&mut self, source: &mut Side) {
+        let Some(buffer) = &mut self.buffer else {
+            return;
+        };
+        let start = self.input.start;
+        let mut controls = Controls {
+            source,
+            close: None,
+        };
+        let rewritten = match self
+            .rewriter
+            .rewrite(&mut buffer[self.input.clone()], &mut controls)
+        {
+            Ok(rewritten) => rewritten,
+            Err(violation) => {
+                self.ending = Some(Verdict::Violated(violation));
+                let written = self.rewriter.salvaged();
+                Rewritten {
+                    used: self.input.len(),
+                    written,
+                    boundary: None,
+                }
+            }
+        };
+        if controls.close.is_some() {
+            self.ending = Some(Verdict::Closed);
+            self.close = controls.close;
+        }
+        self.output = start..start + rewritten.written;
+        self.boundary = rewritten.boundary.map(|at| start + at);
+        self.input.start += rewritten.used;
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>, sink: &mut Side) -> Poll<io::Result<()>> {
+        loop {
+            if !self.inserted.is_empty() {
+                let bytes = &self.inserted[self.inserted_from..];
+                let count = ready!(write(cx, sink, bytes, &mut self.stalled_since))?;
+                self.inserted_from += count;
+                if self.inserted_from == self.inserted.len() {
+                    self.inserted = Vec::new();
+                }
+            } else if sink.is_owed_replies() && self.may_insert() {
+                self.insert(std::mem::take(&mut sink.replies));
+            } else if !self.output.is_empty() {
+                let end = match self.boundary {
+                    Some(at) if sink.is_owed_replies() && at > self.output.start => at,
+                    _ => self.output.end,
+                };
+                let Some(buffer) = &self.buffer else {
+                    return Poll::Ready(Ok(()));
+                };
+                let bytes = &buffer[self.output.start..end];
+                self.output.start += ready!(write(cx, sink, bytes, &mut self.stalled_since))?;
+            } else if let Some((code, reason)) = self.close.take() {
+                let mut payload = code.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
+                payload.extend_from_slice(&reason);
+                let mut frame = Vec::new();
+                append_frame(&mut frame, true, OpCode::Close, &payload, None);
+                sink.close();
+                self.insert(frame);
+            } else {
+                return Poll::Ready(Ok(()));
+            }
+            self.unflushed = true;
+        }
+    }
+
+    fn may_insert(&self) -> bool {
+        self.boundary == Some(self.output.start)
+            || self.output.is_empty() && self.rewriter.is_between_frames()
+    }
+
+    fn insert(&mut self, frames: Vec<u8>) {
+        self.inserted = frames;
+        self.inserted_from = 0;
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>, sink: &mut Side) -> Poll<io::Result<()>> {
+        if self.unflushed {
+            ready!(Pin::new(&mut sink.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Writes what the other side takes, and notes whether it takes anything.
+fn write(
+    cx: &mut Context<'_>,
+    sink: &mut Side,
+    bytes: &[u8],
+    stalled_since: &mut Option<Instant>,
+) -> Poll<io::Result<usize>> {
+    match Pin::new(&mut sink.stream).poll_write(cx, bytes) {
+        Poll::Pending => {
+            stalled_since.get_or_insert_with(Instant::now);
+            Poll::Pending
+        }
+        Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        Poll::Ready(written) => {
+            *stalled_since = None;
+            Poll::Ready(written)
+        }
+    }
+}
+
+/// Takes the control frames of a source.
+struct Controls<'a> {
+    source: &'a mut Side,
+    close: Option<(Option<u16>, Vec<u8>)>,
+}
+
+impl ControlSink for Controls<'_> {
+    fn ping(&mut self, payload: &[u8]) {
+        self.source.owe_pong(payload);
+    }
+
+    fn pong(&mut self, _payload: &[u8]) {}
+
+    fn close(&mut self, code: Option<u16>, reason: &[u8]) {
+        self.close = Some((code, reason.to_vec()));
+    }
+}
+
+/// After so many reads in a row other connections get their turn.
+const ROUNDS: usize = 16;
+const MOST_REPLIES: usize = 4096;

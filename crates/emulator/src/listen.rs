@@ -1,0 +1,45 @@
+//! A listener opens its control channel.
+
+use std::sync::Arc;
+
+use hyco_protocol::{Right, status::TOO_MANY_LISTENERS};
+use tokio::sync::mpsc;
+use tracing::debug;
+
+use crate::{
+    answer::{Answer, Failure, switching_protocols},
+    control::ControlChannel,
+    visit::{Handshake, Next, Visit},
+};
+
+/// Registers the listener: the 101 is all that tells it so. Extensions are not answered.
+pub(crate) fn listen(visit: &Visit, handshake: Handshake) -> Result<Answer, Failure> {
+    let (connection, verified) = visit.authorize(&handshake, Right::Listen)?;
+    let expires_at = verified.map_or(0, |verified| verified.expires_at);
+    let (commands, queue) = mpsc::channel(QUEUE);
+    let base = visit.base(&handshake.headers);
+    let registration = connection
+        .register(
+            &handshake.tracking_id,
+            base,
+            commands,
+            visit.relay.max_listeners,
+        )
+        .map_err(|_| Failure::new(403, TOO_MANY_LISTENERS))?;
+    let id = handshake.tracking_id;
+    debug!(id, path = connection.path, "listening");
+    let answer = switching_protocols(&handshake.accept_key, &id, None, None);
+    visit.becomes(Next::Control(Box::new(ControlChannel {
+        relay: Arc::clone(&visit.relay),
+        connection,
+        path: handshake.target.path,
+        id,
+        expires_at,
+        registration,
+        commands: queue,
+    })));
+    Ok(answer)
+}
+
+/// How many commands wait for a slow listener; a sender beyond them waits for a place.
+const QUEUE: usize = 256;

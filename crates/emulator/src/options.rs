@@ -1,0 +1,116 @@
+//! What can be chosen about an emulator.
+
+use std::time::Duration;
+
+use hyco_protocol::{Rights, Rule};
+
+use crate::{error::Error, tls::TlsOptions};
+
+/// What can be chosen about an emulator; the default has one hybrid connection named `hyco`.
+#[derive(Clone, Debug)]
+pub struct EmulatorOptions {
+    /// The address to listen on: a host name or an IP address.
+    pub host: String,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// The certificate, or none for plain connections.
+    pub tls: Option<TlsOptions>,
+    /// The hybrid connections that exist.
+    pub hybrid_connections: Vec<HybridConnectionOptions>,
+    /// The rules of the namespace; if there are none, `RootManageSharedAccessKey` is made with a new key.
+    pub rules: Vec<Rule>,
+    /// Further host names by which clients reach the emulator, as a container's name; tokens may be
+    /// signed for any of them. `localhost`, `127.0.0.1`, `[::1]` and `host` are always known.
+    pub hosts: Vec<String>,
+    /// Scheme, host and port in the addresses that listeners dial, as `wss://relay.example`. None takes
+    /// those by which the listener opened its control channel.
+    pub public_url: Option<String>,
+    /// How many listeners a hybrid connection may have at a time.
+    pub max_listeners: usize,
+    /// How many connections may be open at a time; further ones wait to be accepted.
+    pub max_connections: usize,
+    /// For how many seconds after its end a token still opens a handshake.
+    pub clock_skew: u64,
+    /// How long things may take.
+    pub timing: Timing,
+}
+
+/// A hybrid connection to be.
+#[derive(Clone, Debug)]
+pub struct HybridConnectionOptions {
+    /// Its path, in one or more segments.
+    pub path: String,
+    /// Whether senders need a token.
+    pub requires_client_authorization: bool,
+    /// Its own rules, which go before those of the namespace.
+    pub rules: Vec<Rule>,
+}
+
+/// How long things may take. The defaults are those of Azure Relay (docs/protocol.md, 7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// A TLS handshake, and the head of a request.
+    pub handshake: Duration,
+    /// From a sender's request to the listener's answer.
+    pub accept: Duration,
+    /// How long a control channel may outlive its token: every official client renews late.
+    pub renewal_grace: Duration,
+    /// The pause between two Pongs on a control channel.
+    pub keep_alive: Duration,
+    /// From the first close frame of a relayed connection to the second.
+    pub close: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub send: Duration,
+}
+
+impl HybridConnectionOptions {
+    /// A hybrid connection whose senders need a token, without rules of its own.
+    pub fn new(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            requires_client_authorization: true,
+            rules: Vec::new(),
+        }
+    }
+}
+
+impl Default for EmulatorOptions {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            tls: None,
+            hybrid_connections: vec![HybridConnectionOptions::new("hyco")],
+            rules: Vec::new(),
+            hosts: Vec::new(),
+            public_url: None,
+            max_listeners: 25,
+            max_connections: 16 * 1024,
+            clock_skew: 0,
+            timing: Timing::default(),
+        }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            handshake: Duration::from_secs(10),
+            accept: Duration::from_secs(30),
+            renewal_grace: Duration::from_secs(120),
+            keep_alive: Duration::from_secs(210),
+            close: Duration::from_secs(60),
+            send: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The rule of a namespace that was given none.
+pub(crate) fn root_rule() -> Result<Rule, Error> {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+
+    let mut random = [0; 32];
+    getrandom::fill(&mut random)?;
+    let key = BASE64_STANDARD.encode(random);
+    Ok(Rule::new("RootManageSharedAccessKey", key, Rights::ALL).expect("name and key are short"))
+}
