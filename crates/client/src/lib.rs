@@ -1,18 +1,39 @@
 //! The two ends of Azure Relay Hybrid Connections that are not the relay: listener and sender.
+//!
+//! A [`Listener`] keeps a control channel to the relay and announces senders; [`sender::connect`] is one.
+//! Both end in an [`Upgraded`] stream, which carries WebSocket frames.
 #![forbid(unsafe_code)]
 
+mod backoff;
 pub mod connection;
+mod control_channel;
 mod dial;
 mod endpoint;
 mod error;
+mod event;
 mod handshake;
+mod keeper;
+mod listener;
+mod options;
+mod pending;
+mod question;
+pub mod rendezvous;
+pub mod sender;
 mod stream;
 mod tls;
+mod token_provider;
 mod trust;
+mod unserved;
 mod upgrade;
+mod verifier;
 
+pub use backoff::Schedule;
 pub use dial::{Dial, Dialer, Upgraded};
 pub use error::{Error, Refusal, Result};
+pub use event::{AcceptRequest, Events, ListenerEvent};
+pub use listener::Listener;
+pub use options::{ListenOptions, Policy, Reconnect, TokenSource};
+pub use sender::ConnectOptions;
 pub use stream::Stream;
 pub use tls::{Decrypted, TlsParts, TlsSession, TlsStream};
 pub use trust::{Dialers, TlsOptions};

@@ -3,18 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::{
-    CipherSuite, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::{
-        Resumption,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
-    crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    CipherSuite, ClientConfig,
+    client::{Resumption, danger::ServerCertVerifier},
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
 use crate::{
     dial::Dialer,
     error::{Error, Result},
+    verifier::{TrustAnyone, TrustListed},
 };
 
 /// The TLS options of a listener or a sender.
@@ -63,12 +61,13 @@ impl TlsOptions {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(invalid)?;
-        let builder = match self.reject_unauthorized {
-            true => builder.with_root_certificates(self.roots()?),
-            false => builder
-                .dangerous()
-                .with_custom_certificate_verifier(Arc::new(TrustAnyone(provider))),
+        let verifier: Arc<dyn ServerCertVerifier> = match self.reject_unauthorized {
+            true => Arc::new(TrustListed::new(self.roots()?, &provider)?),
+            false => Arc::new(TrustAnyone(provider)),
         };
+        let builder = builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
         let mut config = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => {
                 let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(invalid)?;
@@ -83,19 +82,12 @@ impl TlsOptions {
         Ok(config)
     }
 
-    fn roots(&self) -> Result<RootCertStore> {
-        let mut roots = RootCertStore::empty();
-        let mut refused = None;
+    fn roots(&self) -> Result<Vec<CertificateDer<'static>>> {
+        let mut roots = Vec::new();
         for pem in &self.ca {
-            for certificate in certificates(pem)? {
-                // A store of roots may hold a certificate that rustls cannot use; the others count.
-                refused = roots.add(certificate).err().or(refused);
-            }
+            roots.append(&mut certificates(pem)?);
         }
-        match refused {
-            Some(error) if roots.is_empty() => Err(invalid(error)),
-            _ => Ok(roots),
-        }
+        Ok(roots)
     }
 }
 
@@ -147,57 +139,8 @@ fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {
         .map_err(invalid)
 }
 
-fn invalid(reason: impl std::fmt::Display) -> Error {
+pub(crate) fn invalid(reason: impl std::fmt::Display) -> Error {
     Error::InvalidTls(reason.to_string())
-}
-
-/// The verifier of `rejectUnauthorized: false`: signatures are checked, names and issuers are not.
-#[derive(Debug)]
-struct TrustAnyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for TrustAnyone {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 /// Each rendezvous may be at another node of the service; a session takes about 1 KiB.
