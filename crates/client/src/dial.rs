@@ -212,7 +212,7 @@ struct Deadline {
 impl Deadline {
     fn new(after: Duration) -> Self {
         Self {
-            at: Instant::now() + after,
+            at: Instant::now() + after.min(LONGEST),
             after,
         }
     }
@@ -230,3 +230,6 @@ impl Deadline {
         }
     }
 }
+
+/// Keeps the sum of now and any timeout representable.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

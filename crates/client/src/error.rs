@@ -21,7 +21,7 @@ pub enum Error {
     #[error("invalid TLS options: {0}")]
     InvalidTls(String),
     /// The status or the reason phrase of a rejection cannot be sent.
-    #[error("invalid rejection: {0}")]
+    #[error("{0}")]
     InvalidRejection(String),
     /// The token provider failed or did not answer in time; it is asked again before the next try.
     #[error("no token: {0}")]
@@ -44,6 +44,9 @@ pub enum Error {
     /// The listener, or a server that is no relay, refused the WebSocket with this status.
     #[error("unexpected server response: {0}")]
     Rejected(Refusal),
+    /// The sender left, or the decision came more than 30 s after the accept; nothing is to be done.
+    #[error("the sender is gone{}", .0.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
+    SenderGone(Option<Refusal>),
     /// A step took too long.
     #[error("{step} has timed out after {} ms", after.as_millis())]
     Timeout {
@@ -82,11 +85,16 @@ pub enum Error {
     /// The peer's answer breaks the WebSocket protocol; the texts are those of npm `ws`.
     #[error("{0}")]
     Protocol(String),
-    /// An open control channel ended without our doing.
-    #[error("control channel lost: {0}")]
-    Lost(String),
-    /// The listener was closed.
-    #[error("the listener is closed")]
+    /// An open control channel ended without our doing; 1006 means without a close frame.
+    #[error("control channel lost: {code} {reason}")]
+    Lost {
+        /// The close code.
+        code: u16,
+        /// The close reason, or what happened instead of a close.
+        reason: String,
+    },
+    /// What was being opened was given up.
+    #[error("closed before it was open")]
     Closed,
 }
 
@@ -104,10 +112,11 @@ impl Error {
             Self::NoListener(_) => "HYCO_ERR_NO_LISTENER",
             Self::Unavailable(_) => "HYCO_ERR_UNAVAILABLE",
             Self::Rejected(_) => "HYCO_ERR_REJECTED",
+            Self::SenderGone(_) => "HYCO_ERR_SENDER_GONE",
             Self::LateAnswer(_) | Self::Timeout { .. } => "HYCO_ERR_TIMEOUT",
             Self::Lookup { .. } | Self::Connect { .. } => "HYCO_ERR_CONNECT",
             Self::Tls { .. } => "HYCO_ERR_TLS",
-            Self::Handshake(_) | Self::Lost(_) => "HYCO_ERR_CONNECTION_LOST",
+            Self::Handshake(_) | Self::Lost { .. } => "HYCO_ERR_CONNECTION_LOST",
             Self::Protocol(_) => "HYCO_ERR_PROTOCOL",
             Self::Closed => "HYCO_ERR_CLOSED",
         }
@@ -158,6 +167,16 @@ impl Error {
         }
     }
 
+    /// What a refusal of an accept's address means: the address has died (docs/protocol.md, 4.5).
+    pub(crate) fn of_rendezvous(self) -> Self {
+        match self.refusal() {
+            Some(refusal) if matches!(refusal.status, 400 | 403 | 404 | 410) => {
+                Self::SenderGone(Some(refusal.clone()))
+            }
+            _ => self,
+        }
+    }
+
     fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Unauthorized(refusal)
@@ -166,6 +185,7 @@ impl Error {
             | Self::LateAnswer(refusal)
             | Self::Unavailable(refusal)
             | Self::Rejected(refusal) => Some(refusal),
+            Self::SenderGone(refusal) => refusal.as_ref(),
             _ => None,
         }
     }

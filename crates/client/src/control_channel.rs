@@ -1,0 +1,224 @@
+//! The listener's WebSocket to the relay, on which commands come and replies go.
+//!
+//! Text messages are commands, each a JSON object with one key. A binary message is the body of the
+//! request before it. Whatever else arrives is logged and ignored (docs/protocol.md, C24).
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hyco_protocol::{Command, Reply, Request, names::AUTHORIZATION_HEADER, status::CLOSE_NORMAL};
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        self, Message,
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+
+use crate::{
+    dial::{Dial, Dialer},
+    error::{Error, Result},
+    stream::Stream,
+    token_provider::Token,
+};
+
+/// An open control channel.
+#[derive(Debug)]
+pub(crate) struct ControlChannel {
+    socket: WebSocketStream<Stream>,
+    tracking_id: Option<String>,
+    /// When the relay gave its last sign of life.
+    heard: Instant,
+    /// A request announced a body, which is the next binary message.
+    body_follows: bool,
+}
+
+impl ControlChannel {
+    /// Opens the control channel of that listen address.
+    pub(crate) async fn open(
+        dialer: &Dialer,
+        address: String,
+        token: &Token,
+        user_agent: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Self> {
+        let mut headers = vec![(AUTHORIZATION_HEADER.to_owned(), token.text.clone())];
+        if let Some(user_agent) = user_agent {
+            headers.push(("User-Agent".to_owned(), user_agent.to_owned()));
+        }
+        let dial = Dial {
+            address,
+            headers,
+            protocols: Vec::new(),
+            timeout,
+        };
+        let upgraded = dialer.dial(dial).await?;
+        let (stream, rest) = (upgraded.stream, upgraded.rest);
+        Ok(Self {
+            socket: WebSocketStream::from_partially_read(
+                stream,
+                rest,
+                Role::Client,
+                Some(config()),
+            )
+            .await,
+            tracking_id: upgraded.tracking_id,
+            heard: Instant::now(),
+            body_follows: false,
+        })
+    }
+
+    /// The service's id of this channel.
+    pub(crate) fn tracking_id(&self) -> Option<&str> {
+        self.tracking_id.as_deref()
+    }
+
+    /// How long the relay has been silent.
+    pub(crate) fn silence(&self) -> Duration {
+        self.heard.elapsed()
+    }
+
+    /// The next command. May be dropped and called again without losing one.
+    pub(crate) async fn next(&mut self) -> Result<Command> {
+        loop {
+            let message = match self.socket.next().await {
+                Some(Ok(message)) => message,
+                Some(Err(error)) => return Err(lost(&error)),
+                None => return Err(lost(&tungstenite::Error::ConnectionClosed)),
+            };
+            self.heard = Instant::now();
+            match message {
+                Message::Text(text) => {
+                    if let Some(command) = self.read(&text) {
+                        return Ok(command);
+                    }
+                }
+                Message::Binary(_) if self.body_follows => self.body_follows = false,
+                Message::Binary(_) => tracing::debug!("stray binary message ignored"),
+                Message::Close(frame) => {
+                    // tungstenite has queued the answer; the relay may not wait for it.
+                    drop(timeout(WRITE_TIMEOUT, self.socket.flush()).await);
+                    return Err(closed(frame));
+                }
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+
+    /// Sends a reply, and right behind it the body it announces.
+    pub(crate) async fn send(&mut self, reply: &Reply, body: Option<String>) -> Result<()> {
+        let text = Message::text(reply.to_json());
+        let body = body.map(|body| Message::binary(body.into_bytes()));
+        self.write([Some(text), body].into_iter().flatten()).await
+    }
+
+    /// Asks the relay for a sign of life.
+    pub(crate) async fn ping(&mut self) -> Result<()> {
+        self.write([Message::Ping(tungstenite::Bytes::new())]).await
+    }
+
+    /// Closes with 1000 and waits for the relay's close, but not for long (C17).
+    pub(crate) async fn close(mut self) {
+        let frame = CloseFrame {
+            code: CLOSE_NORMAL.into(),
+            reason: "Normal Closure".into(),
+        };
+        let goodbye = async {
+            self.socket.close(Some(frame)).await?;
+            while let Some(message) = self.socket.next().await {
+                if message?.is_close() {
+                    break;
+                }
+            }
+            Ok::<_, tungstenite::Error>(())
+        };
+        match timeout(CLOSE_TIMEOUT, goodbye).await {
+            Ok(Ok(())) => tracing::debug!("control channel closed"),
+            Ok(Err(error)) => tracing::debug!(%error, "control channel broke while closing"),
+            Err(_) => tracing::debug!("the relay did not answer the close"),
+        }
+    }
+
+    fn read(&mut self, text: &str) -> Option<Command> {
+        match Command::parse(text) {
+            Ok(Command::Unknown(key)) => {
+                tracing::debug!(key, "unknown command ignored");
+                None
+            }
+            Ok(command) => {
+                self.body_follows =
+                    matches!(&command, Command::Request(Request::Full(request)) if request.body);
+                Some(command)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "malformed command ignored");
+                None
+            }
+        }
+    }
+
+    async fn write(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<()> {
+        let sending = async {
+            for message in messages {
+                self.socket.feed(message).await?;
+            }
+            self.socket.flush().await
+        };
+        match timeout(WRITE_TIMEOUT, sending).await {
+            Ok(sent) => sent.map_err(|error| lost(&error)),
+            Err(_) => Err(Error::Lost {
+                code: ABNORMAL,
+                reason: "the relay does not read".to_owned(),
+            }),
+        }
+    }
+}
+
+/// The error of a channel on which nothing was heard for that long.
+pub(crate) fn silent(silence: Duration) -> Error {
+    let reason = format!("no sign of life for {} ms", silence.as_millis());
+    Error::Lost {
+        code: ABNORMAL,
+        reason,
+    }
+}
+
+fn lost(error: &tungstenite::Error) -> Error {
+    Error::Lost {
+        code: ABNORMAL,
+        reason: error.to_string(),
+    }
+}
+
+fn closed(frame: Option<CloseFrame>) -> Error {
+    match frame {
+        Some(frame) => Error::Lost {
+            code: frame.code.into(),
+            reason: frame.reason.to_string(),
+        },
+        None => Error::Lost {
+            code: CloseCode::Status.into(),
+            reason: String::new(),
+        },
+    }
+}
+
+/// Commands are 64 KiB at most and rare: small buffers, since tungstenite clears its read buffer for
+/// every read.
+pub(crate) fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+}
+
+/// What a lost connection is called, which no close frame may say.
+const ABNORMAL: u16 = 1006;
+/// The relay promises 64 KiB; a message beyond this is an attack or a mistake.
+const MAX_MESSAGE: usize = 1024 * 1024;
+/// Replies are small; a relay that takes none for so long is gone.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A relay answers a close at once; beyond this the connection is dropped.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,324 @@
+//! The task behind a listener; the table of its states is in [`listener`](crate::listener).
+
+use std::{sync::Arc, time::Duration};
+
+use hyco_protocol::{Accept, Command, Reply, Request};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep},
+};
+
+use crate::{
+    backoff::Backoff,
+    control_channel::{self, ControlChannel},
+    error::{Error, Result},
+    event::{AcceptRequest, Events, ListenerEvent},
+    listener::{Shared, random},
+    options::{ListenOptions, Policy},
+    rendezvous,
+    token_provider::{Token, TokenProvider},
+    unserved,
+};
+
+/// Keeps a control channel up.
+pub(crate) struct Keeper {
+    shared: Arc<Shared>,
+    address: std::result::Result<String, &'static str>,
+    options: ListenOptions,
+    events: Events,
+    tokens: Arc<TokenProvider>,
+    backoff: Backoff,
+    /// Attempts since the listener was online last.
+    attempt: u32,
+    was_online: bool,
+    /// Answers that are under way at rendezvous.
+    chores: JoinSet<()>,
+}
+
+impl Keeper {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        address: std::result::Result<String, &'static str>,
+        options: ListenOptions,
+        events: Events,
+    ) -> Self {
+        let (question, provider_events) = (Arc::clone(&shared.tokens), Arc::clone(&events));
+        let tokens = TokenProvider::new(options.token.clone(), question, provider_events);
+        Self {
+            shared,
+            address,
+            backoff: Backoff::new(options.reconnect.schedule.clone()),
+            options,
+            events,
+            tokens: Arc::new(tokens),
+            attempt: 0,
+            was_online: false,
+            chores: JoinSet::new(),
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let _last = Goodbye(Arc::clone(&self.events));
+        let mut closing = self.shared.closing.subscribe();
+        loop {
+            self.attempt = self.attempt.saturating_add(1);
+            (self.events)(ListenerEvent::Connecting {
+                attempt: self.attempt,
+            });
+            let opened = tokio::select! {
+                biased;
+                () = closed(&mut closing) => break,
+                opened = self.open() => opened,
+            };
+            let error = match opened {
+                Ok((channel, token)) => match self.serve(channel, token, &mut closing).await {
+                    Some(error) => error,
+                    None => break,
+                },
+                Err(error) => error,
+            };
+            let pause = async { self.pause(error).await.map(sleep) };
+            let pause = tokio::select! {
+                biased;
+                () = closed(&mut closing) => break,
+                pause = pause => pause,
+            };
+            let Some(pause) = pause else {
+                break;
+            };
+            tokio::select! {
+                biased;
+                () = closed(&mut closing) => break,
+                () = pause => {}
+            }
+        }
+        self.shared.pending.clear();
+    }
+
+    async fn open(&mut self) -> Result<(ControlChannel, Token)> {
+        let address = self.address.clone().map_err(Error::InvalidAddress)?;
+        let token = self.tokens.fetch().await?;
+        let (dialer, timeout) = (&self.shared.dialer, self.options.open_timeout);
+        let user_agent = self.options.user_agent.as_deref();
+        let channel = ControlChannel::open(dialer, address, &token, user_agent, timeout).await?;
+        Ok((channel, token))
+    }
+
+    /// Serves an open channel until it is lost, which is the error, or until the listener is closed.
+    async fn serve(
+        &mut self,
+        mut channel: ControlChannel,
+        token: Token,
+        closing: &mut watch::Receiver<bool>,
+    ) -> Option<Error> {
+        let since = Instant::now();
+        (self.attempt, self.was_online) = (0, true);
+        let tracking_id = channel.tracking_id().map(ToOwned::to_owned);
+        tracing::info!(tracking_id, "online");
+        (self.events)(ListenerEvent::Online { tracking_id });
+
+        let period = self.options.keep_alive.filter(|period| !period.is_zero());
+        let mut beats = period.map(beats);
+        let mut renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
+        let lost = loop {
+            let outcome = tokio::select! {
+                () = closed(closing) => {
+                    channel.close().await;
+                    return None;
+                }
+                command = channel.next() => match command {
+                    Ok(command) => self.obey(&mut channel, command).await,
+                    Err(error) => Err(error),
+                },
+                successor = &mut renewal => match successor {
+                    Ok(token) => {
+                        let reply = Reply::RenewToken(token.text.clone());
+                        renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
+                        tracing::debug!("token renewed");
+                        channel.send(&reply, None).await
+                    }
+                    Err(error) => {
+                        self.chore(channel.close());
+                        break error;
+                    }
+                },
+                period = beat(beats.as_mut()) => match channel.silence() {
+                    silence if silence >= 2 * period => Err(control_channel::silent(silence)),
+                    _ => channel.ping().await,
+                },
+            };
+            if let Err(error) = outcome {
+                break error;
+            }
+        };
+        // A relay that accepts and drops at once must not be dialled in a hot loop (C14).
+        if since.elapsed() >= STABLE {
+            self.backoff.reset();
+        }
+        Some(lost)
+    }
+
+    async fn obey(&mut self, channel: &mut ControlChannel, command: Command) -> Result<()> {
+        match command {
+            Command::Accept(accept) => self.announce(accept),
+            Command::Request(Request::Full(request)) => {
+                let (reply, body) = unserved::reply(&request);
+                return channel.send(&reply, body).await;
+            }
+            Command::Request(Request::Pointer { address }) => {
+                let dialer = self.shared.dialer.clone();
+                self.chore(unserved::answer_at(
+                    dialer,
+                    address,
+                    self.options.accept_timeout,
+                ));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn announce(&mut self, accept: Accept) {
+        let Some(number) = self.shared.pending.register(&accept.address) else {
+            tracing::warn!(
+                id = accept.id,
+                "too many undecided accepts, sender rejected"
+            );
+            let shared = Arc::clone(&self.shared);
+            self.chore(async move {
+                let (dialer, timeout) = (&shared.dialer, shared.accept_timeout);
+                let text = Some("The listener is busy");
+                let done = rendezvous::reject(dialer, &accept.address, 503, text, timeout).await;
+                if let Err(error) = done {
+                    tracing::debug!(%error, "sender not rejected");
+                }
+            });
+            return;
+        };
+        let remote = accept.remote_endpoint.unwrap_or_default();
+        (self.events)(ListenerEvent::Accept(AcceptRequest {
+            accept: number,
+            id: accept.id,
+            address: accept.address,
+            headers: accept.connect_headers.0,
+            remote_address: remote.address,
+            remote_port: remote.port,
+        }));
+    }
+
+    /// Lets something run beside the control channel, unless too much does already.
+    fn chore(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        while self.chores.try_join_next().is_some() {}
+        match self.chores.len() < MOST_CHORES {
+            true => drop(self.chores.spawn(task)),
+            false => tracing::warn!("too much to do, a sender is left to its timeout"),
+        }
+    }
+
+    /// Reports a failure and decides how long to wait; none means for ever.
+    async fn pause(&mut self, error: Error) -> Option<Duration> {
+        let is_fatal = !self.was_online && is_fatal(&error);
+        let proposal = self.backoff.next(fraction());
+        let proposal = self.backoff.at_least(proposal);
+        let (attempt, error) = (self.attempt, Arc::new(error));
+        let delay = match self.options.reconnect.policy {
+            _ if self.is_permanent(&error) => None,
+            Policy::Never => None,
+            Policy::Schedule => Some(proposal),
+            Policy::Ask => self.ask(proposal, &error).await,
+        };
+        let delay = delay.map(|delay| self.backoff.at_least(delay));
+        tracing::info!(%error, ?delay, "offline");
+        (self.events)(ListenerEvent::Offline {
+            attempt,
+            delay: delay.unwrap_or_default(),
+            is_final: delay.is_none(),
+            is_fatal,
+            error,
+        });
+        delay
+    }
+
+    async fn ask(&self, proposal: Duration, error: &Arc<Error>) -> Option<Duration> {
+        let (attempt, error) = (self.attempt, Arc::clone(error));
+        let put = |request| {
+            let delay = proposal;
+            (self.events)(ListenerEvent::ReconnectDecision {
+                request,
+                attempt,
+                delay,
+                error,
+            });
+        };
+        let answer = self.shared.decisions.ask(DECISION_TIMEOUT, put).await;
+        answer.unwrap_or(Some(proposal))
+    }
+
+    /// Whether no later attempt can succeed (C13). A 404 that does not come from the service may be a
+    /// proxy's in passing, so it counts only at the beginning.
+    fn is_permanent(&self, error: &Error) -> bool {
+        match error {
+            Error::EndpointNotFound(_) => true,
+            Error::InvalidAddress(_) | Error::InvalidHeader(_) | Error::InvalidTls(_) => true,
+            error => match error.status() {
+                Some(400) => true,
+                Some(404) => !self.was_online,
+                _ => false,
+            },
+        }
+    }
+}
+
+/// Reports the end when the task ends, however it ends.
+struct Goodbye(Events);
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        (self.0)(ListenerEvent::Closed);
+    }
+}
+
+fn is_fatal(error: &Error) -> bool {
+    match error {
+        Error::InvalidAddress(_) | Error::InvalidHeader(_) | Error::InvalidTls(_) => true,
+        error => matches!(error.status(), Some(400 | 401 | 403 | 404)),
+    }
+}
+
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // The sender lives in what the task shares with its handles, so there is no error to see.
+    drop(closing.wait_for(|closing| *closing).await);
+}
+
+async fn renewed(tokens: Arc<TokenProvider>, token: Token) -> Result<Token> {
+    tokens.renew(&token).await
+}
+
+fn beats(period: Duration) -> Interval {
+    let mut beats = interval_at(Instant::now() + period, period);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beats
+}
+
+async fn beat(beats: Option<&mut Interval>) -> Duration {
+    match beats {
+        Some(beats) => {
+            beats.tick().await;
+            beats.period()
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// A random number from 0 to 1.
+fn fraction() -> f64 {
+    f64::from(u32::from_le_bytes(random())) / f64::from(u32::MAX)
+}
+
+/// How long a channel must have been up for its loss to be answered at once.
+const STABLE: Duration = Duration::from_secs(1);
+/// The application may decide by asking somebody; after this the schedule decides.
+const DECISION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Rendezvous at which senders are only turned away.
+const MOST_CHORES: usize = 256;

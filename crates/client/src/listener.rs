@@ -1,0 +1,198 @@
+//! A listener: its handle for the application, and the task that keeps its control channel up.
+//!
+//! Message flow:
+//! 1. the listener opens a WebSocket with `sb-hc-action=listen` and a token;
+//! 2. the relay sends `accept` for every sender; the application takes or rejects it at a rendezvous;
+//! 3. before the token ends, the listener sends `renewToken`;
+//! 4. when the WebSocket is lost, the listener waits as its schedule says and starts again.
+//!
+//! | state | event | next | action |
+//! |---|---|---|---|
+//! | Connecting | opened | Online | report `Online` |
+//! | Connecting | 400, no such endpoint, unusable options | Closed | report a final `Offline` |
+//! | Connecting | failed otherwise | Waiting | report `Offline`; the pause grows |
+//! | Connecting | close | Closed | drop the attempt |
+//! | Online | accept | Online | report `Accept`; 503 for the sender when 4,096 are undecided |
+//! | Online | request | Online | answer 501 |
+//! | Online | token is due | Online | ask for a token, send `renewToken` |
+//! | Online | interval without a frame | Online | send a Ping |
+//! | Online | lost, closed by the relay, two intervals without a frame, token ended | Waiting | report `Offline` |
+//! | Online | close | Closed | send close 1000, wait for the relay's, 5 s at most |
+//! | Waiting | pause over | Connecting | report `Connecting` |
+//! | Waiting | policy is `Never`, or the application says stop | Closed | the `Offline` was final |
+//! | Waiting | close | Closed | |
+//!
+//! `Closed` is reported once, as the last event, even if the task should panic.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use hyco_protocol::{Action, Address, tracking};
+use tokio::{runtime::Handle, sync::watch};
+use tracing::Instrument;
+
+use crate::{
+    dial::{Dialer, Upgraded},
+    error::{Error, Result},
+    event::Events,
+    keeper::Keeper,
+    options::ListenOptions,
+    pending::PendingAccepts,
+    question::Question,
+    rendezvous,
+    token_provider::TokenQuestion,
+};
+
+/// The application's handle of a listener. Clones are the same listener; dropping them closes nothing.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    shared: Arc<Shared>,
+}
+
+/// What the handle and the task have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) dialer: Dialer,
+    pub(crate) accept_timeout: Duration,
+    pub(crate) tokens: Arc<TokenQuestion>,
+    /// Come back after that pause, or not at all?
+    pub(crate) decisions: Question<Option<Duration>>,
+    pub(crate) pending: PendingAccepts,
+    pub(crate) closing: watch::Sender<bool>,
+}
+
+impl Listener {
+    /// Starts listening on that runtime. Everything that happens is told to `events`, also a failure.
+    pub fn spawn(runtime: &Handle, dialer: Dialer, options: ListenOptions, events: Events) -> Self {
+        let shared = Arc::new(Shared {
+            dialer,
+            accept_timeout: options.accept_timeout,
+            tokens: Arc::new(Question::new()),
+            decisions: Question::new(),
+            pending: PendingAccepts::default(),
+            closing: watch::Sender::new(false),
+        });
+        let id = tracking_id(&options);
+        let address = listen_address(&options.address, &id);
+        let span = tracing::info_span!("listener", id);
+        let keeper = Keeper::new(Arc::clone(&shared), address, options, events);
+        runtime.spawn(keeper.run().instrument(span));
+        Self { shared }
+    }
+
+    /// Answers [`TokenNeeded`](crate::ListenerEvent::TokenNeeded) with a token, or with why there is none.
+    pub fn provide_token(&self, request: u32, token: std::result::Result<String, String>) {
+        self.shared.tokens.answer(request, token);
+    }
+
+    /// Answers [`ReconnectDecision`](crate::ListenerEvent::ReconnectDecision): none means stop.
+    pub fn decide_reconnect(&self, request: u32, delay: Option<Duration>) {
+        self.shared.decisions.answer(request, delay);
+    }
+
+    /// Meets a sender. The accept is decided by the call; the future is the rendezvous, and does not
+    /// depend on the control channel.
+    pub fn accept(
+        &self,
+        accept: u32,
+        protocol: Option<String>,
+    ) -> impl Future<Output = Result<Upgraded>> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        let address = shared.pending.claim(accept);
+        async move {
+            let address = address.ok_or(Error::SenderGone(None))?;
+            rendezvous::accept(&shared.dialer, address, protocol, shared.accept_timeout).await
+        }
+    }
+
+    /// Has a sender's handshake answered with a status from 100 to 999 and a reason phrase.
+    pub fn reject(
+        &self,
+        accept: u32,
+        status: u16,
+        description: Option<String>,
+    ) -> impl Future<Output = Result<()>> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        let address = shared.pending.claim(accept);
+        async move {
+            let address = address.ok_or(Error::SenderGone(None))?;
+            let description = description.as_deref();
+            let (dialer, timeout) = (&shared.dialer, shared.accept_timeout);
+            rendezvous::reject(dialer, &address, status, description, timeout).await
+        }
+    }
+
+    /// Ends the listener; [`Closed`](crate::ListenerEvent::Closed) tells when it is down. Accepted
+    /// connections stay.
+    pub fn close(&self) {
+        self.shared.closing.send_replace(true);
+    }
+}
+
+/// The id given, else that of the address, else a new one; without the suffixes that the service appends,
+/// because it appends new ones at every handshake (C15).
+fn tracking_id(options: &ListenOptions) -> String {
+    let written = || Address::parse(&options.address).ok()?.id();
+    match options.id.clone().or_else(written) {
+        Some(id) => tracking::bare_id(&id).to_owned(),
+        None => tracking::new_guid(random()),
+    }
+}
+
+/// The address to dial, or what is wrong with the one given.
+fn listen_address(address: &str, id: &str) -> std::result::Result<String, &'static str> {
+    match Address::parse(address) {
+        Ok(address) => Ok(address
+            .ensure_action(Action::Listen)
+            .with_id(id)
+            .to_string()),
+        Err(hyco_protocol::Error::InvalidAddress(reason)) => Err(reason),
+        Err(_) => Err("it cannot be read"),
+    }
+}
+
+/// Random bytes; zeros if the system has none, which only makes ids and pauses guessable.
+pub(crate) fn random<const LENGTH: usize>() -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    if let Err(error) = getrandom::fill(&mut bytes) {
+        tracing::warn!(%error, "no random numbers");
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::TokenSource;
+
+    const GUID: &str = "ca496b91-f5a3-4761-8eda-9a66dd9a2558";
+
+    fn options(address: &str, id: Option<&str>) -> ListenOptions {
+        let mut options = ListenOptions::new(address, TokenSource::Ask);
+        options.id = id.map(ToOwned::to_owned);
+        options
+    }
+
+    #[test]
+    fn the_address_gets_an_action_and_a_guid_c10() {
+        let id = tracking_id(&options("ws://h/$hc/e", None));
+        assert!(tracking::is_guid(&id));
+        let address = listen_address("ws://h/$hc/e", &id).unwrap();
+        assert_eq!(
+            address,
+            format!("ws://h/$hc/e?sb-hc-action=listen&sb-hc-id={id}")
+        );
+    }
+
+    #[test]
+    fn the_suffixes_of_the_service_are_cut_off_the_id_c15() {
+        let address = format!("ws://h/$hc/e?sb-hc-action=listen&sb-hc-id={GUID}_G1_G2");
+        let id = tracking_id(&options(&address, None));
+        assert_eq!(id, GUID);
+        let sent = listen_address(&address, &id).unwrap();
+        assert_eq!(
+            sent,
+            format!("ws://h/$hc/e?sb-hc-action=listen&sb-hc-id={GUID}")
+        );
+        assert_eq!(tracking_id(&options(&address, Some("mine"))), "mine");
+    }
+}
