@@ -109,7 +109,7 @@ impl ConnectionString {
             }
             (None, None) => return Err(invalid("EntityPath is missing, and no path is given")),
         };
-        let mut address = self.endpoint.clone();
+        let mut address = self.endpoint.clone().without_query();
         if self.development_emulator {
             if address.scheme() == Scheme::Sb {
                 address = address.with_scheme(Scheme::Ws);

@@ -20,6 +20,7 @@
 //! `docs/protocol.md` is the long form; its section numbers are cited here.
 #![forbid(unsafe_code)]
 
+pub mod action;
 pub mod address;
 pub mod command;
 pub mod connection_string;
@@ -39,7 +40,8 @@ pub mod uri;
 pub mod verify;
 mod wire;
 
-pub use address::{Action, Address, Scheme};
+pub use action::Action;
+pub use address::{Address, Scheme};
 pub use command::{
     Accept, Command, FullRequest, Headers, RemoteEndpoint, Reply, Request, Response,
 };

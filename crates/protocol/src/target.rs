@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    address::{Action, origin_form, strip_hybrid},
+    action::Action,
+    address::{origin_form, strip_hybrid},
     encoding::decode,
     error::Error,
     names, query,

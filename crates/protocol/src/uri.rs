@@ -1,7 +1,8 @@
 //! Building addresses from their parts, as `hyco-ws` does and as the relay does.
 
 use crate::{
-    address::{Action, origin_form, strip_hybrid},
+    action::Action,
+    address::{origin_form, strip_hybrid},
     encoding::{encode, encode_component, encode_illegal},
     error::Error,
     legacy::Legacy,

@@ -123,7 +123,7 @@ fn the_path_is_named_exactly_once() {
         "wss://ns.example/$hc/team/a%20b"
     );
     assert!(with.address(Some("x")).is_err());
-    let without = parse("Endpoint=sb://ns.example");
+    let without = parse("Endpoint=sb://ns.example?ignored");
     assert_eq!(
         without.address(Some("x?y")).unwrap().to_string(),
         "wss://ns.example/$hc/x%3Fy"
