@@ -441,6 +441,7 @@ class Hub {
     if (listener === undefined) return
     if (event.type === 'closed') {
       this.#listeners.delete(event.listener)
+      this.#native.forgetListener(event.listener)
       if (listener.held) this.#release()
     }
     listener.onEvent(event)

@@ -13,4 +13,5 @@
 
 pub mod error;
 pub mod hub;
+pub mod token;
 pub mod uncaught;

@@ -1,18 +1,17 @@
-//! Commands that open things: connections and listeners.
+//! What opening needs: TLS options, and the tasks of connections from their dial to their end.
 
-use std::{cell::RefCell, sync::Arc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
 use hyco_client::{
-    Dial, Dialer, Dialers, Error, TlsOptions, Upgraded,
+    Dialer, Dialers, Error, Listener, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions},
 };
-use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 use serde_json::{Value, json};
 use tokio::task::AbortHandle;
 
 use super::{Hub, Running, inbox::HubInbox};
-use crate::error::IntoJs;
+use crate::error::{IntoJs, Result};
 
 /// What is being opened, and with what.
 #[derive(Default)]
@@ -22,6 +21,8 @@ pub(crate) struct Control {
     trusted: RefCell<Vec<Dialer>>,
     /// The tasks of connections by number, to be aborted while they are connecting.
     connecting: RefCell<Vec<Option<AbortHandle>>>,
+    /// Listeners by number, until JavaScript has seen them closed.
+    pub(super) listeners: RefCell<HashMap<u32, Listener>>,
 }
 
 /// How a connection reads.
@@ -50,23 +51,6 @@ pub struct TlsSpec {
     pub reject_unauthorized: bool,
 }
 
-/// What a sender connects to.
-#[napi(object, object_to_js = false)]
-pub struct ConnectSpec {
-    /// The address, used as it stands.
-    pub address: String,
-    /// Goes into the header `ServiceBusAuthorization`.
-    pub token: Option<String>,
-    /// Further request headers.
-    pub headers: Vec<Vec<String>>,
-    /// The subprotocols to offer.
-    pub protocols: Vec<String>,
-    /// Milliseconds for the whole handshake.
-    pub timeout: f64,
-    /// The number that `trust` gave.
-    pub trust: u32,
-}
-
 impl From<ReadSpec> for ConnectionOptions {
     fn from(spec: ReadSpec) -> Self {
         Self {
@@ -81,7 +65,7 @@ impl From<ReadSpec> for ConnectionOptions {
 impl Hub {
     /// Prepares TLS options; the number stands for them in other calls.
     #[napi(catch_unwind)]
-    pub fn trust(&self, spec: TlsSpec) -> crate::error::Result<u32> {
+    pub fn trust(&self, spec: TlsSpec) -> Result<u32> {
         let options = TlsOptions {
             ca: spec.ca,
             cert: spec.cert,
@@ -99,34 +83,6 @@ impl Hub {
         Ok(trusted.len() as u32 - 1)
     }
 
-    /// Connects a sender; an `open` or `failed` event follows.
-    #[napi(catch_unwind)]
-    pub fn connect(&self, id: u32, spec: ConnectSpec, read: ReadSpec) -> Result<()> {
-        let running = self.running.borrow();
-        let Some(running) = running.as_ref() else {
-            return Ok(());
-        };
-        let mut headers: Vec<_> = spec.headers.into_iter().filter_map(pair).collect();
-        if let Some(token) = spec.token {
-            headers.push(("ServiceBusAuthorization".to_owned(), token));
-        }
-        let dial = Dial {
-            address: spec.address,
-            headers,
-            protocols: spec.protocols,
-            timeout: Duration::from_millis(spec.timeout as u64),
-        };
-        let dialer = running
-            .control
-            .trusted
-            .borrow()
-            .get(spec.trust as usize)
-            .cloned();
-        let Some(dialer) = dialer else { return Ok(()) };
-        running.open(id, read.into(), async move { dialer.dial(dial).await });
-        Ok(())
-    }
-
     /// Gives up a connection that is being opened; an `open` or `failed` event follows all the
     /// same.
     #[napi(catch_unwind)]
@@ -142,9 +98,18 @@ impl Hub {
     }
 }
 
+impl Control {
+    /// The dialer with these TLS options.
+    pub(super) fn dialer(&self, trust: u32) -> std::result::Result<Dialer, Error> {
+        let trusted = self.trusted.borrow();
+        let unknown = || Error::InvalidTls("never prepared".to_owned());
+        trusted.get(trust as usize).cloned().ok_or_else(unknown)
+    }
+}
+
 impl Running {
     /// Spawns the task of a connection: opens it, reports how that went, and serves it.
-    fn open(
+    pub(super) fn open(
         &self,
         id: u32,
         options: ConnectionOptions,
@@ -216,9 +181,4 @@ pub(super) fn describe(error: &Error) -> Value {
         "trackingId": error.tracking_id(),
         "cause": error.cause().map(|message| json!({ "message": message, "code": error.cause_code() })),
     })
-}
-
-fn pair(header: Vec<String>) -> Option<(String, String)> {
-    let [name, value] = <[String; 2]>::try_from(header).ok()?;
-    Some((name, value))
 }

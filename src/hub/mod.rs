@@ -9,10 +9,12 @@
 //! Nothing here is global to the process: worker threads have hubs of their own, and a hub ends
 //! with its environment.
 
+pub mod connect;
 pub mod control;
 mod delivery;
 mod inbox;
 mod io_thread;
+pub mod listen;
 mod pool;
 mod slab;
 

@@ -1,0 +1,58 @@
+//! Senders' connections.
+
+use std::time::Duration;
+
+use hyco_client::{ConnectOptions, Error, sender};
+use napi_derive::napi;
+
+use super::{Hub, control::ReadSpec};
+use crate::error::{IntoJs, Result};
+
+/// What a sender connects to.
+#[napi(object, object_to_js = false)]
+pub struct ConnectSpec {
+    /// The address, used as it stands.
+    pub address: String,
+    /// Goes into the header `ServiceBusAuthorization`.
+    pub token: Option<String>,
+    /// The tracking id.
+    pub id: Option<String>,
+    /// Further request headers, names and values.
+    pub headers: Vec<Vec<String>>,
+    /// The subprotocols to offer.
+    pub protocols: Vec<String>,
+    /// Milliseconds for the whole handshake.
+    pub timeout: f64,
+    /// The number that `trust` gave.
+    pub trust: u32,
+}
+
+#[napi]
+impl Hub {
+    /// Connects a sender; an `open` or `failed` event follows.
+    #[napi(catch_unwind)]
+    pub fn connect(&self, id: u32, spec: ConnectSpec, read: ReadSpec) -> Result<()> {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return Err(Error::Closed).into_js();
+        };
+        let dialer = running.control.dialer(spec.trust).into_js()?;
+        let options = ConnectOptions {
+            address: spec.address,
+            token: spec.token,
+            id: spec.id,
+            headers: spec.headers.into_iter().filter_map(pair).collect(),
+            protocols: spec.protocols,
+            timeout: Duration::from_millis(spec.timeout as u64),
+        };
+        running.open(id, read.into(), async move {
+            sender::connect(&dialer, options).await
+        });
+        Ok(())
+    }
+}
+
+fn pair(header: Vec<String>) -> Option<(String, String)> {
+    let [name, value] = <[String; 2]>::try_from(header).ok()?;
+    Some((name, value))
+}

@@ -1,0 +1,253 @@
+//! Listeners, and the senders that they meet or turn away.
+
+use std::{sync::Arc, time::Duration};
+
+use hyco_client::{
+    AcceptRequest, Error, ListenOptions, Listener, ListenerEvent, Policy, Reconnect, Schedule,
+    TokenSource,
+};
+use napi_derive::napi;
+use serde_json::{Value, json};
+
+use super::{
+    Hub,
+    control::{ReadSpec, describe},
+};
+use crate::error::{IntoJs, Result};
+
+/// What a listener listens on, and how.
+#[napi(object, object_to_js = false)]
+pub struct ListenSpec {
+    /// The listen address.
+    pub address: String,
+    /// The tracking id.
+    pub id: Option<String>,
+    /// A token that never changes; without it `token` events ask.
+    pub token: Option<String>,
+    /// The header `User-Agent` of the control channel.
+    pub user_agent: Option<String>,
+    /// Milliseconds between pings on the control channel; 0 means none.
+    pub keep_alive_interval: f64,
+    /// Milliseconds for the control channel's handshake.
+    pub open_timeout: f64,
+    /// Milliseconds for each rendezvous' handshake.
+    pub accept_timeout: f64,
+    /// When to come back after a loss.
+    pub reconnect: ReconnectSpec,
+    /// The number that `trust` gave.
+    pub trust: u32,
+}
+
+/// When a listener comes back after a loss.
+#[napi(object, object_to_js = false)]
+pub struct ReconnectSpec {
+    /// Milliseconds before each attempt; the last stays.
+    pub delays: Vec<f64>,
+    /// The share by which delays vary, from the second on.
+    pub jitter: f64,
+    /// Who decides.
+    #[napi(ts_type = "'schedule' | 'ask' | 'never'")]
+    pub policy: String,
+}
+
+#[napi]
+impl Hub {
+    /// Starts a listener; events about it follow, `closed` last.
+    #[napi(catch_unwind)]
+    pub fn listen(&self, id: u32, spec: ListenSpec) -> Result<()> {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return Err(Error::Closed).into_js();
+        };
+        let dialer = running.control.dialer(spec.trust).into_js()?;
+        let keep_alive = milliseconds(spec.keep_alive_interval);
+        let options = ListenOptions {
+            address: spec.address,
+            id: spec.id,
+            token: spec.token.map_or(TokenSource::Ask, TokenSource::Fixed),
+            user_agent: spec.user_agent,
+            keep_alive: (!keep_alive.is_zero()).then_some(keep_alive),
+            open_timeout: milliseconds(spec.open_timeout),
+            accept_timeout: milliseconds(spec.accept_timeout),
+            reconnect: Reconnect {
+                schedule: Schedule {
+                    delays: spec
+                        .reconnect
+                        .delays
+                        .into_iter()
+                        .map(milliseconds)
+                        .collect(),
+                    jitter: spec.reconnect.jitter,
+                },
+                policy: match spec.reconnect.policy.as_str() {
+                    "ask" => Policy::Ask,
+                    "never" => Policy::Never,
+                    _ => Policy::Schedule,
+                },
+            },
+        };
+        let inbox = Arc::clone(&running.inbox);
+        let events = Arc::new(move |event| inbox.event(0, to_json(id, event).to_string()));
+        let listener = Listener::spawn(running.io.handle(), dialer, options, events);
+        running.control.listeners.borrow_mut().insert(id, listener);
+        Ok(())
+    }
+
+    /// Answers a `token` event with a token, or with why there is none.
+    #[napi(catch_unwind)]
+    pub fn provide_token(
+        &self,
+        listener: u32,
+        request: u32,
+        token: Option<String>,
+        error_message: Option<String>,
+    ) {
+        let token = token.ok_or_else(|| error_message.unwrap_or_default());
+        self.with_listener(listener, |listener| listener.provide_token(request, token));
+    }
+
+    /// Answers a `reconnect` event with milliseconds, or -1 to stop.
+    #[napi(catch_unwind)]
+    pub fn decide_reconnect(&self, listener: u32, request: u32, delay: f64) {
+        let delay = (delay >= 0.0).then(|| milliseconds(delay));
+        self.with_listener(listener, |listener| {
+            listener.decide_reconnect(request, delay)
+        });
+    }
+
+    /// Meets a sender with the connection `id`; an `open` or `failed` event follows.
+    #[napi(catch_unwind)]
+    pub fn accept(
+        &self,
+        listener: u32,
+        accept: u32,
+        id: u32,
+        protocol: Option<String>,
+        read: ReadSpec,
+    ) {
+        self.with_listener(listener, |listener| {
+            let meeting = listener.accept(accept, protocol);
+            if let Some(running) = self.running.borrow().as_ref() {
+                running.open(id, read.into(), meeting);
+            }
+        });
+    }
+
+    /// Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the
+    /// relay could not be told.
+    #[napi(catch_unwind)]
+    pub fn reject(&self, listener: u32, accept: u32, status: u16, description: String) {
+        self.with_listener(listener, |handle| {
+            let rejecting = handle.reject(accept, status, Some(description));
+            if let Some(running) = self.running.borrow().as_ref() {
+                let inbox = Arc::clone(&running.inbox);
+                running.io.handle().spawn(async move {
+                    if let Err(error) = rejecting.await {
+                        let event = accept_error(accept, &error);
+                        inbox.event(0, about(listener, event).to_string());
+                    }
+                });
+            }
+        });
+    }
+
+    /// Closes a listener; its `closed` event follows. Accepted connections stay.
+    #[napi(catch_unwind)]
+    pub fn close_listener(&self, listener: u32) {
+        self.with_listener(listener, Listener::close);
+    }
+
+    /// Forgets a listener that was reported closed.
+    #[napi(catch_unwind)]
+    pub fn forget_listener(&self, listener: u32) {
+        if let Some(running) = self.running.borrow().as_ref() {
+            running.control.listeners.borrow_mut().remove(&listener);
+        }
+    }
+
+    fn with_listener(&self, id: u32, act: impl FnOnce(&Listener)) {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return;
+        };
+        let listener = running.control.listeners.borrow().get(&id).cloned();
+        if let Some(listener) = listener {
+            act(&listener);
+        }
+    }
+}
+
+/// An event as `lib/relayed-server.js` reads it.
+fn to_json(listener: u32, event: ListenerEvent) -> Value {
+    let event = match event {
+        ListenerEvent::Connecting { attempt } => {
+            json!({ "type": "connecting", "attempt": attempt })
+        }
+        ListenerEvent::Online { tracking_id } => {
+            json!({ "type": "online", "trackingId": tracking_id })
+        }
+        ListenerEvent::Offline {
+            attempt,
+            delay,
+            is_final,
+            is_fatal,
+            error,
+        } => json!({
+            "type": "offline",
+            "attempt": attempt,
+            "delay": delay.as_millis() as u64,
+            "final": is_final,
+            "fatal": is_fatal,
+            "error": describe(&error),
+        }),
+        ListenerEvent::TokenNeeded { request } => json!({ "type": "token", "request": request }),
+        ListenerEvent::RenewalFailed { error } => {
+            json!({ "type": "renewalFailed", "error": describe(&error) })
+        }
+        ListenerEvent::ReconnectDecision {
+            request,
+            attempt,
+            delay,
+            error,
+        } => json!({
+            "type": "reconnect",
+            "request": request,
+            "attempt": attempt,
+            "delay": delay.as_millis() as u64,
+            "error": describe(&error),
+        }),
+        ListenerEvent::Accept(AcceptRequest {
+            accept,
+            id,
+            address,
+            headers,
+            remote_address,
+            remote_port,
+        }) => json!({
+            "type": "accept",
+            "accept": accept,
+            "id": id,
+            "address": address,
+            "headers": headers,
+            "remoteAddress": remote_address,
+            "remotePort": remote_port,
+        }),
+        ListenerEvent::Closed => json!({ "type": "closed" }),
+        // The enum may grow; what JavaScript does not know it ignores.
+        _ => json!({ "type": "unknown" }),
+    };
+    about(listener, event)
+}
+
+fn accept_error(accept: u32, error: &Error) -> Value {
+    json!({ "type": "acceptError", "accept": accept, "error": describe(error) })
+}
+
+fn about(listener: u32, mut event: Value) -> Value {
+    event["listener"] = json!(listener);
+    event
+}
+
+fn milliseconds(value: f64) -> Duration {
+    Duration::from_millis(value as u64)
+}
