@@ -11,6 +11,7 @@
     reason = "napi handles are opaque to Rust"
 )]
 
+pub mod emulator;
 pub mod error;
 pub mod hub;
 pub mod token;

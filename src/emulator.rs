@@ -1,0 +1,288 @@
+//! The local relay, on a thread of its own.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use hyco_emulator::{
+    Emulator, EmulatorOptions, Error, HybridConnectionOptions, Rights, Rule, Timing, TlsOptions,
+};
+use napi::{
+    Env, Status,
+    bindgen_prelude::{Error as JsError, Function, Result},
+    threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode},
+};
+use napi_derive::napi;
+use serde_json::{Value, json};
+use tokio::{runtime::Builder, sync::oneshot};
+
+/// What an emulator is to be; `lib/emulator.js` has the defaults. Times are in milliseconds.
+#[napi(object, object_to_js = false)]
+pub struct EmulatorSpec {
+    /// The address to listen on.
+    pub host: String,
+    /// The port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// The certificate; none for plain connections.
+    pub tls: Option<EmulatorTlsSpec>,
+    /// The hybrid connections that exist.
+    pub hybrid_connections: Vec<HybridConnectionSpec>,
+    /// The rules of the namespace; one is made if there are none.
+    pub rules: Vec<RuleSpec>,
+    /// Further names of the namespace.
+    pub hosts: Vec<String>,
+    /// Scheme, host and port in the addresses that listeners dial.
+    pub public_url: Option<String>,
+    /// How many listeners a hybrid connection may have.
+    pub max_listeners: u32,
+    /// How many connections may be open.
+    pub max_connections: u32,
+    /// How long after its end a token still opens a handshake, in seconds.
+    pub clock_skew: u32,
+    /// How long a handshake may take.
+    pub handshake_timeout: f64,
+    /// How long a sender waits for a listener.
+    pub accept_timeout: f64,
+    /// How long a control channel may outlive its token.
+    pub renewal_grace: f64,
+    /// The pause between two Pongs on a control channel.
+    pub keep_alive_interval: f64,
+    /// How long the second close frame may take.
+    pub close_timeout: f64,
+    /// How long a client may take nothing.
+    pub send_timeout: f64,
+}
+
+/// A certificate and its key as PEM; neither makes one.
+#[napi(object, object_to_js = false)]
+pub struct EmulatorTlsSpec {
+    /// The certificate with its chain.
+    pub cert: Option<String>,
+    /// The private key.
+    pub key: Option<String>,
+}
+
+/// A hybrid connection.
+#[napi(object, object_to_js = false)]
+pub struct HybridConnectionSpec {
+    /// Its path.
+    pub path: String,
+    /// Whether senders need a token.
+    pub requires_client_authorization: bool,
+    /// Its own rules.
+    pub rules: Vec<RuleSpec>,
+}
+
+/// A rule.
+#[napi(object, object_to_js = false)]
+pub struct RuleSpec {
+    /// Its name.
+    pub key_name: String,
+    /// Its key.
+    pub key: String,
+    /// Its second key.
+    pub secondary_key: Option<String>,
+    /// Whether it grants Listen.
+    pub listen: bool,
+    /// Whether it grants Send.
+    pub send: bool,
+    /// Whether it grants Manage.
+    pub manage: bool,
+}
+
+/// A local relay. It keeps the process alive until it is closed, and ends with its environment.
+#[napi]
+pub struct RelayEmulator {
+    running: Rc<RefCell<Running>>,
+}
+
+/// Takes events as JSON: `started`, `failed` or `closed`.
+type Listener = ThreadsafeFunction<String, (), String, Status, false>;
+
+#[napi]
+impl RelayEmulator {
+    /// Starts an emulator. `onEvent` gets `started` and later `closed`, or `failed` alone.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(
+        env: Env,
+        spec: EmulatorSpec,
+        #[napi(ts_arg_type = "(event: string) => void")] on_event: Function<'_, String, ()>,
+    ) -> Result<Self> {
+        let on_event: Listener = on_event.build_threadsafe_function().build()?;
+        let (close, closing) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("hyco-emulator".into())
+            .spawn(move || {
+                let run = AssertUnwindSafe(|| run(spec, closing, stopped, &on_event));
+                let event = catch_unwind(run).unwrap_or_else(|_| {
+                    failure("HYCO_ERR_INTERNAL", "the emulator has failed".to_owned())
+                });
+                on_event.call(event.to_string(), ThreadsafeFunctionCallMode::NonBlocking);
+            })
+            .map_err(|error| JsError::from_reason(error.to_string()))?;
+        let running = Rc::new(RefCell::new(Running {
+            close: Some(close),
+            stop: Some(stop),
+            thread: Some(thread),
+        }));
+        // Added after the threadsafe function's own hook, so it runs before it: the thread never
+        // calls a function that is gone.
+        env.add_env_cleanup_hook(Rc::clone(&running), |running| running.borrow_mut().end())?;
+        Ok(Self { running })
+    }
+
+    /// Closes the emulator; `closed` tells when that is done.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.running.borrow_mut().close.take();
+    }
+}
+
+/// Dropping a sender gives its signal.
+struct Running {
+    close: Option<oneshot::Sender<()>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Ends the emulator at once, without goodbyes.
+    fn end(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Runs an emulator until it is told to end; gives the last event.
+fn run(
+    spec: EmulatorSpec,
+    closing: oneshot::Receiver<()>,
+    stopped: oneshot::Receiver<()>,
+    on_event: &Listener,
+) -> Value {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failure("HYCO_ERR_INTERNAL", error.to_string()),
+    };
+    let event = runtime.block_on(async {
+        let relay = async {
+            let emulator = match start(spec).await {
+                Ok(emulator) => emulator,
+                Err(error) => return failure(error.code(), error.to_string()),
+            };
+            let event = started(&emulator).to_string();
+            on_event.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+            let _ = closing.await;
+            emulator.close().await;
+            json!({ "type": "closed" })
+        };
+        tokio::select! {
+            _ = stopped => json!({ "type": "closed" }),
+            event = relay => event,
+        }
+    });
+    // Not waiting for a name look-up that is under way: it has no end to speak of.
+    runtime.shutdown_background();
+    event
+}
+
+async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
+    let tls = spec.tls.map(|tls| match (tls.cert, tls.key) {
+        (Some(certificate), Some(key)) => TlsOptions::Given { certificate, key },
+        _ => TlsOptions::Generated,
+    });
+    let connection = |connection: HybridConnectionSpec| {
+        Ok(HybridConnectionOptions {
+            path: connection.path,
+            requires_client_authorization: connection.requires_client_authorization,
+            rules: rules(connection.rules)?,
+        })
+    };
+    Emulator::bind(EmulatorOptions {
+        host: spec.host,
+        port: spec.port,
+        tls,
+        hybrid_connections: spec
+            .hybrid_connections
+            .into_iter()
+            .map(connection)
+            .collect::<std::result::Result<_, Error>>()?,
+        rules: rules(spec.rules)?,
+        hosts: spec.hosts,
+        public_url: spec.public_url,
+        max_listeners: spec.max_listeners as usize,
+        max_connections: spec.max_connections as usize,
+        clock_skew: u64::from(spec.clock_skew),
+        timing: Timing {
+            handshake: milliseconds(spec.handshake_timeout),
+            accept: milliseconds(spec.accept_timeout),
+            renewal_grace: milliseconds(spec.renewal_grace),
+            keep_alive: milliseconds(spec.keep_alive_interval),
+            close: milliseconds(spec.close_timeout),
+            send: milliseconds(spec.send_timeout),
+        },
+    })
+    .await
+}
+
+fn rules(specs: Vec<RuleSpec>) -> std::result::Result<Vec<Rule>, Error> {
+    let rule = |spec: RuleSpec| {
+        let rights = Rights {
+            listen: spec.listen,
+            send: spec.send,
+            manage: spec.manage,
+        };
+        let rule = Rule::new(spec.key_name, spec.key, rights)?;
+        match spec.secondary_key {
+            Some(key) => rule.with_secondary_key(key),
+            None => Ok(rule),
+        }
+    };
+    let invalid = |error: hyco_protocol::Error| Error::InvalidOption {
+        option: "rules",
+        reason: error.to_string(),
+    };
+    specs
+        .into_iter()
+        .map(rule)
+        .map(|made| made.map_err(invalid))
+        .collect()
+}
+
+fn started(emulator: &Emulator) -> Value {
+    let address = emulator.local_addr();
+    json!({
+        "type": "started",
+        "address": {
+            "address": address.ip().to_string(),
+            "family": if address.is_ipv6() { "IPv6" } else { "IPv4" },
+            "port": address.port(),
+        },
+        "namespace": emulator.namespace(),
+        "connectionString": emulator.connection_string(None),
+        "keyName": emulator.rule().name(),
+        "key": emulator.rule().primary_key(),
+        "certificate": emulator.certificate(),
+    })
+}
+
+fn failure(code: &str, message: String) -> Value {
+    json!({ "type": "failed", "error": { "code": code, "message": message } })
+}
+
+/// JavaScript's numbers include what no duration holds.
+fn milliseconds(count: f64) -> Duration {
+    Duration::try_from_secs_f64(count / 1000.0)
+        .unwrap_or(Duration::MAX)
+        .min(LONGEST)
+}
+
+/// A year: longer than a process runs, and short enough to be added to any time.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
