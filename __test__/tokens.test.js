@@ -13,7 +13,7 @@ const vectors = readJson('vectors.json')
 const golden = readJson('hyco-ws.json')
 
 /** Vectors where the token of hyco-ws is of no use: unescaped rule name, signed user info. */
-const IMPROVED = ['V5', 'V11']
+const IMPROVED = new Set(['V5', 'V11'])
 
 const ADDRESS = 'wss://contoso.servicebus.windows.net/$hc/hyco'
 const KEY = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
@@ -34,11 +34,11 @@ function readJson(name) {
  * @return {*} What the function returns
  */
 function at(now, fn) {
-  mock.timers.enable({ apis: ['Date'], now: now * 1000 })
+  const clock = mock.method(Date, 'now', () => now * 1000)
   try {
     return fn()
   } finally {
-    mock.timers.reset()
+    clock.mock.restore()
   }
 }
 
@@ -47,7 +47,7 @@ describe('createRelayToken', () => {
     for (const vector of vectors.cases) {
       const { id, uri: address, rule, key, se } = vector
       const token = at(se - 3600, () => uri.createRelayToken(address, rule, key))
-      if (IMPROVED.includes(id)) assert.notStrictEqual(token, vector.hyco_token, id)
+      if (IMPROVED.has(id)) assert.notStrictEqual(token, vector.hyco_token, id)
       else assert.strictEqual(token, vector.hyco_token, id)
     }
   })
@@ -162,14 +162,17 @@ describe('the boundary', () => {
       'Endpoint=sb://localhost;SharedAccessKeyName=Root;SharedAccessKey=a=b=;EntityPath=team/h c;' +
       'OperationTimeout=00:01:10;TransportType=x;UseDevelopmentEmulator=true'
     const parts = native.parseConnectionString(string)
-    assert.deepStrictEqual({ ...parts }, {
-      address: 'ws://localhost:9400/$hc/team/h%20c',
-      keyName: 'Root',
-      key: 'a=b=',
-      operationTimeout: 70_000,
-      developmentEmulator: true,
-      unknownKeys: ['TransportType'],
-    })
+    assert.deepStrictEqual(
+      { ...parts },
+      {
+        address: 'ws://localhost:9400/$hc/team/h%20c',
+        keyName: 'Root',
+        key: 'a=b=',
+        operationTimeout: 70_000,
+        developmentEmulator: true,
+        unknownKeys: ['TransportType'],
+      },
+    )
     assert.throws(() => native.parseConnectionString('Endpoint=sb://ns/'), {
       code: 'HYCO_ERR_INVALID_CONNECTION_STRING',
     })

@@ -103,7 +103,7 @@ function createRelaySendUri(namespaceName, path, token, id) {
 function expiry(seconds) {
   const given = Number(seconds) || DEFAULT_EXPIRATION
   if (!Number.isFinite(given)) throw invalidArgument('expirationSeconds', 'must be a finite number')
-  return Math.floor((Date.now() + Math.round(given * 1000)) / 1000)
+  return Math.floor((Date.now() + given * 1000) / 1000)
 }
 
 /**
