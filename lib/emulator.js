@@ -204,7 +204,8 @@ function emulatorSpec(options) {
   for (const name of ['handshakeTimeout', 'acceptTimeout', 'closeTimeout', 'sendTimeout']) {
     checkDuration(rest, name)
   }
-  for (const name of ['renewalGrace', 'keepAliveInterval']) checkDuration(rest, name, { zero: true })
+  for (const name of ['renewalGrace', 'keepAliveInterval'])
+    checkDuration(rest, name, { zero: true })
   checkList(rest, 'hybridConnections')
   return {
     ...rest,

@@ -84,7 +84,7 @@ pub(crate) fn rejected(rejection: &Rejection, tracking_id: &str) -> Answer {
     let reason = rejection
         .description
         .as_deref()
-        .unwrap_or(standard_phrase(rejection.status));
+        .unwrap_or_else(|| standard_phrase(rejection.status));
     let status = if rejection.status < 200 {
         400
     } else {

@@ -18,7 +18,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyco_protocol::{
     Demand, Reply, Right,
     command::MAX_CONTROL_BODY,
-    status::{CLOSE_GOING_AWAY, CLOSE_POLICY_VIOLATION},
+    status::{CLOSE_GOING_AWAY, CLOSE_POLICY_VIOLATION, clean_reason},
     verify,
 };
 use tokio::{
@@ -90,7 +90,12 @@ impl ControlChannel {
         let relay = Arc::clone(&self.relay);
         let stopped = relay.stopped();
         tokio::pin!(stopped);
-        let mut keep_alive = interval_at(Instant::now() + timing.keep_alive, timing.keep_alive);
+        let pause = if timing.keep_alive.is_zero() {
+            FOREVER
+        } else {
+            timing.keep_alive
+        };
+        let mut keep_alive = interval_at(Instant::now() + pause, pause);
         loop {
             let expiry = sleep_until(self.deadline());
             let sent = tokio::select! {
@@ -186,7 +191,8 @@ impl ControlChannel {
 
 /// Sends a close frame and waits for the listener's.
 async fn close(socket: &mut WebSocketStream<Stream>, code: u16, reason: &str) {
-    let reason: Utf8Bytes = reason[..reason.floor_char_boundary(LONGEST_REASON)].into();
+    let reason = clean_reason(reason);
+    let reason: Utf8Bytes = reason[..reason.len().min(LONGEST_REASON)].into();
     let frame = CloseFrame {
         code: code.into(),
         reason,

@@ -55,7 +55,7 @@ pub struct Timing {
     pub accept: Duration,
     /// How long a control channel may outlive its token: every official client renews late.
     pub renewal_grace: Duration,
-    /// The pause between two Pongs on a control channel.
+    /// The pause between two Pongs on a control channel; zero sends none.
     pub keep_alive: Duration,
     /// From the first close frame of a relayed connection to the second.
     pub close: Duration,
