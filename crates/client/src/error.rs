@@ -127,15 +127,22 @@ impl Error {
         self.refusal().map(|refusal| refusal.status)
     }
 
-    /// The reason phrase the peer answered, as it came.
+    /// The reason phrase or close reason the peer gave, as it came.
     pub fn reason(&self) -> Option<&str> {
-        self.refusal().map(|refusal| refusal.reason.as_str())
+        match self {
+            Self::Lost { reason, .. } => Some(reason),
+            _ => self.refusal().map(|refusal| refusal.reason.as_str()),
+        }
     }
 
-    /// The id under which the service knows the failed request.
+    /// The id under which the service knows what failed.
     pub fn tracking_id(&self) -> Option<&str> {
-        self.refusal()
-            .and_then(|refusal| refusal.tracking_id.as_deref())
+        match self {
+            Self::Lost { reason, .. } => extract_tracking_id(reason),
+            _ => self
+                .refusal()
+                .and_then(|refusal| refusal.tracking_id.as_deref()),
+        }
     }
 
     /// The code Node gives to the underlying failure of the system or of TLS, such as `ECONNREFUSED`.

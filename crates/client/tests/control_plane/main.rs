@@ -1,0 +1,16 @@
+//! Listener and sender against a relay written by hand, which says exactly what a test wants it to say.
+//!
+//! Numbers like C13 are lines of the checklist in docs/protocol.md.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do, by panicking"
+)]
+
+mod commands;
+mod online;
+mod reconnect;
+mod rendezvous;
+mod requests;
+mod sender;
+mod support;
+mod tokens;
