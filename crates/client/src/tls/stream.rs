@@ -312,3 +312,35 @@ fn invalid(error: rustls::Error) -> io::Error {
 const MAX_WRITE: usize = 64 * 1024;
 /// The least space a read is worth, and half of what a stream begins with.
 const MIN_READ: usize = 2 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_go_when_the_last_byte_has_gone() {
+        let mut incoming = Incoming {
+            buf: vec![7; 4096],
+            read: 0,
+            plain: 3,
+            cipher: 20,
+            end: 20,
+        };
+        let mut space = [0; 2];
+        for (length, capacity) in [(2, 4096), (1, 0), (0, 0)] {
+            let mut out = ReadBuf::new(&mut space);
+            assert_eq!(incoming.read(&mut out), length > 0);
+            assert_eq!(out.filled(), &[7; 2][..length]);
+            assert_eq!(incoming.buf.capacity(), capacity);
+        }
+
+        let mut outgoing = Outgoing {
+            bytes: vec![7; 100],
+            sent: 0,
+        };
+        outgoing.advance(99);
+        assert_eq!(outgoing.pending(), [7]);
+        outgoing.advance(1);
+        assert_eq!(outgoing.bytes.capacity(), 0);
+    }
+}

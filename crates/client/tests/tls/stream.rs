@@ -154,7 +154,8 @@ async fn a_record_of_another_key_is_an_error_and_the_server_is_told() {
             assert_eq!(cause(&error), &Error::DecryptError);
         }
         assert!(client.write_all(b"x").await.is_err());
-        let error = server.read(&mut [0]).await.unwrap_err();
+        let told = timeout(PATIENCE, server.read(&mut [0])).await;
+        let error = told.expect("an alert comes").unwrap_err();
         assert!(matches!(cause(&error), Error::AlertReceived(_)), "{error}");
     }
 }
