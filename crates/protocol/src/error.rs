@@ -37,9 +37,8 @@ impl Coded for Error {
     fn code(&self) -> &'static str {
         match self {
             Self::InvalidAddress(_) => "HYCO_ERR_INVALID_ADDRESS",
-            Self::UnknownAction | Self::InvalidRejection(_) | Self::MalformedCommand(_) => {
-                "HYCO_ERR_PROTOCOL"
-            }
+            Self::UnknownAction | Self::MalformedCommand(_) => "HYCO_ERR_PROTOCOL",
+            Self::InvalidRejection(_) => "HYCO_ERR_INVALID_REJECTION",
             Self::InvalidRule(_) | Self::InvalidToken(_) => "HYCO_ERR_INVALID_TOKEN",
             Self::InvalidConnectionString(_) => "HYCO_ERR_INVALID_CONNECTION_STRING",
         }

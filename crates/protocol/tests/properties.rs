@@ -38,7 +38,7 @@ fn remote() -> impl Strategy<Value = Option<RemoteEndpoint>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_input_makes_a_parser_panic(text in NASTY, other in NASTY, number in any::<u64>(), code: u16) {
