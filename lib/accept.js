@@ -207,13 +207,14 @@ class Accept {
 
   /** Waits for a handler of the user's; what it rejects with surfaces as if it were thrown. */
   #await(promise, then) {
-    const inItsOwnTick = (callback) => (value) => process.nextTick(callback, value)
+    const failed = (error) => {
+      this.#handlerFailed(error)
+      throw error
+    }
+    // In a tick of its own, where an exception is not taken for a rejection.
     promise.then(
-      inItsOwnTick(then),
-      inItsOwnTick((error) => {
-        this.#handlerFailed(error)
-        throw error
-      }),
+      (value) => process.nextTick(then, value),
+      (error) => process.nextTick(failed, error),
     )
   }
 

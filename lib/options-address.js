@@ -1,6 +1,7 @@
 'use strict'
 
 const { INVALID_ADDRESS, createError } = require('./errors')
+const { redact } = require('./native')
 
 /** Schemes that name the same two ways: encrypted, or not. */
 const SCHEMES = new Map([
@@ -14,9 +15,6 @@ const SCHEMES = new Map([
 /** The path under which WebSockets of a hybrid connection are. */
 const HYBRID_CONNECTION = /^\/\$hc\//i
 
-/** A token or key in a query. */
-const SECRET_PARAMETERS = /([?&]sb-hc-(?:token|sas-key)=)[^&#]*/gi
-
 /**
  * Reads a WebSocket address as ws does, and in the schemes a relay is named by.
  *
@@ -29,7 +27,7 @@ function parseAddress(address) {
   try {
     url = new URL(address)
   } catch {
-    throw invalidAddress(`Invalid URL: ${redactAddress(String(address))}`)
+    throw invalidAddress(`Invalid URL: ${redact(String(address))}`)
   }
   const scheme = SCHEMES.get(url.protocol)
   if (scheme === undefined) {
@@ -62,16 +60,6 @@ function entityPath(url) {
 }
 
 /**
- * An address without the secrets in its query.
- *
- * @param {String} address
- * @return {String}
- */
-function redactAddress(address) {
-  return address.replace(SECRET_PARAMETERS, '$1***')
-}
-
-/**
  * @param {String} message
  * @return {SyntaxError}
  */
@@ -79,4 +67,4 @@ function invalidAddress(message) {
   return createError(INVALID_ADDRESS, message, { Type: SyntaxError })
 }
 
-module.exports = { entityPath, parseAddress, redactAddress }
+module.exports = { entityPath, parseAddress }

@@ -125,11 +125,11 @@ function pemText(name, value) {
  */
 function certificates(name, text) {
   try {
-    new X509Certificate(text)
+    void new X509Certificate(text)
+    return text
   } catch (error) {
     throw invalidOption(name, 'must hold certificates in PEM form', error)
   }
-  return text
 }
 
 /**

@@ -3,9 +3,9 @@
 const { randomUUID } = require('node:crypto')
 
 const { version } = require('../package.json')
-const { INVALID_ADDRESS, createError, invalidOption } = require('./errors')
+const { INVALID_ADDRESS, INVALID_OPTION, createError, invalidOption } = require('./errors')
 const native = require('./native')
-const { entityPath, parseAddress, redactAddress } = require('./options-address')
+const { entityPath, parseAddress } = require('./options-address')
 const checks = require('./options-checks')
 const { reconnectPolicy } = require('./options-reconnect')
 const { tlsSpec } = require('./options-tls')
@@ -13,6 +13,9 @@ const { createKeySource, createTokenSource } = require('./options-token')
 
 /** How this package names itself to the relay. */
 const USER_AGENT = `hyco-rs/${version} (${process.platform}; node ${process.versions.node})`
+
+/** Milliseconds for the control channel to open (docs/protocol.md, 7.1). */
+const OPEN_TIMEOUT = 60_000
 
 /** The options that a socket takes, with the defaults of ws. */
 const SOCKET_DEFAULTS = {
@@ -35,7 +38,7 @@ const SERVER_DEFAULTS = {
   keepAliveInterval: 30_000,
   key: null,
   keyName: null,
-  openTimeout: 60_000,
+  openTimeout: null,
   path: null,
   perMessageDeflate: false,
   reconnect: true,
@@ -58,6 +61,7 @@ const SECRETS = ['connectionString', 'key', 'tls', 'token']
 function serverOptions(given) {
   const options = { ...SERVER_DEFAULTS, ...checks.definedOnly(given) }
   const target = options.connectionString === null ? fromServer(options) : fromString(options)
+  options.openTimeout ??= OPEN_TIMEOUT
   checkSocketOptions(options)
   checks.checkDuration(options, 'acceptTimeout')
   checks.checkDuration(options, 'openTimeout')
@@ -127,7 +131,7 @@ function fromServer(options) {
   if (keyName !== null || key !== null) {
     return { ...target, tokens: createKeySource(url.href, keyName, key) }
   }
-  throw createError('HYCO_ERR_INVALID_OPTION', "A 'token' string or function must be provided", {
+  throw createError(INVALID_OPTION, "A 'token' string or function must be provided", {
     Type: TypeError,
   })
 }
@@ -145,6 +149,7 @@ function fromString(options) {
   }
   if (options.path !== null) checks.checkText(options, 'path')
   const connection = parseConnectionString(options.connectionString, options.path)
+  options.openTimeout ??= connection.operationTimeout
   const listenUri = `${connection.address}?sb-hc-action=listen`
   const url = optionUrl('connectionString', listenUri)
   const target = { listenUri, path: entityPath(url), url }
@@ -163,11 +168,16 @@ function fromString(options) {
  * @return {Object} `address`, and `keyName` and `key` or `token` where the string has them
  */
 function parseConnectionString(text, path) {
+  let connection
   try {
-    return native.parseConnectionString(text, path ?? undefined)
+    connection = native.parseConnectionString(text, path ?? undefined)
   } catch (error) {
     throw invalidOption('connectionString', `cannot be used: ${error.message}`, error)
   }
+  for (const key of connection.unknownKeys) {
+    process.emitWarning(`the key ${JSON.stringify(key)} of the connection string means nothing`)
+  }
+  return connection
 }
 
 /**
@@ -195,7 +205,7 @@ function hideSecrets(options) {
     if (name in options) Object.defineProperty(options, name, { enumerable: false })
   }
   const { server } = options
-  if (typeof server === 'string' && redactAddress(server) !== server) {
+  if (typeof server === 'string' && native.redact(server) !== server) {
     Object.defineProperty(options, 'server', { enumerable: false })
   }
 }

@@ -6,8 +6,8 @@ const Accept = require('./accept')
 const Clients = require('./clients')
 const { TOKEN, fromNative, invalidArgument } = require('./errors')
 const hub = require('./hub')
+const { redact } = require('./native')
 const { serverOptions, socketOptions } = require('./options')
-const { redactAddress } = require('./options-address')
 const { MAX_DELAY } = require('./options-checks')
 const { reconnectDelay } = require('./options-reconnect')
 const RelayedRequest = require('./request')
@@ -15,9 +15,6 @@ const RelayedSocket = require('./relayed-socket')
 
 /** How a server closes its clients, as hyco-ws does. */
 const NORMAL_CLOSURE = 1000
-
-/** Answers to a first try that no later try can be expected to better. */
-const FATAL_STATUS = new Set([400, 401, 403, 404])
 
 /** A server that listens at a relay: where a `WebSocketServer` of ws has a port, this has an address. */
 class Server extends EventEmitter {
@@ -54,7 +51,7 @@ class Server extends EventEmitter {
     this.closeRequested = false
     this.#reconnect = reconnect
     this.#tokens = tokens
-    if (redactAddress(listenUri) !== listenUri) {
+    if (redact(listenUri) !== listenUri) {
       Object.defineProperty(this, 'listenUri', { enumerable: false })
     }
     const { signal } = complete
@@ -199,6 +196,9 @@ class Server extends EventEmitter {
         this.#counts.failed++
         this.emit('acceptError', fromNative(event.error), null)
         break
+      case 'renewalFailed':
+        if (this.listenerCount('error') > 0) this.emit('error', this.#errorOf(event.error))
+        break
       case 'closed':
         this.#listener = null
         this.#settle()
@@ -214,19 +214,19 @@ class Server extends EventEmitter {
     else this.emit('connecting', { attempt: event.attempt })
   }
 
-  #online({ attempt, trackingId }) {
+  #online({ trackingId }) {
     if (this.#wasOnline) this.#counts.reconnects++
     this.#wasOnline = true
-    this.#hub.guard(() => this.emit('online', { attempt, trackingId }))
+    this.#hub.guard(() => this.emit('online', { trackingId: trackingId ?? undefined }))
     this.emit('listening')
   }
 
-  #offline({ attempt, delay, final = false, error: failure }) {
+  #offline({ attempt, delay, final = false, fatal = false, error: failure }) {
     const error = this.#errorOf(failure)
     this.#hub.guard(() => this.emit('offline', { attempt, delay, final, error }))
     // With nobody to hear it, a server that cannot start fails as one of Node does; it is thrown.
-    const fatal = !this.#wasOnline && (final || FATAL_STATUS.has(error.statusCode))
-    if (fatal || this.listenerCount('error') > 0) this.emit('error', error)
+    const thrown = !this.#wasOnline && (final || fatal)
+    if (thrown || this.listenerCount('error') > 0) this.emit('error', error)
   }
 
   /** The error that a failure stands for: where a token is missing, with what its function threw. */
@@ -243,13 +243,10 @@ class Server extends EventEmitter {
       }
     }
     const answered = (token) => provide(token)
+    // A failure comes back with the event of the try or of the renewal that failed for it.
     this.#tokens.get().then(answered, (error) => {
       this.#tokenError = error
       provide(null, error.message)
-      // While connecting it is reported with the try that fails for it.
-      if (this.#status === 'online' && this.listenerCount('error') > 0) {
-        process.nextTick(() => this.emit('error', error))
-      }
     })
   }
 

@@ -97,7 +97,7 @@ class RelayedRequest extends http.IncomingMessage {
    */
   constructor({ id, address, headers, remoteAddress, remotePort }) {
     const encrypted = address.startsWith('wss:')
-    super(new RemoteEndpoint(remoteAddress ?? undefined, remotePort ?? undefined, encrypted))
+    super(new RemoteEndpoint(remoteAddress || undefined, remotePort || undefined, encrypted))
     this.method = 'GET'
     this.url = applicationUrl(address)
     this.httpVersion = '1.1'

@@ -1,0 +1,37 @@
+// Compiled, never run: the same package, imported.
+import WebSocket, {
+  type RelayError,
+  type RelayedRequest,
+  RelayedServer,
+  type RelayedServerOptions,
+  RelayedSocket,
+  WebSocketServer,
+  createRelayListenUri,
+  createRelaySendUri,
+  createRelayToken,
+  createRelayedServer,
+  createWebSocketStream,
+  relayedConnect,
+} from 'hyco-rs'
+import WS from 'ws'
+
+const options: RelayedServerOptions = {
+  server: createRelayListenUri('ws://localhost:9400', 'hyco'),
+  token: () => createRelayToken('http://localhost', 'rule', 'key'),
+}
+const server: RelayedServer = createRelayedServer(options, (socket: RelayedSocket, request: RelayedRequest) => {
+  createWebSocketStream(socket).end(request.url)
+})
+class Mine extends RelayedServer {
+  readonly mine = true
+}
+const mine: RelayedServer = new Mine(options)
+const socket: WS = relayedConnect(createRelaySendUri('ws://localhost:9400', 'hyco'), null)
+const other: WebSocket = new WebSocket('ws://localhost')
+const failure = (error: RelayError): number | undefined => error.statusCode
+new WebSocketServer({ noServer: true })
+await using disposed = new RelayedServer(options)
+// @ts-expect-error there is no such export
+export { nothing } from 'hyco-rs'
+
+void [server, mine, socket, other, failure, disposed]

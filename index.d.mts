@@ -1,0 +1,66 @@
+import WebSocket = require('./index.js')
+
+export import AddressInfo = WebSocket.AddressInfo
+export import CertMeta = WebSocket.CertMeta
+export import ClientInfo = WebSocket.ClientInfo
+export import ClientOptions = WebSocket.ClientOptions
+export import Clients = WebSocket.Clients
+export import CloseEvent = WebSocket.CloseEvent
+export import ConnectionStringServerOptions = WebSocket.ConnectionStringServerOptions
+export import Data = WebSocket.Data
+export import ErrorEvent = WebSocket.ErrorEvent
+export import Event = WebSocket.Event
+export import EventListenerOptions = WebSocket.EventListenerOptions
+export import FinishRequestCallback = WebSocket.FinishRequestCallback
+export import HandleProtocols = WebSocket.HandleProtocols
+export import KeyServerOptions = WebSocket.KeyServerOptions
+export import MessageEvent = WebSocket.MessageEvent
+export import OfferedProtocols = WebSocket.OfferedProtocols
+export import PerMessageDeflate = WebSocket.PerMessageDeflate
+export import PerMessageDeflateOptions = WebSocket.PerMessageDeflateOptions
+export import ProtocolResponder = WebSocket.ProtocolResponder
+export import RawData = WebSocket.RawData
+export import Receiver = WebSocket.Receiver
+export import ReconnectInfo = WebSocket.ReconnectInfo
+export import ReconnectSchedule = WebSocket.ReconnectSchedule
+export import RelayError = WebSocket.RelayError
+export import RelayErrorCode = WebSocket.RelayErrorCode
+export import RelayedAddress = WebSocket.RelayedAddress
+export import RelayedConnectOptions = WebSocket.RelayedConnectOptions
+export import RelayedRequest = WebSocket.RelayedRequest
+export import RelayedServer = WebSocket.RelayedServer
+export import RelayedServerConstructor = WebSocket.RelayedServerConstructor
+export import RelayedServerEvents = WebSocket.RelayedServerEvents
+export import RelayedServerMetrics = WebSocket.RelayedServerMetrics
+export import RelayedServerOptions = WebSocket.RelayedServerOptions
+export import RelayedServerSettings = WebSocket.RelayedServerSettings
+export import RelayedServerStatus = WebSocket.RelayedServerStatus
+export import RelayedSocket = WebSocket.RelayedSocket
+export import Sender = WebSocket.Sender
+export import Server = WebSocket.Server
+export import ServerOptions = WebSocket.ServerOptions
+export import SocketOptions = WebSocket.SocketOptions
+export import TlsOptions = WebSocket.TlsOptions
+export import TokenCredential = WebSocket.TokenCredential
+export import TokenFunction = WebSocket.TokenFunction
+export import TokenServerOptions = WebSocket.TokenServerOptions
+export import VerifyClient = WebSocket.VerifyClient
+export import VerifyClientCallbackAsync = WebSocket.VerifyClientCallbackAsync
+export import VerifyClientCallbackSync = WebSocket.VerifyClientCallbackSync
+export import WebSocketEventMap = WebSocket.WebSocketEventMap
+export import WebSocketServer = WebSocket.WebSocketServer
+export import appendRelayToken = WebSocket.appendRelayToken
+export import createRelayBaseUri = WebSocket.createRelayBaseUri
+export import createRelayListenUri = WebSocket.createRelayListenUri
+export import createRelaySendUri = WebSocket.createRelaySendUri
+export import createRelayToken = WebSocket.createRelayToken
+export import createRelayedListener = WebSocket.createRelayedListener
+export import createRelayedServer = WebSocket.createRelayedServer
+export import createWebSocketStream = WebSocket.createWebSocketStream
+export import extension = WebSocket.extension
+export import relayedConnect = WebSocket.relayedConnect
+export import subprotocol = WebSocket.subprotocol
+
+export { WebSocket }
+
+export default WebSocket

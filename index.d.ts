@@ -1,0 +1,813 @@
+import { EventEmitter } from 'events'
+import { ClientRequestArgs, IncomingMessage, OutgoingHttpHeaders } from 'http'
+import WS = require('ws')
+
+/**
+ * The `WebSocket` of ws, under this package's name.
+ *
+ * It builds sockets of ws and shares their prototype: the client sockets of ws, the sockets of its
+ * servers and the {@link WebSocket.RelayedSocket}s of this package are all instances of it, and ws
+ * itself is left as it is. `protocols` may be `null`, which means none.
+ */
+declare class WebSocket extends WS {
+  constructor(address: null)
+  constructor(address: string | URL, options?: WS.ClientOptions | ClientRequestArgs)
+  constructor(
+    address: string | URL,
+    protocols?: string | string[] | null,
+    options?: WS.ClientOptions | ClientRequestArgs | null,
+  )
+}
+
+declare const WebSocketClass: typeof WebSocket
+type WebSocketInstance = WebSocket
+
+declare namespace WebSocket {
+  // What ws exports.
+
+  export import Server = WS.Server
+  export import WebSocketServer = WS.WebSocketServer
+  export import createWebSocketStream = WS.createWebSocketStream
+  export import AddressInfo = WS.AddressInfo
+  export import CertMeta = WS.CertMeta
+  export import ClientOptions = WS.ClientOptions
+  export import CloseEvent = WS.CloseEvent
+  export import Data = WS.Data
+  export import ErrorEvent = WS.ErrorEvent
+  export import Event = WS.Event
+  export import EventListenerOptions = WS.EventListenerOptions
+  export import FinishRequestCallback = WS.FinishRequestCallback
+  export import MessageEvent = WS.MessageEvent
+  export import PerMessageDeflateOptions = WS.PerMessageDeflateOptions
+  export import RawData = WS.RawData
+  export import ServerOptions = WS.ServerOptions
+  export import VerifyClientCallbackAsync = WS.VerifyClientCallbackAsync
+  export import VerifyClientCallbackSync = WS.VerifyClientCallbackSync
+  export import WebSocketEventMap = WS.WebSocketEventMap
+
+  /** The class itself, for named imports. */
+  const WebSocket: typeof WebSocketClass
+  type WebSocket = WebSocketInstance
+
+  /** Reads and writes `Sec-WebSocket-Extensions`, as ws exports it. */
+  const extension: {
+    format(extensions: object): string
+    parse(header: string): Record<string, object[]>
+  }
+
+  /** Reads `Sec-WebSocket-Protocol`, as ws exports it. */
+  const subprotocol: { parse(header: string): Set<string> }
+
+  /** A part of ws, exported as ws exports it and documented by neither. */
+  const PerMessageDeflate: unknown
+
+  /** A part of ws, exported as ws exports it and documented by neither. */
+  const Receiver: unknown
+
+  /** A part of ws, exported as ws exports it and documented by neither. */
+  const Sender: unknown
+
+  // Tokens.
+
+  /**
+   * A credential as `@azure/identity` makes them, told by its shape.
+   */
+  interface TokenCredential {
+    /**
+     * Gives an access token.
+     *
+     * @param scopes What it is for; see `tokenScope`
+     */
+    getToken(
+      scopes: string | string[],
+    ): Promise<{ token: string; expiresOnTimestamp?: number } | null>
+  }
+
+  /**
+   * Gives a token, or a promise of one. It is called before every connection of the control channel
+   * and again before the token ends. What it throws is reported as `HYCO_ERR_TOKEN` with the thrown
+   * error as `cause`, and it is asked again.
+   */
+  type TokenFunction = () => string | Promise<string>
+
+  // The listening side.
+
+  /** A request that a sender made to the relay. It has no body; it is complete and ended. */
+  interface RelayedRequest extends IncomingMessage {
+    /** The id of this connection, the same at the sender, the relay and here. */
+    readonly trackingId: string
+
+    /** Always `GET`. */
+    method: string
+
+    /** Path and query that the sender asked for, without `/$hc` and without `sb-hc-` parameters. */
+    url: string
+  }
+
+  /**
+   * The subprotocols that a sender offers: an array with the `has` and `size` of a set.
+   */
+  interface OfferedProtocols extends Array<string> {
+    /** How many there are. */
+    readonly size: number
+
+    /** Whether this one was offered. */
+    has(protocol: string): boolean
+  }
+
+  /**
+   * The second argument of `handleProtocols`: call it, as hyco-ws wants, or read it as a request, as
+   * ws 8 does.
+   *
+   * @param ok Whether to accept; otherwise the sender is refused with 401 `Unauthorized`
+   * @param protocol The subprotocol to answer with
+   */
+  type ProtocolResponder = RelayedRequest & ((ok: boolean, protocol?: string) => void)
+
+  /**
+   * Chooses the subprotocol. It is called for every sender, also for one that offers none.
+   *
+   * A returned string is the choice; `false`, `null` and `''` choose none. A promise decides when it
+   * is fulfilled. A handler with two parameters that returns `undefined` (or a promise of it) decides
+   * by calling the second argument, now or later: within `acceptTimeout`, or the sender is refused
+   * with 501. A protocol that was not offered is never answered: the sender is refused with 502.
+   */
+  type HandleProtocols = (
+    protocols: OfferedProtocols,
+    respond: ProtocolResponder,
+  ) => string | false | null | undefined | void | Promise<string | false | null | undefined | void>
+
+  /** What `verifyClient` is told about a sender. */
+  interface ClientInfo {
+    /** The header `Origin`; `undefined` if there is none. */
+    origin: string
+
+    /** Whether the way to the relay is encrypted. */
+    secure: boolean
+
+    /** The sender's request. */
+    req: RelayedRequest
+  }
+
+  /**
+   * Decides whether to accept a sender: returns it, promises it, or, with two parameters, calls back.
+   *
+   * A refusal reaches the sender: `code` (default 401) is the status, `message` (default the standard
+   * phrase) the reason; `headers` have no way through the relay. If the handler throws, the sender is
+   * refused with 502 and the exception surfaces as an uncaught one.
+   */
+  type VerifyClient = (
+    info: ClientInfo,
+    callback: (
+      verified: boolean,
+      code?: number,
+      message?: string,
+      headers?: OutgoingHttpHeaders,
+    ) => void,
+  ) => boolean | Promise<boolean> | void
+
+  /** TLS options, as `tls.connect` takes them. */
+  interface TlsOptions {
+    /** The authorities to trust, in PEM form, instead of those that Node trusts. */
+    ca?: string | Buffer | Array<string | Buffer> | undefined
+
+    /** The client's certificate chain, in PEM form. */
+    cert?: string | Buffer | undefined
+
+    /** The private key of `cert`, in PEM form. */
+    key?: string | Buffer | undefined
+
+    /** Opens an encrypted `key`. */
+    passphrase?: string | undefined
+
+    /**
+     * Whether the relay must prove who it is.
+     *
+     * @defaultValue `true`, unless the variable NODE_TLS_REJECT_UNAUTHORIZED is `0`
+     */
+    rejectUnauthorized?: boolean | undefined
+
+    /** The name that the relay must prove, if it is not the host of the address. */
+    servername?: string | undefined
+  }
+
+  /** Options of every relayed socket. */
+  interface SocketOptions {
+    /**
+     * Whether several `'message'`, `'ping'` and `'pong'` events may be emitted in one tick.
+     *
+     * @defaultValue `true`
+     */
+    allowSynchronousEvents?: boolean | undefined
+
+    /**
+     * Whether pings are answered.
+     *
+     * @defaultValue `true`
+     */
+    autoPong?: boolean | undefined
+
+    /**
+     * Milliseconds to wait for the closing handshake before the connection is dropped.
+     *
+     * @defaultValue `30000`
+     */
+    closeTimeout?: number | undefined
+
+    /**
+     * The most fragments of one message, 0 for no limit.
+     *
+     * @defaultValue `16384`
+     */
+    maxFragments?: number | undefined
+
+    /**
+     * The largest message in bytes, 0 for no limit. A larger one closes the socket with 1009.
+     *
+     * @defaultValue `104857600` (100 MiB)
+     */
+    maxPayload?: number | undefined
+
+    /**
+     * The most answers to pings that may wait to be written, 0 for no limit.
+     *
+     * @defaultValue `60`
+     */
+    maxPendingAutoPongs?: number | undefined
+
+    /** Accepted for the sake of ws; the relay cannot carry compressed messages. */
+    perMessageDeflate?: boolean | object | undefined
+
+    /**
+     * A proxy on the way to the relay. Only `false`, for none, has a meaning in this version.
+     */
+    proxy?: false | undefined
+
+    /**
+     * Whether text messages are taken without a check that they are UTF-8.
+     *
+     * @defaultValue `false`
+     */
+    skipUTF8Validation?: boolean | undefined
+
+    /**
+     * What a {@link TokenCredential} is asked for.
+     *
+     * @defaultValue `'https://relay.azure.net/.default'`
+     */
+    tokenScope?: string | string[] | undefined
+  }
+
+  /** A try to come back, as a function given as `reconnect` is told. */
+  interface ReconnectInfo {
+    /** Tries since the control channel was up. */
+    attempt: number
+
+    /** Milliseconds that the schedule waits. */
+    delay: number
+
+    /** Why the control channel is down. */
+    error: RelayError
+  }
+
+  /** A schedule of reconnection. */
+  interface ReconnectSchedule {
+    /**
+     * Milliseconds before each try after a failure; the last repeats.
+     *
+     * @defaultValue `[0, 1000, 2000, 5000, 10000, 30000]`
+     */
+    delays?: number[] | undefined
+
+    /**
+     * The share of a delay, from 0 to 1, that chance may change from the second try on.
+     *
+     * @defaultValue `0.2`
+     */
+    jitter?: number | undefined
+  }
+
+  /** Options of a {@link RelayedServer} that any way of addressing takes. */
+  interface RelayedServerSettings extends SocketOptions {
+    /**
+     * Milliseconds for each rendezvous with a sender, and for `handleProtocols`.
+     *
+     * @defaultValue `20000`
+     */
+    acceptTimeout?: number | undefined
+
+    /**
+     * Whether `clients` holds the open sockets, and `close()` closes them.
+     *
+     * @defaultValue `true`
+     */
+    clientTracking?: boolean | undefined
+
+    /**
+     * Chooses the subprotocol.
+     *
+     * @defaultValue the first that the sender offers
+     */
+    handleProtocols?: HandleProtocols | null | undefined
+
+    /**
+     * Tracking id, sent as `sb-hc-id`. It should be a GUID.
+     *
+     * @defaultValue that of the address, else a new GUID
+     */
+    id?: string | null | undefined
+
+    /**
+     * Milliseconds between pings on the control channel, 0 for none. If nothing is heard for two
+     * intervals the channel is lost.
+     *
+     * @defaultValue `30000`
+     */
+    keepAliveInterval?: number | undefined
+
+    /**
+     * Milliseconds for the control channel to open.
+     *
+     * @defaultValue `60000`
+     */
+    openTimeout?: number | undefined
+
+    /**
+     * When to come back after a failure: `true` as scheduled, `false` never, an object by another
+     * schedule. A function is asked before every try: `false` stops, a number is the milliseconds to
+     * wait, anything else keeps to the schedule.
+     *
+     * @defaultValue `true`
+     */
+    reconnect?:
+      | boolean
+      | ReconnectSchedule
+      | ((info: ReconnectInfo) => boolean | number | void)
+      | undefined
+
+    /** Closes the server when it is aborted. */
+    signal?: AbortSignal | undefined
+
+    /** TLS options, for `wss:` addresses. */
+    tls?: TlsOptions | undefined
+
+    /** Decides whether to accept a sender. */
+    verifyClient?: VerifyClient | null | undefined
+  }
+
+  /** A {@link RelayedServer} that is given a listen URI and a token. */
+  interface TokenServerOptions extends RelayedServerSettings {
+    /** The listen URI, as {@link createRelayListenUri} makes it. */
+    server: string | URL
+
+    /** A token, or what gives tokens. A plain string cannot be renewed when it ends. */
+    token: string | TokenFunction | TokenCredential
+
+    keyName?: string | null | undefined
+    key?: string | null | undefined
+    connectionString?: null | undefined
+    path?: string | null | undefined
+  }
+
+  /** A {@link RelayedServer} that is given a listen URI and signs its own tokens. */
+  interface KeyServerOptions extends RelayedServerSettings {
+    /** The listen URI, as {@link createRelayListenUri} makes it. */
+    server: string | URL
+
+    /** The rule that grants the right to listen. */
+    keyName: string
+
+    /** A key of that rule. */
+    key: string
+
+    token?: null | undefined
+    connectionString?: null | undefined
+    path?: string | null | undefined
+  }
+
+  /** A {@link RelayedServer} that is given a connection string. */
+  interface ConnectionStringServerOptions extends RelayedServerSettings {
+    /** `Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…[;EntityPath=…]` */
+    connectionString: string
+
+    /** The hybrid connection, where the string has no `EntityPath`. */
+    path?: string | null | undefined
+
+    /** Used instead of the key in the string. */
+    token?: string | TokenFunction | TokenCredential | null | undefined
+
+    server?: null | undefined
+    keyName?: null | undefined
+    key?: null | undefined
+  }
+
+  /** Options of a {@link RelayedServer}. */
+  type RelayedServerOptions = TokenServerOptions | KeyServerOptions | ConnectionStringServerOptions
+
+  /** The open sockets of a server, for code that wants an array and for code that wants a set. */
+  interface Clients extends Array<RelayedSocket> {
+    /** How many there are. */
+    readonly size: number
+
+    /** Adds a socket. */
+    add(socket: RelayedSocket): this
+
+    /** Removes a socket. The last one takes its place: the order is not that of arrival. */
+    delete(socket: RelayedSocket): boolean
+
+    /** Whether it is in. */
+    has(socket: RelayedSocket): boolean
+
+    /** Calls back for every socket, as a `Set` does; sockets removed meanwhile are passed over. */
+    forEach(
+      callback: (socket: RelayedSocket, key: RelayedSocket, clients: this) => void,
+      thisArg?: unknown,
+    ): void
+    forEach(
+      callback: (socket: RelayedSocket, index: number, clients: RelayedSocket[]) => void,
+      thisArg?: unknown,
+    ): void
+  }
+
+  /** Where a server listens. */
+  interface RelayedAddress {
+    /** The host of the relay. */
+    address: string
+
+    /** Its port. */
+    port: number
+
+    /** The hybrid connection. */
+    path: string
+
+    /** Whether the way to the relay is encrypted. */
+    secure: boolean
+  }
+
+  /** What a server has counted since its start. */
+  interface RelayedServerMetrics {
+    /** Senders whose socket was opened. */
+    accepted: number
+
+    /** Senders that were refused. */
+    rejected: number
+
+    /** Senders that were accepted, but not met. */
+    failed: number
+
+    /** Sockets that are open now. */
+    active: number
+
+    /** Senders that wait for a decision or for their rendezvous now. */
+    pending: number
+
+    /** How often the control channel came back. */
+    reconnects: number
+  }
+
+  /** The events of a {@link RelayedServer} and what their listeners are given. */
+  interface RelayedServerEvents {
+    /** The control channel is being opened, for the `attempt`-th time since it was up. */
+    connecting: [info: { attempt: number }]
+
+    /** The control channel is up. */
+    online: [info: { trackingId?: string }]
+
+    /**
+     * The control channel is down, or could not be opened: why, and the milliseconds until the next
+     * try. `final` says that there is none.
+     */
+    offline: [info: { attempt: number; delay: number; final: boolean; error: RelayError }]
+
+    /** The control channel is up, each time; after `'online'`. */
+    listening: []
+
+    /**
+     * A sender is about to be accepted. Of the lines of the answer, the one that begins with
+     * `Sec-WebSocket-Protocol:` can be changed, added or removed; the relay carries no other.
+     */
+    headers: [headers: string[], request: RelayedRequest]
+
+    /** A socket is open. Right after it the socket emits `'open'`. */
+    connection: [socket: RelayedSocket, request: RelayedRequest]
+
+    /**
+     * A sender could not be met, or was refused for a fault of this side's, or the relay could not be
+     * told of a refusal; then `request` is `null`. Never fatal.
+     */
+    acceptError: [error: RelayError, request: RelayedRequest | null]
+
+    /**
+     * Something failed; each failure, after its `'offline'`. With no listener, a failure before the
+     * first `'listening'` that trying again cannot be expected to cure is thrown.
+     */
+    error: [error: RelayError]
+
+    /** All is down, after {@link RelayedServer.close}. Once. */
+    close: [server: RelayedServer]
+  }
+
+  /** What a server does at the moment; `'offline'` is between two tries, or for good. */
+  type RelayedServerStatus = 'connecting' | 'online' | 'offline' | 'closing' | 'closed'
+
+  /**
+   * A server that listens at a relay.
+   *
+   * Its events come in this order: `'connecting'`, then `'online'` and `'listening'`, or `'offline'`
+   * and `'error'` and after a pause `'connecting'` again; for each sender `'headers'`, then
+   * `'connection'` or `'acceptError'`; at the end `'close'`.
+   */
+  interface RelayedServer extends EventEmitter {
+    /** The options, complete. Secrets can be read, but are not enumerated. */
+    readonly options: RelayedServerOptions
+
+    /** The hybrid connection, unless the option `path` says otherwise. */
+    readonly path: string
+
+    /** The address it listens at. */
+    readonly listenUri: string
+
+    /** The open sockets. */
+    readonly clients: Clients
+
+    /** Whether it has stopped accepting for good. */
+    readonly closeRequested: boolean
+
+    /** What it does at the moment. */
+    readonly status: RelayedServerStatus
+
+    /** Where it listens; `null` when it is closed. */
+    address(): RelayedAddress | null
+
+    /**
+     * Stops accepting, closes the tracked sockets and the control channel with 1000. May be called
+     * again.
+     *
+     * @param callback Called when all of it is down
+     */
+    close(callback?: () => void): void
+
+    /**
+     * Stops accepting, waits for the open sockets to end, then closes.
+     *
+     * @param options.timeout Milliseconds after which open sockets are closed; by default it waits
+     * @returns Whether all sockets ended by themselves
+     */
+    drain(options?: { timeout?: number }): Promise<boolean>
+
+    /** What it has counted. */
+    metrics(): RelayedServerMetrics
+
+    /** Keeps the process alive while it listens, which is the default. */
+    ref(): this
+
+    /** Lets the process end although it listens. */
+    unref(): this
+
+    /** Closes it; resolved when all of it is down. */
+    [Symbol.asyncDispose](): Promise<void>
+
+    on<E extends keyof RelayedServerEvents>(
+      event: E,
+      listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
+    ): this
+    on(event: string | symbol, listener: (this: RelayedServer, ...args: any[]) => void): this
+    once<E extends keyof RelayedServerEvents>(
+      event: E,
+      listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
+    ): this
+    once(event: string | symbol, listener: (this: RelayedServer, ...args: any[]) => void): this
+    off<E extends keyof RelayedServerEvents>(
+      event: E,
+      listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
+    ): this
+    off(event: string | symbol, listener: (this: RelayedServer, ...args: any[]) => void): this
+    addListener<E extends keyof RelayedServerEvents>(
+      event: E,
+      listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
+    ): this
+    addListener(event: string | symbol, listener: (this: RelayedServer, ...args: any[]) => void): this
+    removeListener<E extends keyof RelayedServerEvents>(
+      event: E,
+      listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
+    ): this
+    removeListener(
+      event: string | symbol,
+      listener: (this: RelayedServer, ...args: any[]) => void,
+    ): this
+  }
+
+  /** The class {@link RelayedServer}; `new` may be left out. */
+  interface RelayedServerConstructor {
+    /**
+     * Starts listening.
+     *
+     * @param options
+     * @param onListening A one-time listener for `'listening'`
+     * @throws TypeError naming the option that cannot be used
+     */
+    new (options: RelayedServerOptions, onListening?: () => void): RelayedServer
+    (options: RelayedServerOptions, onListening?: () => void): RelayedServer
+    readonly prototype: RelayedServer
+  }
+
+  const RelayedServer: RelayedServerConstructor
+
+  /**
+   * Creates a server that listens at a relay.
+   *
+   * @param options
+   * @param fn A listener for `'connection'`
+   */
+  function createRelayedServer(
+    options: RelayedServerOptions,
+    fn?: (this: RelayedServer, socket: RelayedSocket, request: RelayedRequest) => void,
+  ): RelayedServer
+
+  /** The other name of {@link createRelayedServer}. */
+  const createRelayedListener: typeof createRelayedServer
+
+  // The sending side.
+
+  /**
+   * A WebSocket through the relay: what {@link relayedConnect} returns and `'connection'` gives.
+   * Everything that ws documents about its `WebSocket` holds, but nothing is ever compressed.
+   */
+  class RelayedSocket extends WebSocketClass {
+    private constructor()
+  }
+
+  /** Options of {@link relayedConnect}. */
+  interface RelayedConnectOptions extends SocketOptions, TlsOptions {
+    /**
+     * Milliseconds for the socket to open, with the wait for a token; 0 for no limit.
+     *
+     * @defaultValue `70000`
+     */
+    handshakeTimeout?: number | undefined
+
+    /** More headers; the listener sees them. */
+    headers?: Record<string, string | number | string[] | undefined> | undefined
+
+    /** Tracking id, sent as `sb-hc-id`. It should be a GUID. */
+    id?: string | undefined
+
+    /** Value of the header `Origin`. */
+    origin?: string | undefined
+
+    /** The subprotocols to offer. */
+    protocols?: string | string[] | undefined
+
+    /** Terminates the socket, whatever its state. */
+    signal?: AbortSignal | undefined
+
+    /** TLS options, for `wss:` addresses. They may also stand beside, as in ws. */
+    tls?: TlsOptions | undefined
+  }
+
+  /**
+   * Connects to a listener through the relay.
+   *
+   * The socket is returned while it is connecting. If it cannot be opened it emits `'error'` with a
+   * {@link RelayError}, then `'close'` with 1006.
+   *
+   * @param address The send URI, as {@link createRelaySendUri} makes it
+   * @param token What proves the right to send; nothing where senders need none
+   * @param fn Called with the socket when it is open
+   * @throws SyntaxError for an address or subprotocol that cannot be used
+   * @throws TypeError for an option that cannot be used
+   */
+  function relayedConnect(
+    address: string | URL,
+    token?: string | Promise<string> | TokenFunction | TokenCredential | null,
+    fn?: (socket: RelayedSocket) => void,
+  ): RelayedSocket
+  function relayedConnect(
+    address: string | URL,
+    token: string | Promise<string> | TokenFunction | TokenCredential | null | undefined,
+    options: RelayedConnectOptions | null | undefined,
+    fn?: (socket: RelayedSocket) => void,
+  ): RelayedSocket
+
+  // Addresses and tokens.
+
+  /**
+   * The URI of a hybrid connection: `wss://NAMESPACE:443/$hc/PATH`.
+   *
+   * @param namespace The host, perhaps with a scheme and a port (`ws://localhost:9400`)
+   * @param path The hybrid connection
+   */
+  function createRelayBaseUri(namespace: string, path: string): string
+
+  /**
+   * The URI at which to listen.
+   *
+   * @param namespace The host, perhaps with a scheme and a port
+   * @param path The hybrid connection; a query may follow
+   * @param token A token to put into the URI, for clients that cannot set headers
+   * @param id A tracking id
+   */
+  function createRelayListenUri(
+    namespace: string,
+    path: string,
+    token?: string | null,
+    id?: string | null,
+  ): string
+
+  /**
+   * The URI at which to connect to a listener.
+   *
+   * @param namespace The host, perhaps with a scheme and a port
+   * @param path The hybrid connection, and what the listener is to see after it; a query may follow
+   * @param token A token to put into the URI, for clients that cannot set headers
+   * @param id A tracking id
+   */
+  function createRelaySendUri(
+    namespace: string,
+    path: string,
+    token?: string | null,
+    id?: string | null,
+  ): string
+
+  /**
+   * Signs a token.
+   *
+   * @param uri What it is for: a hybrid connection or a whole namespace
+   * @param ruleName The rule whose rights it confers
+   * @param key A key of that rule
+   * @param expirationSeconds Seconds until it ends; 3600 by default
+   * @throws TypeError naming the argument that cannot be used
+   */
+  function createRelayToken(
+    uri: string,
+    ruleName: string,
+    key: string,
+    expirationSeconds?: number | null,
+  ): string
+
+  /**
+   * Signs a token and puts it into the query of the URI.
+   *
+   * @param uri What it is for
+   * @param ruleName The rule whose rights it confers
+   * @param key A key of that rule
+   * @param expirationSeconds Seconds until it ends; 3600 by default
+   * @throws TypeError naming the argument that cannot be used
+   */
+  function appendRelayToken(
+    uri: string,
+    ruleName: string,
+    key: string,
+    expirationSeconds?: number | null,
+  ): string
+
+  // Errors.
+
+  /** The codes of this package's errors; docs/errors.md explains each. */
+  type RelayErrorCode =
+    | 'HYCO_ERR_CLOSED'
+    | 'HYCO_ERR_CONNECT'
+    | 'HYCO_ERR_CONNECTION_LOST'
+    | 'HYCO_ERR_EMULATOR_BIND'
+    | 'HYCO_ERR_ENDPOINT_NOT_FOUND'
+    | 'HYCO_ERR_HANDLER'
+    | 'HYCO_ERR_INTERNAL'
+    | 'HYCO_ERR_INVALID_ADDRESS'
+    | 'HYCO_ERR_INVALID_ARGUMENT'
+    | 'HYCO_ERR_INVALID_CONNECTION_STRING'
+    | 'HYCO_ERR_INVALID_HEADER'
+    | 'HYCO_ERR_INVALID_OPTION'
+    | 'HYCO_ERR_INVALID_PROTOCOL'
+    | 'HYCO_ERR_INVALID_REJECTION'
+    | 'HYCO_ERR_INVALID_TLS'
+    | 'HYCO_ERR_INVALID_TOKEN'
+    | 'HYCO_ERR_NO_LISTENER'
+    | 'HYCO_ERR_PROTOCOL'
+    | 'HYCO_ERR_REJECTED'
+    | 'HYCO_ERR_SENDER_GONE'
+    | 'HYCO_ERR_TIMEOUT'
+    | 'HYCO_ERR_TLS'
+    | 'HYCO_ERR_TOKEN'
+    | 'HYCO_ERR_UNAUTHORIZED'
+    | 'HYCO_ERR_UNAVAILABLE'
+
+  /** An error of the relay or of the way to it. Tokens and keys are never in it. */
+  interface RelayError extends Error {
+    /** The stable code. */
+    code: RelayErrorCode
+
+    /** The HTTP status that the relay, or through it the listener, answered. */
+    statusCode?: number
+
+    /** The reason phrase of that answer, as it came. */
+    reason?: string
+
+    /** The id under which the relay knows the request. */
+    trackingId?: string
+
+    /** The failure behind it. */
+    cause?: unknown
+  }
+}
+
+export = WebSocket
