@@ -32,15 +32,9 @@ pub const TRACKING_ID_HEADER: &str = "TrackingId";
 pub const ALLOWED_LISTENERS_HEADER: &str = "Microsoft-Relay-AllowedListeners";
 /// Request header of a sender: these listeners must not be chosen.
 pub const DISALLOWED_LISTENERS_HEADER: &str = "Microsoft-Relay-DisallowedListeners";
-/// Request header that tells a management request from a relayed one.
-pub const PROCESS_AT_HEADER: &str = "X-PROCESS-AT";
-/// Value of [`PROCESS_AT_HEADER`], compared without regard to case.
-pub const PROCESS_AT_SERVICE_BUS: &str = "ServiceBus";
 
 /// What a SAS token starts with.
 pub const SAS_SCHEME: &str = "SharedAccessSignature";
-/// The scope for which Microsoft Entra ID issues tokens for a relay.
-pub const ENTRA_SCOPE: &str = "https://relay.azure.net/.default";
 
 /// The port on which the emulator listens unless told otherwise, and which a connection string with
 /// `UseDevelopmentEmulator=true` means when it names none.

@@ -18,9 +18,6 @@ pub const GONE: &str = "Gone";
 /// 504: no listener met the sender within the time.
 pub const ACCEPT_TIMED_OUT: &str =
     "None of the connected listeners accepted the connection within the allowed timeout";
-/// 504: the listener took an HTTP request and did not answer it.
-pub const RESPONSE_TIMED_OUT: &str =
-    "The request was routed to the listener but the listener did not respond in the required time";
 /// 403: an accept address was used before, or is too old.
 pub const UNKNOWN_CONNECTION: &str =
     "Unknown Connection ID. Is the listener accepting the connection too late?";
@@ -29,24 +26,13 @@ pub const DUPLICATE_CONNECTION: &str = "Duplicate connection ID.";
 /// 403: as many listeners as are allowed are connected.
 pub const TOO_MANY_LISTENERS: &str =
     "QuotaExceeded: The maximum number of listeners for the endpoint is connected.";
-/// 400: what a listener says that rejects without a reason.
-pub const REJECTED_BY_USER_CODE: &str = "Rejected by user code";
-/// 502: what a listener says whose accept handler failed.
-pub const ACCEPT_HANDLER_FAILED: &str =
-    "The Listener's custom AcceptHandler threw an exception. See Listener logs for details.";
-/// 501: what a listener answers an HTTP request that it has no handler for.
-pub const NO_REQUEST_HANDLER: &str = "The listener RequestHandler has not been configured.";
 
 /// Close code of a regular end.
 pub const CLOSE_NORMAL: u16 = 1000;
 /// Close code when the hybrid connection or the relay goes away.
 pub const CLOSE_GOING_AWAY: u16 = 1001;
-/// Close code of a protocol error on a rendezvous.
-pub const CLOSE_PROTOCOL_ERROR: u16 = 1002;
 /// Close code when a token has expired or its successor is not valid.
 pub const CLOSE_POLICY_VIOLATION: u16 = 1008;
-/// Close code of an error inside the relay, and of its daily `NameRenewalFailed`.
-pub const CLOSE_INTERNAL_ERROR: u16 = 1011;
 
 /// The reason phrase that belongs to a status; empty where none is registered.
 pub fn standard_phrase(status: u16) -> &'static str {

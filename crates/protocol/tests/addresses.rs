@@ -4,7 +4,7 @@ use hyco_protocol::{
     Action, Address, Error, Target,
     query::strip_query,
     target::find_entity,
-    uri::{accept_address, append_token, application_url, reject_address, request_address},
+    uri::{accept_address, append_token, application_url, reject_address},
 };
 
 /// The table of docs/protocol.md, 1.4: a sender's query, and what the listener sees.
@@ -196,10 +196,6 @@ fn a_rendezvous_address_has_suffix_and_query_but_no_token_e17() {
         "ws://localhost:9400/$hc/hyco/a%20b?x=1&y&sb-hc-action=accept&sb-hc-id=a%2Fb_G1",
     );
     assert_eq!(Target::parse(&address).id.as_deref(), Some("a/b_G1"));
-    assert_eq!(
-        request_address("wss://ns.example", "/hyco", "", "1"),
-        "wss://ns.example/$hc/hyco?sb-hc-action=request&sb-hc-id=1",
-    );
 }
 
 #[test]
