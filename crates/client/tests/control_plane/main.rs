@@ -1,4 +1,5 @@
-//! Listener and sender against a relay written by hand, which says exactly what a test wants it to say.
+//! Listener and sender: against a relay written by hand, which says exactly what a test wants it to say,
+//! and on the emulator.
 //!
 //! Numbers like C13 are lines of the checklist in docs/protocol.md.
 #![expect(
@@ -7,6 +8,7 @@
 )]
 
 mod commands;
+mod emulated;
 mod online;
 mod reconnect;
 mod rendezvous;

@@ -169,13 +169,22 @@ pub(crate) struct Observed {
 impl Observed {
     /// A listener at that address whose schedule has short pauses.
     pub(crate) fn listen(address: &str, change: impl FnOnce(&mut ListenOptions)) -> Self {
+        Self::listen_with(dialer(), address, change)
+    }
+
+    /// The same with that dialer.
+    pub(crate) fn listen_with(
+        dialer: Dialer,
+        address: &str,
+        change: impl FnOnce(&mut ListenOptions),
+    ) -> Self {
         let mut options = ListenOptions::new(address, TokenSource::Fixed("secret".to_owned()));
         options.reconnect.schedule.delays = [0, 1].map(Duration::from_millis).to_vec();
         change(&mut options);
         let (sender, events) = mpsc::unbounded_channel();
         // The receiver may be gone when the runtime ends.
         let put: Events = Arc::new(move |event| drop(sender.send(event)));
-        let listener = Listener::spawn(&Handle::current(), dialer(), options, put);
+        let listener = Listener::spawn(&Handle::current(), dialer, options, put);
         Self { listener, events }
     }
 
@@ -198,6 +207,11 @@ impl Observed {
             Some(ListenerEvent::Online { tracking_id }) => tracking_id,
             other => panic!("not online: {other:?}"),
         }
+    }
+
+    /// Whether the next event is that it is online.
+    pub(crate) async fn try_online(&mut self) -> Option<()> {
+        matches!(self.event().await, Some(ListenerEvent::Online { .. })).then_some(())
     }
 
     pub(crate) async fn offline(&mut self) -> Offline {
@@ -265,9 +279,13 @@ pub(crate) fn dialer() -> Dialer {
 
 /// A token that ends in so many seconds.
 pub(crate) fn token(life: u64) -> String {
-    let now = SystemTime::now()
+    let end = unix_now() + life;
+    format!("SharedAccessSignature sr=x&sig=x&se={end}&skn=x")
+}
+
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
-        .as_secs();
-    format!("SharedAccessSignature sr=x&sig=x&se={}&skn=x", now + life)
+        .as_secs()
 }

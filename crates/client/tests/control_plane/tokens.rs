@@ -35,8 +35,8 @@ async fn a_failed_renewal_is_reported_and_the_channel_stays_c20() {
     });
     observed.connecting().await;
     let request = observed.token_request().await;
-    // 80 % of 10 s leaves time for a second try after one second.
-    observed.listener.provide_token(request, Ok(token(10)));
+    // 80 % of 8 s leaves time for a second try after one second.
+    observed.listener.provide_token(request, Ok(token(8)));
     let mut visit = relay.open().await;
     observed.online().await;
     let request = observed.token_request().await;

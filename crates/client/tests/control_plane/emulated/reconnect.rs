@@ -1,0 +1,47 @@
+//! Coming back.
+
+use hyco_emulator::EmulatorOptions;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::Relay;
+
+#[tokio::test]
+async fn a_listener_comes_back_after_the_relay_restarts_c14_c16() {
+    let relay = Relay::start(EmulatorOptions::default()).await;
+    let (port, rule) = (
+        relay.emulator.local_addr().port(),
+        relay.emulator.rule().clone(),
+    );
+    let mut observed = relay.online().await;
+    relay.emulator.close().await;
+    assert!(!observed.offline().await.is_final);
+    observed.connecting().await;
+    assert_eq!(
+        observed.offline().await.error.cause_code(),
+        Some("ECONNREFUSED")
+    );
+
+    let rules = vec![rule];
+    let relay = Relay::start(EmulatorOptions {
+        port,
+        rules,
+        ..EmulatorOptions::default()
+    })
+    .await;
+    while observed.try_online().await.is_none() {}
+    let (mut sender, mut listener) = relay.join(&mut observed).await;
+    sender.say(Message::text("back again")).await;
+    assert_eq!(listener.hear().await, Message::text("back again"));
+}
+
+#[tokio::test]
+async fn an_unknown_hybrid_connection_ends_the_listener_c13() {
+    let relay = Relay::start(EmulatorOptions::default()).await;
+    let address = relay.address("nowhere");
+    let mut observed = relay.listen(|options| options.address = address);
+    observed.connecting().await;
+    let offline = observed.offline().await;
+    assert_eq!(offline.error.code(), "HYCO_ERR_ENDPOINT_NOT_FOUND");
+    assert!(offline.is_final);
+    observed.closed().await;
+}
