@@ -36,6 +36,9 @@ const FRAME_WORDS = 2
 /** Payloads above this many bytes cross alone; copying them twice costs more than a call. */
 const SMALL = 16 * 1024
 
+/** For addresses without TLS. */
+const NO_TLS = { ca: [], rejectUnauthorized: true }
+
 /** What a hub calls on its sockets. */
 const kMessage = Symbol('message')
 const kPing = Symbol('ping')
@@ -192,7 +195,8 @@ class Hub {
     const trust = this.#trust(tls)
     const id = this.#attach(socket)
     try {
-      this.#native.connect(id, { ...rest, trust }, socket.attach(this, id))
+      const token = spec.token ?? undefined
+      this.#native.connect(id, { ...rest, token, trust }, socket.attach(this, id))
     } catch (error) {
       this.#detach(id)
       throw error
@@ -297,7 +301,7 @@ class Hub {
   }
 
   /** The number of prepared TLS options: certificates are parsed once for each such object. */
-  #trust(tls) {
+  #trust(tls = NO_TLS) {
     let trust = this.#trusted.get(tls)
     if (trust === undefined) {
       trust = this.#native.trust(tls)

@@ -20,7 +20,9 @@ function createRelayToken(uri, ruleName, key, expirationSeconds) {
   const text = checkUri(uri)
   checkString('ruleName', ruleName)
   checkString('key', key)
-  return native.createRelayToken(text, ruleName, key, expiry(expirationSeconds))
+  // Programs write 'http://' + namespace, and a namespace may carry a scheme of its own.
+  const resource = text.replace(/^https?:\/\/(?=[a-z]+:\/\/)/i, '')
+  return native.createRelayToken(resource, ruleName, key, expiry(expirationSeconds))
 }
 
 /**

@@ -11,15 +11,32 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** The native half of `lib/hub.js`. */
 export declare class Hub {
-  /** Prepares TLS options; the number stands for them in other calls. */
-  trust(spec: TlsSpec): number
   /** Connects a sender; an `open` or `failed` event follows. */
   connect(id: number, spec: ConnectSpec, read: ReadSpec): void
+  /** Prepares TLS options; the number stands for them in other calls. */
+  trust(spec: TlsSpec): number
   /**
    * Gives up a connection that is being opened; an `open` or `failed` event follows all the
    * same.
    */
   abort(id: number): void
+  /** Starts a listener; events about it follow, `closed` last. */
+  listen(id: number, spec: ListenSpec): void
+  /** Answers a `token` event with a token, or with why there is none. */
+  provideToken(listener: number, request: number, token?: string | undefined | null, errorMessage?: string | undefined | null): void
+  /** Answers a `reconnect` event with milliseconds, or -1 to stop. */
+  decideReconnect(listener: number, request: number, delay: number): void
+  /** Meets a sender with the connection `id`; an `open` or `failed` event follows. */
+  accept(listener: number, accept: number, id: number, protocol: string | undefined | null, read: ReadSpec): void
+  /**
+   * Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the
+   * relay could not be told.
+   */
+  reject(listener: number, accept: number, status: number, description: string): void
+  /** Closes a listener; its `closed` event follows. Accepted connections stay. */
+  closeListener(listener: number): void
+  /** Forgets a listener that was reported closed. */
+  forgetListener(listener: number): void
   /**
    * Starts the I/O thread of this environment.
    *
@@ -57,13 +74,49 @@ export declare class Hub {
   forget(id: number): void
 }
 
+/** A local relay. It keeps the process alive until it is closed, and ends with its environment. */
+export declare class RelayEmulator {
+  /** Starts an emulator. `onEvent` gets `started` and later `closed`, or `failed` alone. */
+  constructor(spec: EmulatorSpec, onEvent: (event: string) => void)
+  /** Closes the emulator; `closed` tells when that is done. */
+  close(): void
+}
+
+/** Adds a token to the query of an address. */
+export declare function appendRelayToken(uri: string, token: string): string
+
+/** Path and query of a relay address as the application sees them. */
+export declare function applicationUrl(address: string): string
+
+/** What a connection string says. */
+export interface ConnectionStringParts {
+  /** The address of the hybrid connection, without a query. */
+  address: string
+  /** The rule's name. */
+  keyName?: string
+  /** The rule's key. */
+  key?: string
+  /** A ready token. */
+  token?: string
+  /** The mechanism that knows an identity, such as `Managed Identity`. */
+  authentication?: string
+  /** How long opening may take, in milliseconds. */
+  operationTimeout?: number
+  /** Meant for the emulator. */
+  developmentEmulator: boolean
+  /** Keys that mean nothing here. */
+  unknownKeys: Array<string>
+}
+
 /** What a sender connects to. */
 export interface ConnectSpec {
   /** The address, used as it stands. */
   address: string
   /** Goes into the header `ServiceBusAuthorization`. */
   token?: string
-  /** Further request headers. */
+  /** The tracking id. */
+  id?: string
+  /** Further request headers, names and values. */
   headers: Array<Array<string>>
   /** The subprotocols to offer. */
   protocols: Array<string>
@@ -72,6 +125,97 @@ export interface ConnectSpec {
   /** The number that `trust` gave. */
   trust: number
 }
+
+/** The address of a hybrid connection. */
+export declare function createRelayBaseUri(namespace: string, path: string): string
+
+/** The address at which to listen. */
+export declare function createRelayListenUri(namespace: string, path: string, token?: string | undefined | null, id?: string | undefined | null): string
+
+/** The address to connect to. */
+export declare function createRelaySendUri(namespace: string, path: string, token?: string | undefined | null, id?: string | undefined | null): string
+
+/** Signs a token as hyco-ws does; `expires_at` is a Unix time in seconds. */
+export declare function createRelayToken(uri: string, rule: string, key: string, expiresAt: number): string
+
+/** What an emulator is to be; `lib/emulator.js` has the defaults. Times are in milliseconds. */
+export interface EmulatorSpec {
+  /** The address to listen on. */
+  host: string
+  /** The port to listen on; 0 takes a free one. */
+  port: number
+  /** The certificate; none for plain connections. */
+  tls?: EmulatorTlsSpec
+  /** The hybrid connections that exist. */
+  hybridConnections: Array<HybridConnectionSpec>
+  /** The rules of the namespace; one is made if there are none. */
+  rules: Array<RuleSpec>
+  /** Further names of the namespace. */
+  hosts: Array<string>
+  /** Scheme, host and port in the addresses that listeners dial. */
+  publicUrl?: string
+  /** How many listeners a hybrid connection may have. */
+  maxListeners: number
+  /** How many connections may be open. */
+  maxConnections: number
+  /** How long after its end a token still opens a handshake, in seconds. */
+  clockSkew: number
+  /** How long a handshake may take. */
+  handshakeTimeout: number
+  /** How long a sender waits for a listener. */
+  acceptTimeout: number
+  /** How long a control channel may outlive its token. */
+  renewalGrace: number
+  /** The pause between two Pongs on a control channel. */
+  keepAliveInterval: number
+  /** How long the second close frame may take. */
+  closeTimeout: number
+  /** How long a client may take nothing. */
+  sendTimeout: number
+}
+
+/** A certificate and its key as PEM; neither makes one. */
+export interface EmulatorTlsSpec {
+  /** The certificate with its chain. */
+  cert?: string
+  /** The private key. */
+  key?: string
+}
+
+/** A hybrid connection. */
+export interface HybridConnectionSpec {
+  /** Its path. */
+  path: string
+  /** Whether senders need a token. */
+  requiresClientAuthorization: boolean
+  /** Its own rules. */
+  rules: Array<RuleSpec>
+}
+
+/** What a listener listens on, and how. */
+export interface ListenSpec {
+  /** The listen address. */
+  address: string
+  /** The tracking id. */
+  id?: string
+  /** A token that never changes; without it `token` events ask. */
+  token?: string
+  /** The header `User-Agent` of the control channel. */
+  userAgent?: string
+  /** Milliseconds between pings on the control channel; 0 means none. */
+  keepAliveInterval: number
+  /** Milliseconds for the control channel's handshake. */
+  openTimeout: number
+  /** Milliseconds for each rendezvous' handshake. */
+  acceptTimeout: number
+  /** When to come back after a loss. */
+  reconnect: ReconnectSpec
+  /** The number that `trust` gave. */
+  trust: number
+}
+
+/** Reads a connection string; `path` names the hybrid connection if the string does not. */
+export declare function parseConnectionString(text: string, path?: string | undefined | null): ConnectionStringParts
 
 /**
  * Makes `error` an uncaught exception, as if it had been thrown in an event of its own: the
@@ -89,6 +233,35 @@ export interface ReadSpec {
   skipUtf8Validation: boolean
 }
 
+/** When a listener comes back after a loss. */
+export interface ReconnectSpec {
+  /** Milliseconds before each attempt; the last stays. */
+  delays: Array<number>
+  /** The share by which delays vary, from the second on. */
+  jitter: number
+  /** Who decides. */
+  policy: 'schedule' | 'ask' | 'never'
+}
+
+/** A text without the secrets in it. */
+export declare function redact(text: string): string
+
+/** A rule. */
+export interface RuleSpec {
+  /** Its name. */
+  keyName: string
+  /** Its key. */
+  key: string
+  /** Its second key. */
+  secondaryKey?: string
+  /** Whether it grants Listen. */
+  listen: boolean
+  /** Whether it grants Send. */
+  send: boolean
+  /** Whether it grants Manage. */
+  manage: boolean
+}
+
 /** Whom to trust over TLS. */
 export interface TlsSpec {
   /** PEM texts of the trusted certificates. */
@@ -102,3 +275,6 @@ export interface TlsSpec {
   /** The peer's certificate must be valid. */
   rejectUnauthorized: boolean
 }
+
+/** When a token ends, as a Unix time in seconds; nothing if it cannot be read. */
+export declare function tokenExpiry(token: string): number | null

@@ -836,4 +836,14 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.Hub = nativeBinding.Hub
+module.exports.RelayEmulator = nativeBinding.RelayEmulator
+module.exports.appendRelayToken = nativeBinding.appendRelayToken
+module.exports.applicationUrl = nativeBinding.applicationUrl
+module.exports.createRelayBaseUri = nativeBinding.createRelayBaseUri
+module.exports.createRelayListenUri = nativeBinding.createRelayListenUri
+module.exports.createRelaySendUri = nativeBinding.createRelaySendUri
+module.exports.createRelayToken = nativeBinding.createRelayToken
+module.exports.parseConnectionString = nativeBinding.parseConnectionString
 module.exports.raise = nativeBinding.raise
+module.exports.redact = nativeBinding.redact
+module.exports.tokenExpiry = nativeBinding.tokenExpiry
