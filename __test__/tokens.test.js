@@ -69,6 +69,11 @@ describe('createRelayToken', () => {
     }
   })
 
+  it("takes 'http://' in front of a namespace that carries its own scheme", () => {
+    const sign = (address) => at(1000, () => uri.createRelayToken(address, 'r', 'k'))
+    assert.strictEqual(sign('http://ws://localhost:9400'), sign('http://localhost:9400'))
+  })
+
   it('throws a TypeError that names a bad argument', () => {
     const calls = [
       [[], 'uri'],
