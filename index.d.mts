@@ -23,6 +23,10 @@ export import RawData = WebSocket.RawData
 export import Receiver = WebSocket.Receiver
 export import ReconnectInfo = WebSocket.ReconnectInfo
 export import ReconnectSchedule = WebSocket.ReconnectSchedule
+export import RelayEmulator = WebSocket.RelayEmulator
+export import RelayEmulatorHybridConnection = WebSocket.RelayEmulatorHybridConnection
+export import RelayEmulatorOptions = WebSocket.RelayEmulatorOptions
+export import RelayEmulatorRule = WebSocket.RelayEmulatorRule
 export import RelayError = WebSocket.RelayError
 export import RelayErrorCode = WebSocket.RelayErrorCode
 export import RelayedAddress = WebSocket.RelayedAddress
@@ -59,6 +63,7 @@ export import createRelayedServer = WebSocket.createRelayedServer
 export import createWebSocketStream = WebSocket.createWebSocketStream
 export import extension = WebSocket.extension
 export import relayedConnect = WebSocket.relayedConnect
+export import startRelayEmulator = WebSocket.startRelayEmulator
 export import subprotocol = WebSocket.subprotocol
 
 export { WebSocket }

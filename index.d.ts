@@ -340,10 +340,7 @@ declare namespace WebSocket {
      * @defaultValue `true`
      */
     reconnect?:
-      | boolean
-      | ReconnectSchedule
-      | ((info: ReconnectInfo) => boolean | number | void)
-      | undefined
+      boolean | ReconnectSchedule | ((info: ReconnectInfo) => boolean | number | void) | undefined
 
     /** Closes the server when it is aborted. */
     signal?: AbortSignal | undefined
@@ -586,7 +583,10 @@ declare namespace WebSocket {
       event: E,
       listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
     ): this
-    addListener(event: string | symbol, listener: (this: RelayedServer, ...args: any[]) => void): this
+    addListener(
+      event: string | symbol,
+      listener: (this: RelayedServer, ...args: any[]) => void,
+    ): this
     removeListener<E extends keyof RelayedServerEvents>(
       event: E,
       listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
@@ -760,6 +760,193 @@ declare namespace WebSocket {
     key: string,
     expirationSeconds?: number | null,
   ): string
+
+  // The local relay.
+
+  /** A rule of the local relay. */
+  interface RelayEmulatorRule {
+    /** Its name, of 1 to 256 characters. */
+    keyName: string
+
+    /**
+     * Its key, of 1 to 256 characters.
+     *
+     * @defaultValue a new one
+     */
+    key?: string | undefined
+
+    /** A second key. */
+    secondaryKey?: string | undefined
+
+    /**
+     * What it grants.
+     *
+     * @defaultValue all three
+     */
+    rights?: Array<'Listen' | 'Send' | 'Manage'> | undefined
+  }
+
+  /** A hybrid connection of the local relay. */
+  interface RelayEmulatorHybridConnection {
+    /** Its path. */
+    path: string
+
+    /**
+     * Whether senders need a token.
+     *
+     * @defaultValue `true`
+     */
+    requiresClientAuthorization?: boolean | undefined
+
+    /** Its own rules, beside those of the namespace. */
+    rules?: RelayEmulatorRule[] | undefined
+  }
+
+  /** Options of {@link startRelayEmulator}. Times are in milliseconds unless their name says seconds. */
+  interface RelayEmulatorOptions {
+    /**
+     * The address to listen on.
+     *
+     * @defaultValue `'127.0.0.1'`
+     */
+    host?: string | undefined
+
+    /**
+     * The port to listen on; 0 takes a free one.
+     *
+     * @defaultValue `0`
+     */
+    port?: number | undefined
+
+    /**
+     * Whether to speak TLS: `true` makes a certificate, an object gives one in PEM form.
+     *
+     * @defaultValue `false`
+     */
+    tls?: boolean | { cert: string | Buffer; key: string | Buffer } | undefined
+
+    /**
+     * The hybrid connections that exist.
+     *
+     * @defaultValue `['hyco']`
+     */
+    hybridConnections?: Array<string | RelayEmulatorHybridConnection> | undefined
+
+    /**
+     * The rules of the namespace.
+     *
+     * @defaultValue `RootManageSharedAccessKey` with a new key and all rights
+     */
+    rules?: RelayEmulatorRule[] | undefined
+
+    /** Further host names that tokens may be signed for. */
+    hosts?: string[] | undefined
+
+    /**
+     * Scheme, host and port in the addresses that listeners dial.
+     *
+     * @defaultValue those by which they came
+     */
+    publicUrl?: string | undefined
+
+    /**
+     * How many listeners a hybrid connection may have.
+     *
+     * @defaultValue `25`
+     */
+    maxListeners?: number | undefined
+
+    /**
+     * How many connections may be open.
+     *
+     * @defaultValue `16384`
+     */
+    maxConnections?: number | undefined
+
+    /**
+     * How long after its end a token still opens a handshake.
+     *
+     * @defaultValue `0`
+     */
+    clockSkewSeconds?: number | undefined
+
+    /**
+     * For TLS, and for the head of a request.
+     *
+     * @defaultValue `10000`
+     */
+    handshakeTimeout?: number | undefined
+
+    /**
+     * How long a sender waits for a listener.
+     *
+     * @defaultValue `30000`
+     */
+    acceptTimeout?: number | undefined
+
+    /**
+     * How long a control channel may outlive its token.
+     *
+     * @defaultValue `120000`
+     */
+    renewalGrace?: number | undefined
+
+    /**
+     * The pause between two Pongs on a control channel; 0 sends none.
+     *
+     * @defaultValue `210000`
+     */
+    keepAliveInterval?: number | undefined
+
+    /**
+     * How long the second close frame may take.
+     *
+     * @defaultValue `60000`
+     */
+    closeTimeout?: number | undefined
+
+    /**
+     * How long a client may take nothing of what it is sent.
+     *
+     * @defaultValue `60000`
+     */
+    sendTimeout?: number | undefined
+  }
+
+  /** A local relay that is running. It keeps the process alive until it is closed. */
+  interface RelayEmulator {
+    /** What is listened on. */
+    readonly address: { address: string; family: 'IPv4' | 'IPv6'; port: number }
+
+    /** What takes the place of a namespace's name, as `ws://127.0.0.1:9400`. */
+    readonly namespace: string
+
+    /** The name of the namespace's first rule. */
+    readonly keyName: string
+
+    /** The key of that rule. */
+    readonly key: string
+
+    /** A connection string with that rule, for the whole namespace. */
+    readonly connectionString: string
+
+    /** What clients have to trust (`tls.ca`), in PEM form; `undefined` without TLS. */
+    readonly certificate: string | undefined
+
+    /** Closes control channels and relayed sockets with 1001; resolved when all is down. */
+    close(): Promise<void>
+
+    /** Closes it. */
+    [Symbol.asyncDispose](): Promise<void>
+  }
+
+  /**
+   * Starts a local relay: the service side of Azure Relay Hybrid Connections, for development and
+   * tests.
+   *
+   * @throws TypeError naming the option that cannot be used
+   */
+  function startRelayEmulator(options?: RelayEmulatorOptions): Promise<RelayEmulator>
 
   // Errors.
 

@@ -4,7 +4,9 @@ import WS = require('ws')
 
 // The export is ws, and more.
 const socket: WS = new WebSocket('wss://example.com', null, { origin: 'https://example.com' })
-socket.on('message', (data: WebSocket.RawData, isBinary: boolean) => socket.send(data.toString(), { binary: isBinary }))
+socket.on('message', (data: WebSocket.RawData, isBinary: boolean) =>
+  socket.send(data.toString(), { binary: isBinary }),
+)
 class Mine extends WebSocket {
   extra = 1
 }
@@ -15,7 +17,12 @@ const state: 1 = WebSocket.OPEN
 WebSocket.createWebSocketStream(socket).pipe(process.stdout)
 
 // Addresses and tokens.
-const listenUri: string = WebSocket.createRelayListenUri('contoso.servicebus.windows.net', 'hyco', null, 'id')
+const listenUri: string = WebSocket.createRelayListenUri(
+  'contoso.servicebus.windows.net',
+  'hyco',
+  null,
+  'id',
+)
 const sendUri: string = WebSocket.createRelaySendUri('contoso.servicebus.windows.net', 'hyco')
 const token: string = WebSocket.createRelayToken(listenUri, 'rule', 'key', 60)
 WebSocket.appendRelayToken(sendUri, 'rule', 'key')
@@ -25,12 +32,15 @@ WebSocket.createRelayToken(listenUri, 'rule')
 WebSocket.createRelayToken(listenUri, 'rule', 'key', '60')
 
 // Every way to listen.
-const server: WebSocket.RelayedServer = WebSocket.createRelayedServer({ server: listenUri, token }, (client, request) => {
-  client.send(request.trackingId)
-  client.send(request.socket.remoteAddress ?? 'unknown')
-  const relayed: WebSocket.RelayedSocket = client
-  relayed.ping()
-})
+const server: WebSocket.RelayedServer = WebSocket.createRelayedServer(
+  { server: listenUri, token },
+  (client, request) => {
+    client.send(request.trackingId)
+    client.send(request.socket.remoteAddress ?? 'unknown')
+    const relayed: WebSocket.RelayedSocket = client
+    relayed.ping()
+  },
+)
 new WebSocket.RelayedServer({ server: new URL(listenUri), token: () => token }, () => {})
 WebSocket.RelayedServer({ server: listenUri, token: async () => token })
 WebSocket.createRelayedListener({ server: listenUri, keyName: 'rule', key: 'key' })
@@ -43,7 +53,8 @@ WebSocket.createRelayedServer({
   token: credential,
   tokenScope: 'https://relay.azure.net//.default',
   verifyClient: ({ origin, secure, req }) => secure && origin !== req.headers.host,
-  handleProtocols: (protocols, request) => (protocols.has('chat') && request.url !== '/' ? 'chat' : false),
+  handleProtocols: (protocols, request) =>
+    protocols.has('chat') && request.url !== '/' ? 'chat' : false,
   reconnect: ({ attempt, delay }) => (attempt > 3 ? false : delay * 2),
   signal: new AbortController().signal,
   tls: { ca: [Buffer.from('')], rejectUnauthorized: false },
@@ -96,15 +107,27 @@ first?.terminate()
 const count: number = server.clients.size + server.clients.length + server.metrics().active
 const host: string | undefined = server.address()?.address
 const status: 'connecting' | 'online' | 'offline' | 'closing' | 'closed' = server.status
-server.ref().unref().close(() => {})
+server
+  .ref()
+  .unref()
+  .close(() => {})
 const drained: Promise<boolean> = server.drain({ timeout: 1000 })
 // @ts-expect-error it is read only
 server.status = 'online'
 
 // Every way to connect.
 WebSocket.relayedConnect(sendUri, token, (open) => open.send('hello'))
-WebSocket.relayedConnect(sendUri, null, { protocols: ['chat'], headers: { a: ['b', 'c'] } }, (open) => open.protocol)
-WebSocket.relayedConnect(new URL(sendUri), Promise.resolve(token), { ca: 'PEM', handshakeTimeout: 1000, id: 'id' })
+WebSocket.relayedConnect(
+  sendUri,
+  null,
+  { protocols: ['chat'], headers: { a: ['b', 'c'] } },
+  (open) => open.protocol,
+)
+WebSocket.relayedConnect(new URL(sendUri), Promise.resolve(token), {
+  ca: 'PEM',
+  handshakeTimeout: 1000,
+  id: 'id',
+})
 WebSocket.relayedConnect(sendUri, credential).once('error', (error) => error.message)
 WebSocket.relayedConnect(sendUri)
 // @ts-expect-error a token is no number

@@ -12,6 +12,7 @@ import WebSocket, {
   createRelayedServer,
   createWebSocketStream,
   relayedConnect,
+  startRelayEmulator,
 } from 'hyco-rs'
 import WS from 'ws'
 
@@ -19,9 +20,12 @@ const options: RelayedServerOptions = {
   server: createRelayListenUri('ws://localhost:9400', 'hyco'),
   token: () => createRelayToken('http://localhost', 'rule', 'key'),
 }
-const server: RelayedServer = createRelayedServer(options, (socket: RelayedSocket, request: RelayedRequest) => {
-  createWebSocketStream(socket).end(request.url)
-})
+const server: RelayedServer = createRelayedServer(
+  options,
+  (socket: RelayedSocket, request: RelayedRequest) => {
+    createWebSocketStream(socket).end(request.url)
+  },
+)
 class Mine extends RelayedServer {
   readonly mine = true
 }
@@ -31,7 +35,14 @@ const other: WebSocket = new WebSocket('ws://localhost')
 const failure = (error: RelayError): number | undefined => error.statusCode
 new WebSocketServer({ noServer: true })
 await using disposed = new RelayedServer(options)
+await using relay = await startRelayEmulator({
+  tls: true,
+  rules: [{ keyName: 'rule', rights: ['Send'] }],
+})
+const certificate: string | undefined = relay.certificate
+// @ts-expect-error there is no such right
+startRelayEmulator({ rules: [{ keyName: 'rule', rights: ['All'] }] })
 // @ts-expect-error there is no such export
 export { nothing } from 'hyco-rs'
 
-void [server, mine, socket, other, failure, disposed]
+void [server, mine, socket, other, failure, disposed, certificate]
