@@ -14,7 +14,7 @@ const { describe, save, titleOf } = require('./report')
 const { cells, terminal } = require('./table')
 const { againstBun, bunLines, judge, targetLines } = require('./targets')
 
-const QUICK = { runs: 3, scale: 0.15, peers: ['ws', 'ws-listener', 'proxy', 'hyco-rs'] }
+const QUICK = { runs: 3, scale: 0.15, peers: ['ws', 'ws-listener', 'proxy', 'hyco-rs', 'emulator'] }
 const RUNS = 5
 
 const QUESTIONS = [
@@ -58,7 +58,8 @@ async function run(file) {
 }
 
 async function measureAll(names, options) {
-  const server = await program.start(program.build(), [])
+  const built = program.build()
+  const server = { ...(await program.start(built, [])), program: built }
   const caFile = path.join(os.tmpdir(), `hyco-rs-bench-${process.pid}.pem`)
   fs.writeFileSync(caFile, server.ca)
   const results = {
@@ -94,6 +95,7 @@ async function ask(question, options) {
   if (peers) names = names.filter((peer) => peers.includes(peer))
   else if (quick) names = names.filter((peer) => QUICK.peers.includes(peer))
   const rows = []
+  if (question.needs && !available(question.needs)) return rows
   for (const row of question.rows) {
     if (quick && row.growth) continue
     const label = `${question.name} ${row.name} ${row.transport}`

@@ -133,10 +133,9 @@ function drawCharts(kept) {
     const series = chart.peers
       .filter(present)
       .map((name) => ({ name, title: titleOf(name, versions) }))
-    const text = (value) => `${short(value)}×`
     fs.writeFileSync(
       path.join(chartsFolder, file),
-      bars({ ...chart, series, groups, text, line: 1 }),
+      bars({ ...chart, series, groups, text: times, line: 1 }),
     )
   }
   const messages = ['receive', 'send', 'echo', 'round-trip']
@@ -198,6 +197,11 @@ function withSummary(text, kept) {
   return `${text.slice(0, from + START.length)}\n\n${summary(kept)}\n\n${text.slice(to)}`
 }
 
+/** A ratio as text. */
+function times(value) {
+  return Number.isFinite(value) ? `${short(value)}×` : ''
+}
+
 function summary(kept) {
   const questions = rowsOf(kept)
   const lines = [['', 'CPU', 'JavaScript thread', 'throughput']]
@@ -206,11 +210,10 @@ function summary(kept) {
       const ratios = row.peers['hyco-rs']?.ratios
       if (row.growth || !ratios) continue
       const over = row.transport === 'tls' ? 'TLS' : 'TCP'
-      const cell = (value) => (Number.isFinite(value) ? `${short(value)}×` : '')
       if (name === 'memory') {
         lines.push([`memory, ${row.name}, ${over}`, `${short(ratios.bytes)}× bytes`, '', ''])
       } else {
-        const cpu = [cell(ratios.cpu), cell(ratios.main), cell(ratios.rate)]
+        const cpu = [times(ratios.cpu), times(ratios.main), times(ratios.rate)]
         lines.push([`${name} ${row.name}, ${over}`, ...cpu])
       }
     }

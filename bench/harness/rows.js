@@ -19,11 +19,12 @@ function transports(row, over = ['tcp', 'tls']) {
  * Rows for every size of message.
  *
  * @param {Object<string, number>} counts how many messages of each size
+ * @param {string[]} [over] only these transports
  * @return {object[]}
  */
-function sizes(counts) {
+function sizes(counts, over) {
   return Object.entries(counts).flatMap(([name, count]) =>
-    transports({ name, size: BYTES[name], count }),
+    transports({ name, size: BYTES[name], count }, over),
   )
 }
 

@@ -7,9 +7,11 @@ const path = require('node:path')
 
 const { receive, sendAndDrain } = require('./ws')
 
-const root = path.join(__dirname, '..', '..')
+// Another build can be measured by naming its folder.
+const root = process.env.HYCO_RS_ROOT ?? path.join(__dirname, '..', '..')
 
 module.exports = {
+  root,
   title: 'hyco-rs',
   packages: ['hyco-rs'],
 

@@ -50,7 +50,7 @@ fn main() -> io::Result<()> {
 
 async fn start() -> io::Result<()> {
     let world = Rc::new(group::World::default());
-    let (ca, acceptor) = tls::acceptor()?;
+    let (ca, key, acceptor) = tls::acceptor()?;
     let (plain, secure, commands) = (bind()?, bind()?, bind()?);
     let ports = [&plain, &secure, &commands].map(|l| l.local_addr().map(|a| a.port()));
     let [plain_port, secure_port, command_port] = ports;
@@ -58,7 +58,7 @@ async fn start() -> io::Result<()> {
     *world.addresses[0].borrow_mut() = format!("ws://127.0.0.1:{plain_port}");
     *world.addresses[1].borrow_mut() = format!("wss://localhost:{secure_port}");
     let ready =
-        json!({ "tcp": plain_port, "tls": secure_port, "control": command_port?, "ca": ca });
+        json!({ "tcp": plain_port, "tls": secure_port, "control": command_port?, "ca": ca, "key": key });
     spawn_local(server::accept(plain, None, Rc::clone(&world)));
     spawn_local(server::accept(secure, Some(acceptor), Rc::clone(&world)));
     spawn_local(control::accept(commands, world));

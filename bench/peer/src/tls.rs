@@ -10,8 +10,8 @@ use rustls::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// A certificate for this machine, as PEM, and what serves it.
-pub fn acceptor() -> io::Result<(String, TlsAcceptor)> {
+/// A certificate for this machine and its key, as PEM, and what serves them.
+pub fn acceptor() -> io::Result<(String, String, TlsAcceptor)> {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
     let key =
@@ -24,7 +24,8 @@ pub fn acceptor() -> io::Result<(String, TlsAcceptor)> {
         .map_err(io::Error::other)?;
     // Stateless tickets: a burst of a thousand clients does not push each other's sessions out.
     config.ticketer = ring::Ticketer::new().map_err(io::Error::other)?;
-    Ok((made.cert.pem(), TlsAcceptor::from(Arc::new(config))))
+    let pem = made.signing_key.serialize_pem();
+    Ok((made.cert.pem(), pem, TlsAcceptor::from(Arc::new(config))))
 }
 
 /// Connects to servers that `ca` has signed.

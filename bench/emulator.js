@@ -1,0 +1,62 @@
+'use strict'
+
+// How much does relaying cost? The local relay between a sender and a listener of the Rust program,
+// against a TCP proxy that only copies.
+
+const fs = require('node:fs')
+
+const Control = require('./harness/control')
+const { start } = require('./harness/program')
+const { sizes } = require('./harness/rows')
+
+/**
+ * @param {number} pid
+ * @return {number} nanoseconds of processor time of all threads of a process
+ */
+function usageOf(pid) {
+  const tasks = `/proc/${pid}/task`
+  const times = fs.readdirSync(tasks).map((id) => {
+    return Number(fs.readFileSync(`${tasks}/${id}/schedstat`, 'latin1').split(' ')[0])
+  })
+  return times.reduce((sum, time) => sum + time, 0)
+}
+
+module.exports = {
+  title: 'Emulator',
+  text: 'One sender floods one listener. CPU is that of the relaying process: the local relay, or a TCP proxy (`tokio::io::copy_bidirectional`).',
+  baseline: 'proxy',
+  peers: ['proxy', 'emulator'],
+  needs: 'hyco-rs',
+  columns: ['rate', 'cpu'],
+  rows: sizes({ '64 B': 1_500_000, '16 KiB': 60_000, '1 MiB': 1_200 }, ['tcp']),
+
+  async measure(peer, { size, count }, { server, group, control }) {
+    const receiver = await start(server.program, [])
+    const sink = new Control(receiver.control)
+    const relay = await peer.start({ server, receiver, sink, group })
+    try {
+      await control.order('connect', { group, url: relay.connectUrl, count: 1 })
+      await sink.order('wait', { group, sockets: 1 })
+      const flood = async (messages) => {
+        await sink.order('reset', { group, mode: 'count' })
+        const all = sink.order('count', { group, count: messages })
+        const used = usageOf(relay.pid)
+        const started = performance.now()
+        await control.order('flood', { group, size, count: messages })
+        await all
+        return {
+          rate: (messages * 1e3) / (performance.now() - started),
+          cpu: (usageOf(relay.pid) - used) / 1e3 / messages,
+        }
+      }
+      await flood(Math.ceil(count / 5))
+      return await flood(count)
+    } finally {
+      sink.close()
+      await relay.stop()
+      await receiver.stop()
+    }
+  },
+}
+
+if (require.main === module) require('./harness/main').run(module.filename)
