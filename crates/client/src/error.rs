@@ -274,6 +274,7 @@ fn tls_code(error: &io::Error) -> Option<&'static str> {
             "ERR_TLS_CERT_ALTNAME_INVALID"
         }
         Certificate::UnknownIssuer => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+        Certificate::BadSignature => "CERT_SIGNATURE_FAILURE",
         Certificate::Revoked => "CERT_REVOKED",
         _ => return None,
     })

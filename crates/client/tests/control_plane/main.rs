@@ -15,4 +15,5 @@ mod rendezvous;
 mod requests;
 mod sender;
 mod support;
+mod tls;
 mod tokens;
