@@ -22,6 +22,9 @@
 //! | Waiting | policy is `Never`, or the application says stop | Closed | the `Offline` was final |
 //! | Waiting | close | Closed | |
 //!
+//! The schedule starts anew after a loss if the channel was up for a second at least; otherwise a relay
+//! that accepts and drops would be dialled in a hot loop.
+//!
 //! `Closed` is reported once, as the last event, even if the task should panic.
 
 use std::{future::Future, sync::Arc, time::Duration};

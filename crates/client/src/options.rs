@@ -89,7 +89,8 @@ pub enum Policy {
     /// The schedule.
     #[default]
     Schedule,
-    /// The application, each time; the schedule's pause is its default.
+    /// The application, each time; the schedule's pause is its default. It is not asked when no later
+    /// attempt can succeed.
     Ask,
     /// Nobody: the first failure or loss is the last.
     Never,

@@ -84,7 +84,7 @@ async fn closing_ends_the_wait_for_the_next_attempt_c17() {
 async fn a_silent_relay_is_pinged_and_then_given_up_c21() {
     let relay = Relay::bind().await;
     let mut observed = Observed::listen(&relay.address(LISTEN), |options| {
-        options.keep_alive = Some(Duration::from_millis(40));
+        options.keep_alive = Some(Duration::from_millis(200));
     });
     let mut visit = observed.come_online(&relay).await;
     // Reading answers the Ping, which is a sign of life.

@@ -8,10 +8,10 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::Relay;
 
-/// A relay that closes a control channel as soon as its token has ended.
+/// A relay that closes a control channel soon after its token has ended.
 async fn strict() -> Relay {
     let timing = Timing {
-        renewal_grace: Duration::ZERO,
+        renewal_grace: Duration::from_millis(500),
         ..Timing::default()
     };
     Relay::start(EmulatorOptions {
