@@ -12,7 +12,8 @@ async function main() {
       connectionString: relay.connectionString,
       path: 'chat',
       // Who has no name is refused; the sender sees the status and the reason.
-      verifyClient: ({ req }, decide) => decide(Boolean(req.headers['x-name']), 403, 'Who are you?'),
+      verifyClient: ({ req }, decide) =>
+        decide(Boolean(req.headers['x-name']), 403, 'Who are you?'),
     },
     (socket, request) => {
       const name = request.headers['x-name']

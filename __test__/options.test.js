@@ -1,0 +1,421 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { generateKeyPairSync } = require('node:crypto')
+const { describe, it } = require('node:test')
+const { inspect } = require('node:util')
+
+const hyco = require('..')
+const { serverOptions } = require('../lib/options')
+const { parseAddress } = require('../lib/options-address')
+const { reconnectDelay, reconnectPolicy } = require('../lib/options-reconnect')
+const { flatTlsOptions, tlsSpec } = require('../lib/options-tls')
+const { createKeySource, createTokenSource } = require('../lib/options-token')
+const { cert: certificate, key } = require('./support/certificate')
+
+const server = 'wss://contoso.servicebus.windows.net:443/$hc/hyco?sb-hc-action=listen'
+const token = 'SharedAccessSignature sr=x&sig=y&se=1&skn=z'
+
+/** Asserts that a call throws a TypeError that names the option. */
+function refuses(call, option) {
+  assert.throws(call, (error) => {
+    assert.ok(error instanceof TypeError, `${error}`)
+    assert.match(error.message, new RegExp(`'${option.replace('.', '\\.')}'`))
+    assert.match(error.code, /^HYCO_ERR_INVALID_(OPTION|ADDRESS)$/)
+    return true
+  })
+}
+
+describe('the options of a server', () => {
+  it('keep the words of hyco-ws for what is missing', () => {
+    const missing = (options, message) =>
+      assert.throws(() => hyco.createRelayedServer(options), { name: 'TypeError', message })
+    missing({}, "'server' must be provided")
+    missing(undefined, "'server' must be provided")
+    missing({ server: null, token }, "'server' must be provided")
+    missing({ server }, "A 'token' string or function must be provided")
+    missing({ server, token: null }, "A 'token' string or function must be provided")
+  })
+
+  it('have the documented defaults', () => {
+    const { options, spec, path, listenUri } = serverOptions({ server, token })
+    assert.equal(listenUri, server)
+    assert.equal(path, 'hyco')
+    assert.deepEqual(
+      { ...options },
+      {
+        acceptTimeout: 20_000,
+        allowSynchronousEvents: true,
+        autoPong: true,
+        clientTracking: true,
+        closeTimeout: 30_000,
+        handleProtocols: null,
+        id: null,
+        keepAliveInterval: 30_000,
+        keyName: null,
+        maxFragments: 16_384,
+        maxPayload: 104_857_600,
+        maxPendingAutoPongs: 60,
+        openTimeout: 60_000,
+        path: null,
+        perMessageDeflate: false,
+        reconnect: true,
+        server,
+        skipUTF8Validation: false,
+        verifyClient: null,
+      },
+    )
+    assert.deepEqual(spec.reconnect, {
+      delays: [0, 1_000, 2_000, 5_000, 10_000, 30_000],
+      jitter: 0.2,
+      policy: 'schedule',
+    })
+    assert.match(spec.userAgent, /^hyco-rs\/\d+\.\d+\.\d+ /)
+    assert.equal(spec.token, token)
+    assert.match(spec.id, /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/, 'a GUID is made')
+  })
+
+  it('take undefined for absent', () => {
+    const { options } = serverOptions({ server, token, maxPayload: undefined, id: undefined })
+    assert.equal(options.maxPayload, 104_857_600)
+    assert.equal(options.id, null)
+  })
+
+  it('take the id of the address unless they name one', () => {
+    assert.equal(serverOptions({ server: `${server}&sb-hc-id=a`, token }).spec.id, 'a')
+    assert.equal(serverOptions({ server: `${server}&sb-hc-id=a`, token, id: 'b' }).spec.id, 'b')
+  })
+
+  it('take a URL, and every scheme a relay is named by', () => {
+    assert.equal(serverOptions({ server: new URL(server), token }).path, 'hyco')
+    for (const [scheme, wire] of Object.entries({
+      http: 'ws',
+      https: 'wss',
+      sb: 'wss',
+      ws: 'ws',
+    })) {
+      const { spec } = serverOptions({ server: `${scheme}://localhost:9400/$hc/a/b`, token })
+      assert.equal(spec.address, `${wire}://localhost:9400/$hc/a/b`)
+    }
+  })
+
+  it('are refused by name when they are of the wrong kind', () => {
+    const wrong = {
+      acceptTimeout: [0, -1, NaN, '1', 2 ** 31],
+      allowSynchronousEvents: [1, null],
+      autoPong: ['yes'],
+      clientTracking: [0],
+      closeTimeout: [-1, Infinity, '30'],
+      handleProtocols: ['chat', {}],
+      id: ['', 5],
+      keepAliveInterval: [-1, '0', null],
+      maxFragments: [-1, 1.5],
+      maxPayload: [-1, 0.5, '1mb', NaN, null],
+      openTimeout: [0, '60'],
+      proxy: ['ftp://x', 5, 'nowhere', 'http://localhost:3128', 'socks5://localhost:1080'],
+      server: ['nowhere', 'ftp://x/y', 'ws://host/path#fragment', 5],
+      signal: [5, {}, 'stop'],
+      skipUTF8Validation: [1],
+      tls: [5, 'pem'],
+      token: ['', 5, {}],
+      verifyClient: [true],
+    }
+    for (const [name, values] of Object.entries(wrong)) {
+      for (const value of values) {
+        refuses(() => serverOptions({ server, token, [name]: value }), name)
+      }
+    }
+  })
+
+  it('take false for no proxy', () => {
+    assert.ok(serverOptions({ server, token, proxy: false }))
+  })
+
+  it('hide secrets from listings, and give them to those who ask', () => {
+    const secrets = { token: 'top-secret', key: 'hush', tls: { passphrase: 'psst' } }
+    const { options } = serverOptions({ server, keyName: 'rule', ...secrets })
+    const shown = inspect(options) + JSON.stringify(options) + Object.keys(options)
+    for (const secret of ['top-secret', 'hush', 'psst']) assert.ok(!shown.includes(secret), secret)
+    assert.equal(options.token, 'top-secret')
+    assert.equal(options.key, 'hush')
+    assert.equal(options.keyName, 'rule')
+
+    const withToken = serverOptions({ server: `${server}&sb-hc-token=top-secret`, token: 'x' })
+    assert.ok(!inspect(withToken.options).includes('top-secret'))
+  })
+
+  it('never show a secret in an error', () => {
+    const listen = (options) => () => serverOptions({ server, ...options })
+    for (const call of [
+      listen({ keyName: 'hush'.repeat(100), key: 'hush' }),
+      listen({ token: { hush: 1 } }),
+      listen({ token, tls: { cert: 'hush', key: 'hush' } }),
+      () => serverOptions({ connectionString: 'SharedAccessKey=hush' }),
+      () => serverOptions({ server: 'nowhere?sb-hc-token=hush', token }),
+    ]) {
+      assert.throws(call, (error) => !inspect(error).includes('hush'))
+    }
+  })
+})
+
+describe('a connection string', () => {
+  const base =
+    'Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=rule;SharedAccessKey=a2V5'
+
+  it('names the relay, the hybrid connection and the key', async () => {
+    const { listenUri, path, tokens, spec } = serverOptions({
+      connectionString: `${base};EntityPath=a/b`,
+    })
+    assert.match(
+      listenUri,
+      /^wss:\/\/contoso\.servicebus\.windows\.net(:443)?\/\$hc\/a\/b\?sb-hc-action=listen$/,
+    )
+    assert.equal(path, 'a/b')
+    assert.equal(spec.token, undefined)
+    assert.match(await tokens.get(), /^SharedAccessSignature .*&skn=rule$/)
+  })
+
+  it('leaves the path to the option where it has none', () => {
+    assert.equal(serverOptions({ connectionString: base, path: 'hyco' }).path, 'hyco')
+    refuses(() => serverOptions({ connectionString: base }), 'connectionString')
+  })
+
+  it('gives way to a token beside it', async () => {
+    const { spec } = serverOptions({ connectionString: base, path: 'hyco', token })
+    assert.equal(spec.token, token)
+  })
+
+  it('may hold a ready token, or leave the credential to the option', () => {
+    const endpoint = 'Endpoint=sb://contoso.servicebus.windows.net/;EntityPath=hyco'
+    const ready = serverOptions({ connectionString: `${endpoint};SharedAccessSignature=${token}` })
+    assert.equal(ready.spec.token, token)
+    refuses(() => serverOptions({ connectionString: endpoint }), 'connectionString')
+    const credential = { getToken: async () => ({ token: 'jwt', expiresOnTimestamp: 0 }) }
+    assert.ok(serverOptions({ connectionString: endpoint, token: credential }))
+  })
+
+  it('sets the time to open', () => {
+    const timed = { connectionString: `${base};OperationTimeout=00:00:05`, path: 'hyco' }
+    assert.equal(serverOptions(timed).spec.openTimeout, 5_000)
+    assert.equal(serverOptions({ ...timed, openTimeout: 7 }).spec.openTimeout, 7)
+  })
+
+  it('may be for the local relay', () => {
+    const connectionString =
+      'Endpoint=sb://localhost;SharedAccessKeyName=r;SharedAccessKey=k;UseDevelopmentEmulator=true'
+    const { listenUri, spec } = serverOptions({ connectionString, path: 'hyco' })
+    assert.match(listenUri, /^ws:\/\/localhost:\d+\/\$hc\/hyco\?sb-hc-action=listen$/)
+    assert.equal(spec.tls, undefined)
+  })
+
+  it('warns of a key that means nothing', async () => {
+    const warned = new Promise((resolve) => process.once('warning', resolve))
+    serverOptions({ connectionString: `${base};Colour=red`, path: 'hyco' })
+    assert.match((await warned).message, /"Colour"/)
+  })
+
+  it('cannot be given beside a listen URI', () => {
+    refuses(() => serverOptions({ connectionString: base, path: 'hyco', server }), 'server')
+  })
+})
+
+describe('an address', () => {
+  const invalid = (address, message) =>
+    assert.throws(() => parseAddress(address), { name: 'SyntaxError', message })
+
+  it('is refused in the words of ws', () => {
+    invalid('nowhere', 'Invalid URL: nowhere')
+    invalid('wss://host/#fragment', 'The URL contains a fragment identifier')
+    invalid('ftp://host', /^The URL's protocol must be one of "ws:", "wss:", "http:", "https:"/)
+  })
+
+  it('is refused without showing the token in it', () => {
+    invalid('//x?sb-hc-token=hush', /^Invalid URL: \/\/x\?sb-hc-token=(?!hush)/)
+  })
+})
+
+describe('a token', () => {
+  it('may be a string, which cannot be renewed', async () => {
+    const tokens = createTokenSource(token)
+    assert.equal(tokens.fixed, token)
+    assert.equal(await tokens.get(), token)
+  })
+
+  it('may come from a function, at once or later, anew each time', async () => {
+    let count = 0
+    const now = createTokenSource(() => `token ${++count}`)
+    assert.equal(now.fixed, undefined)
+    assert.deepEqual([await now.get(), await now.get()], ['token 1', 'token 2'])
+    assert.equal(await createTokenSource(async () => 'later').get(), 'later')
+  })
+
+  it('may come from a credential, which is asked for the scope', async () => {
+    const asked = []
+    const credential = {
+      getToken(scope) {
+        asked.push([this, scope])
+        return Promise.resolve({ token: 'jwt', expiresOnTimestamp: 0 })
+      },
+    }
+    assert.equal(await createTokenSource(credential).get(), 'jwt')
+    assert.equal(await createTokenSource(credential, 'https://other').get(), 'jwt')
+    assert.deepEqual(asked, [
+      [credential, 'https://relay.azure.net/.default'],
+      [credential, 'https://other'],
+    ])
+  })
+
+  it('is signed with a key', async () => {
+    const tokens = createKeySource(server, 'rule', 'key')
+    assert.match(await tokens.get(), /^SharedAccessSignature sr=http.*&skn=rule$/)
+    refuses(() => createKeySource(server, null, 'key'), 'keyName')
+    refuses(() => createKeySource(server, 'rule', ''), 'key')
+  })
+
+  it('that cannot be had is an error with its cause', async () => {
+    const cause = new Error('vault is closed')
+    const failing = [
+      () => {
+        throw cause
+      },
+      () => Promise.reject(cause),
+      { getToken: () => Promise.reject(cause) },
+    ]
+    for (const provider of failing) {
+      await assert.rejects(createTokenSource(provider).get(), {
+        code: 'HYCO_ERR_TOKEN',
+        message: 'the token provider failed: vault is closed',
+        cause,
+      })
+    }
+    for (const provider of [() => null, async () => 5, { getToken: async () => null }]) {
+      await assert.rejects(createTokenSource(provider).get(), { code: 'HYCO_ERR_TOKEN' })
+    }
+  })
+})
+
+describe('the option reconnect', () => {
+  it('takes a schedule', () => {
+    const { spec } = reconnectPolicy({ delays: [5, 10], jitter: 0 })
+    assert.deepEqual(spec, { delays: [5, 10], jitter: 0, policy: 'schedule' })
+  })
+
+  it('can be turned off', () => {
+    assert.equal(reconnectPolicy(false).spec.policy, 'never')
+  })
+
+  it('takes a function, whose answer may veto or move a try', () => {
+    const decide = () => {}
+    const policy = reconnectPolicy(decide)
+    assert.equal(policy.spec.policy, 'ask')
+    assert.equal(policy.decide, decide)
+    assert.equal(reconnectDelay(false, 1_000), -1)
+    assert.equal(reconnectDelay(0, 1_000), 0)
+    assert.equal(reconnectDelay(50, 1_000), 50)
+    for (const other of [true, undefined, null, 'soon', -5, NaN, Infinity]) {
+      assert.equal(reconnectDelay(other, 1_000), 1_000)
+    }
+  })
+
+  it('is refused by name', () => {
+    refuses(() => reconnectPolicy('never'), 'reconnect')
+    refuses(() => reconnectPolicy({ delays: [] }), 'reconnect.delays')
+    refuses(() => reconnectPolicy({ delays: [-1] }), 'reconnect.delays')
+    refuses(() => reconnectPolicy({ jitter: 2 }), 'reconnect.jitter')
+  })
+})
+
+describe('TLS options', () => {
+  it('trust by default what Node trusts, read once', () => {
+    const spec = tlsSpec(undefined)
+    assert.ok(spec.ca.length > 50)
+    assert.equal(spec.rejectUnauthorized, true)
+    assert.equal(tlsSpec(null), spec)
+    assert.equal(tlsSpec({ servername: 'x' }).ca, spec.ca)
+  })
+
+  it('take text and bytes, one or several', () => {
+    for (const ca of [
+      certificate,
+      Buffer.from(certificate),
+      [certificate, Buffer.from(certificate)],
+    ]) {
+      assert.equal(tlsSpec({ ca }).ca[0], certificate)
+    }
+    const spec = tlsSpec({ cert: certificate, key, rejectUnauthorized: false, servername: 'relay' })
+    assert.equal(spec.cert, certificate)
+    assert.match(spec.key, /^-----BEGIN PRIVATE KEY-----/)
+    assert.equal(spec.rejectUnauthorized, false)
+    assert.equal(spec.servername, 'relay')
+  })
+
+  it('open a key with its passphrase', () => {
+    const { privateKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      privateKeyEncoding: {
+        type: 'pkcs8',
+        format: 'pem',
+        cipher: 'aes-256-cbc',
+        passphrase: 'psst',
+      },
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+    })
+    const spec = tlsSpec({ cert: certificate, key: privateKey, passphrase: 'psst' })
+    assert.match(spec.key, /^-----BEGIN PRIVATE KEY-----/)
+    refuses(() => tlsSpec({ cert: certificate, key: privateKey, passphrase: 'wrong' }), 'tls.key')
+    refuses(() => tlsSpec({ cert: certificate, key: privateKey }), 'tls.key')
+  })
+
+  it('are refused by name', () => {
+    refuses(() => tlsSpec({ ca: 'no PEM' }), 'tls.ca')
+    refuses(() => tlsSpec({ ca: [5] }), 'tls.ca')
+    refuses(() => tlsSpec({ cert: 'no PEM', key }), 'tls.cert')
+    refuses(() => tlsSpec({ cert: certificate }), 'tls')
+    refuses(() => tlsSpec({ rejectUnauthorized: 0 }), 'tls.rejectUnauthorized')
+    refuses(() => tlsSpec({ servername: 5 }), 'tls.servername')
+  })
+
+  it('may stand among the options of a connection, as in ws', () => {
+    assert.equal(flatTlsOptions({ headers: {} }), undefined)
+    assert.deepEqual(flatTlsOptions({ ca: 'a', rejectUnauthorized: false, id: 'x' }), {
+      ca: 'a',
+      rejectUnauthorized: false,
+    })
+  })
+})
+
+describe('the options of relayedConnect', () => {
+  const connect = (options, address = 'ws://127.0.0.1:1/$hc/hyco') =>
+    hyco.relayedConnect(address, null, options)
+
+  it('are refused by name', () => {
+    refuses(() => connect({ maxPayload: -1 }), 'maxPayload')
+    refuses(() => connect({ handshakeTimeout: '1' }), 'handshakeTimeout')
+    refuses(() => connect({ signal: 5 }), 'signal')
+    refuses(() => connect({ proxy: 'http://localhost:3128' }), 'proxy')
+    refuses(() => connect({ ca: 'no PEM' }, 'wss://127.0.0.1:1'), 'tls.ca')
+    refuses(() => hyco.relayedConnect('ws://127.0.0.1:1', 5), 'token')
+    assert.throws(() => connect('options'), {
+      name: 'TypeError',
+      code: 'HYCO_ERR_INVALID_ARGUMENT',
+    })
+  })
+
+  it('have the subprotocols that ws takes', () => {
+    for (const protocols of [['a', 'a'], 'a b', [5], ['']]) {
+      assert.throws(() => connect({ protocols }), {
+        name: 'SyntaxError',
+        message: 'An invalid or duplicated subprotocol was specified',
+      })
+    }
+  })
+
+  it('have the headers that Node takes', () => {
+    assert.throws(() => connect({ headers: { 'bad name': 'x' } }), {
+      code: 'ERR_INVALID_HTTP_TOKEN',
+    })
+    assert.throws(() => connect({ headers: { name: 'line\r\nbreak' } }), {
+      code: 'ERR_INVALID_CHAR',
+    })
+  })
+})
