@@ -243,10 +243,21 @@ class ClientPair extends Pair {
     return { subject: socket, peer: await answered, address }
   }
 
+  /**
+   * The address of a server that never answers a handshake.
+   *
+   * @return {Promise<String>}
+   */
+  async deaf() {
+    this.silent ??= await new UpgradeServer(this.secure).listen(() => {})
+    return `${this.silent.origin}/`
+  }
+
   /** Closes the servers. */
   async close() {
     await super.close()
     if (this.wire) await this.wire.close()
+    if (this.silent) await this.silent.close()
   }
 }
 
