@@ -33,8 +33,8 @@ const RESULT_PAIRS = 2048
 const RING_BYTES = 256 * 1024
 const FRAME_WORDS = 2
 
-/** Payloads above this many bytes cross alone; copying them twice costs more than a call. */
-const SMALL = 16 * 1024
+/** Payloads above this many bytes cross alone: copying them twice costs more than a call. */
+const SMALL = 4 * 1024
 
 /** For addresses without TLS. */
 const NO_TLS = { ca: [], rejectUnauthorized: true }

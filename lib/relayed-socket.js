@@ -623,6 +623,19 @@ class RelayedSocket extends WebSocket {
   }
 }
 
+// As in `ws`: an accessor in a class body is not enumerable, and hides the one that is.
+for (const name of [
+  'binaryType',
+  'bufferedAmount',
+  'extensions',
+  'isPaused',
+  'protocol',
+  'readyState',
+  'url',
+]) {
+  Object.defineProperty(RelayedSocket.prototype, name, { enumerable: true })
+}
+
 /**
  * What `createWebSocketStream` of `ws` asks of a socket's transport: whether all was written.
  */

@@ -124,7 +124,8 @@ impl Running {
             match opening.await {
                 Ok(upgraded) => {
                     failed.inbox = None;
-                    serve(id, upgraded, options, inbox).await;
+                    // A task of its own: this one is as large as all that opening needs.
+                    tokio::spawn(serve(id, upgraded, options, inbox));
                 }
                 Err(error) => failed.report(&error),
             }
@@ -159,16 +160,23 @@ impl Drop for Failed {
     }
 }
 
-async fn serve(id: u32, upgraded: Upgraded, options: ConnectionOptions, inbox: Arc<HubInbox>) {
+/// Announces an open connection; the future is its task.
+fn serve(
+    id: u32,
+    upgraded: Upgraded,
+    options: ConnectionOptions,
+    inbox: Arc<HubInbox>,
+) -> impl Future<Output = ()> + Send {
     let event = json!({
         "type": "open",
         "protocol": upgraded.protocol,
         "headers": upgraded.headers,
         "trackingId": upgraded.tracking_id,
     });
-    let (connection, task) = Connection::new(id, upgraded, options, Arc::clone(&inbox));
+    let pool = Arc::clone(&inbox.buffers);
+    let (connection, task) = Connection::new(id, upgraded, options, Arc::clone(&inbox), pool);
     inbox.opened(id, connection, event.to_string());
-    task.await;
+    task
 }
 
 /// An error as `lib/errors.js` reads it.

@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use hyco_client::connection::Connection;
+use hyco_client::connection::{BufferPool, Connection};
 use napi::{
     Status,
     bindgen_prelude::{Error, Result, Uint32Array},
@@ -20,7 +20,6 @@ use napi::{
 
 use super::{
     inbox::{HubInbox, Queue, Record, kind},
-    pool::LargePool,
     slab::Slab,
 };
 
@@ -217,7 +216,7 @@ impl JsSide {
                     &mut large,
                 ))?;
                 for (index, bytes) in (0..).zip(batch.large.drain(..)) {
-                    let buffer = hand_over(env, bytes, &self.inbox.large)?;
+                    let buffer = hand_over(env, bytes, &self.inbox.buffers)?;
                     check(sys::napi_set_element(env, large, index, buffer))?;
                 }
             }
@@ -340,11 +339,11 @@ unsafe fn show(env: sys::napi_env, slab: Arc<Slab>) -> Result<sys::napi_value> {
 unsafe fn hand_over(
     env: sys::napi_env,
     bytes: Vec<u8>,
-    pool: &Arc<LargePool>,
+    pool: &Arc<BufferPool>,
 ) -> Result<sys::napi_value> {
     struct Lent {
         bytes: Vec<u8>,
-        pool: Arc<LargePool>,
+        pool: Arc<BufferPool>,
     }
     unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
         // SAFETY: takes back what was leaked below, once.

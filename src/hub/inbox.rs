@@ -7,13 +7,12 @@ use std::{
     task::{Poll, Waker},
 };
 
-use hyco_client::connection::{Batch, Connection, Inbox, Signal};
+use hyco_client::connection::{Batch, BufferPool, Connection, Inbox, Signal};
 use hyco_websocket::{Assembled, Sink, Violation};
 use serde_json::json;
 
 use super::{
     delivery::Delivery,
-    pool::LargePool,
     slab::{Slab, SlabPool},
 };
 
@@ -79,7 +78,8 @@ pub(crate) struct HubInbox {
     reading: Mutex<Reading>,
     queue: Mutex<Queue>,
     pub(super) delivery: Delivery,
-    pub(super) large: Arc<LargePool>,
+    /// Memory of large messages, in both directions.
+    pub(super) buffers: Arc<BufferPool>,
     slabs: Arc<SlabPool>,
 }
 
@@ -102,7 +102,7 @@ struct Current {
 /// What one read step collects.
 #[derive(Debug)]
 pub(crate) struct HubBatch {
-    pool: Arc<LargePool>,
+    pool: Arc<BufferPool>,
     connection: u32,
     slab: u32,
     base: u32,
@@ -116,9 +116,9 @@ pub(crate) struct HubBatch {
 
 impl HubInbox {
     pub(super) fn new(delivery: Delivery) -> Arc<Self> {
-        let large = Arc::new(LargePool::default());
+        let buffers = Arc::new(BufferPool::default());
         let batch = HubBatch {
-            pool: Arc::clone(&large),
+            pool: Arc::clone(&buffers),
             connection: 0,
             slab: 0,
             base: 0,
@@ -136,7 +136,7 @@ impl HubInbox {
             }),
             queue: Mutex::default(),
             delivery,
-            large,
+            buffers,
             slabs: Arc::default(),
         })
     }

@@ -15,7 +15,6 @@ mod delivery;
 mod inbox;
 mod io_thread;
 pub mod listen;
-mod pool;
 mod slab;
 
 use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};

@@ -13,6 +13,7 @@
 //! must leave in the order in which they were encrypted.
 
 mod outbox;
+mod pool;
 mod reader;
 mod task;
 mod writer;
@@ -31,6 +32,7 @@ use atomic_waker::AtomicWaker;
 use hyco_websocket::{DecoderConfig, OpCode, Sink, Violation};
 use tokio::net::tcp::OwnedWriteHalf;
 
+pub use self::pool::BufferPool;
 use self::{outbox::Outbox, reader::Reader, task::Task, writer::Writer};
 use crate::{dial::Upgraded, stream::Stream};
 
@@ -106,6 +108,7 @@ impl Connection {
         upgraded: Upgraded,
         options: ConnectionOptions,
         inbox: Arc<I>,
+        pool: Arc<BufferPool>,
     ) -> (Arc<Self>, impl Future<Output = ()> + use<I>) {
         let config = DecoderConfig {
             max_payload: options.max_payload,
@@ -135,7 +138,7 @@ impl Connection {
         let connection = Arc::new(Self {
             write,
             writer: Mutex::new(writer),
-            outbox: Mutex::default(),
+            outbox: Mutex::new(Outbox::new(pool)),
             task: AtomicWaker::new(),
             paused: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),

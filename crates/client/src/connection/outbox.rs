@@ -1,14 +1,15 @@
 //! Frames that wait to be written, with what they owe in acknowledgements.
 
-use std::{collections::VecDeque, mem};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use hyco_websocket::append_frame;
 
-use super::Frame;
+use super::{BufferPool, Frame};
 
 /// The queue between the owner, who appends, and the writer, who takes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
+    pool: Arc<BufferPool>,
     queue: VecDeque<Chunk>,
     /// Bytes in `queue`.
     queued: usize,
@@ -28,22 +29,26 @@ pub(super) struct Chunk {
 }
 
 impl Outbox {
+    pub(super) fn new(pool: Arc<BufferPool>) -> Self {
+        Self {
+            pool,
+            queue: VecDeque::new(),
+            queued: 0,
+            taken: 0,
+            ending: false,
+            spare: Vec::new(),
+        }
+    }
+
     pub(super) fn append(&mut self, frame: &Frame<'_>, acknowledge: bool) {
         if self.ending {
             return;
         }
         let size = frame.payload.len() + MAX_HEADER;
-        let fits = self
-            .queue
-            .back()
-            .is_some_and(|last| last.bytes.len() + size <= CHUNK);
-        if !fits {
-            let mut bytes = if size <= CHUNK {
-                mem::take(&mut self.spare)
-            } else {
-                Vec::new()
-            };
-            bytes.reserve(size);
+        // A chunk is never reallocated: what does not fit begins another.
+        let fits = |last: &Chunk| last.bytes.len() + size <= last.bytes.capacity();
+        if !self.queue.back().is_some_and(fits) {
+            let bytes = self.buffer(size);
             self.queue.push_back(Chunk {
                 bytes,
                 acknowledge: 0,
@@ -62,6 +67,20 @@ impl Outbox {
         );
         last.acknowledge += u32::from(acknowledge);
         self.queued += last.bytes.len() - before;
+    }
+
+    /// Memory for a chunk that begins with `size` bytes: a little for the first of a turn, more
+    /// when that is full.
+    fn buffer(&mut self, size: usize) -> Vec<u8> {
+        if size > CHUNK {
+            return self.pool.take(size);
+        }
+        if size > SPARE || !self.queue.is_empty() {
+            return self.pool.take(CHUNK);
+        }
+        let mut bytes = mem::take(&mut self.spare);
+        bytes.reserve_exact(SPARE);
+        bytes
     }
 
     pub(super) fn end(&mut self) {
@@ -83,9 +102,11 @@ impl Outbox {
 
     /// Gives a written chunk's memory back.
     pub(super) fn recycle(&mut self, mut bytes: Vec<u8>) {
-        if bytes.capacity() <= SPARE && bytes.capacity() > self.spare.capacity() {
+        if bytes.capacity() <= SPARE {
             bytes.clear();
             self.spare = bytes;
+        } else {
+            self.pool.give(bytes);
         }
     }
 
@@ -108,8 +129,9 @@ impl Outbox {
     }
 }
 
-/// A frame's header at its longest: 2 bytes, 8 of length, 4 of masking key.
-const MAX_HEADER: usize = 14;
+/// Room for a frame's header: 2 bytes, 8 of length, 4 of masking key, and 2 that the encoder needs
+/// while it writes.
+const MAX_HEADER: usize = 16;
 
 /// Small frames are gathered in chunks of this size: four TLS records, one system call.
 const CHUNK: usize = 64 * 1024;
@@ -134,7 +156,7 @@ mod tests {
 
     #[test]
     fn small_frames_share_a_chunk_and_count_their_acknowledgements() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Arc::default());
         outbox.append(&frame(b"one"), true);
         outbox.append(&frame(b"two"), false);
         outbox.append(&frame(b"three"), true);
@@ -146,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_large_frame_has_a_chunk_of_its_own() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Arc::default());
         outbox.append(&frame(b"small"), false);
         outbox.append(&frame(&vec![0; CHUNK]), false);
         outbox.append(&frame(b"small"), false);
@@ -157,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_is_unwritten_counts_until_it_is_written() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Arc::default());
         outbox.append(&frame(b"12345"), false);
         assert_eq!((outbox.len(), outbox.unwritten()), (11, 11));
         let chunk = outbox.take().unwrap();
@@ -168,7 +190,7 @@ mod tests {
 
     #[test]
     fn nothing_is_appended_after_the_end() {
-        let mut outbox = Outbox::default();
+        let mut outbox = Outbox::new(Arc::default());
         outbox.end();
         outbox.append(&frame(b"late"), true);
         assert!(outbox.is_empty());

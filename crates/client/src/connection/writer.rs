@@ -1,7 +1,7 @@
 //! Writes the outbox to the socket, encrypted where there is a TLS session.
 
 use std::{
-    io,
+    io, mem,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -94,10 +94,10 @@ impl Writer {
         acknowledged: &mut u32,
     ) -> io::Result<Pumped> {
         loop {
-            if let Some(tls) = &mut self.tls {
-                if !tls.send(socket)? {
-                    return Ok(Pumped::Blocked);
-                }
+            if let Some(tls) = &mut self.tls
+                && !tls.send(socket)?
+            {
+                return Ok(Pumped::Blocked);
             }
             if self.taken < self.chunk.bytes.len() {
                 let part = &self.chunk.bytes[self.taken..];
@@ -116,7 +116,7 @@ impl Writer {
                 continue;
             }
             let mut outbox = lock(outbox);
-            let done = std::mem::take(&mut self.chunk);
+            let done = mem::take(&mut self.chunk);
             *acknowledged += done.acknowledge;
             outbox.recycle(done.bytes);
             self.taken = 0;
@@ -132,12 +132,12 @@ impl Writer {
                 }
                 return Ok(Pumped::Idle);
             }
-            if let Some(tls) = &mut self.tls {
-                if !tls.close_notified {
-                    tls.close_notified = true;
-                    tls.session.close_notify(&mut tls.cipher);
-                    continue;
-                }
+            if let Some(tls) = &mut self.tls
+                && !tls.close_notified
+            {
+                tls.close_notified = true;
+                tls.session.close_notify(&mut tls.cipher);
+                continue;
             }
             if !self.finished {
                 self.finished = true;
