@@ -1,9 +1,4 @@
 //! An emulator per test, and clients that share no code with it.
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "each test file uses a part of it"
-)]
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -118,7 +113,7 @@ impl Relay {
     }
 
     /// A sender and a listener that have met, as bare connections.
-    pub(crate) async fn raw_pair(&self) -> (TcpStream, TcpStream) {
+    pub(crate) async fn bare_pair(&self) -> (TcpStream, TcpStream) {
         let (sender, listener) = self.pair().await;
         (sender.into_inner(), listener.into_inner())
     }
@@ -130,25 +125,88 @@ impl Relay {
     }
 
     /// Sends text as it stands; returns the head of the answer.
-    pub(crate) async fn raw(&self, request: &str) -> String {
+    pub(crate) async fn raw(&self, request: &str) -> Head {
         let mut stream = TcpStream::connect(self.emulator.local_addr())
             .await
             .unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            match stream.read_u8().await {
-                Ok(byte) => head.push(byte),
-                Err(_) => break,
-            }
-        }
-        String::from_utf8(head).unwrap()
+        read_head(&mut stream).await
     }
 
     /// Sends a handshake for a target as it stands, with further header lines.
-    pub(crate) async fn raw_handshake(&self, target: &str, headers: &str) -> String {
+    pub(crate) async fn handshake(&self, target: &str, headers: &str) -> Head {
         self.raw(&handshake(target, headers)).await
     }
+
+    /// Sends a handshake for a target with a token.
+    pub(crate) async fn handshake_with(&self, target: &str, token: &str) -> Head {
+        self.handshake(target, &format!("ServiceBusAuthorization: {token}\r\n"))
+            .await
+    }
+
+    /// A connection on which a sender's handshake is sent, and not yet answered.
+    pub(crate) async fn raw_connect(&self, target: &str, headers: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.emulator.local_addr())
+            .await
+            .unwrap();
+        let token = self.token("hyco");
+        let headers = format!("ServiceBusAuthorization: {token}\r\n{headers}");
+        stream
+            .write_all(handshake(target, &headers).as_bytes())
+            .await
+            .unwrap();
+        stream
+    }
+
+    /// The listener's dial, as it stands in the address, with something behind it.
+    pub(crate) async fn raw_dial(&self, accept: &Value, behind: &str, headers: &str) -> Head {
+        let address = accept["address"].as_str().unwrap();
+        let target = &address[address.find("/$hc").unwrap()..];
+        self.handshake(&format!("{target}{behind}"), headers).await
+    }
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    pub(crate) reason: String,
+    text: String,
+}
+
+impl Head {
+    fn parse(text: String) -> Self {
+        let line = text.lines().next().expect("an answer");
+        let mut words = line.splitn(3, ' ');
+        assert_eq!(words.next(), Some("HTTP/1.1"));
+        let status = words.next().unwrap().parse().unwrap();
+        Self {
+            status,
+            reason: words.next().unwrap_or_default().to_owned(),
+            text,
+        }
+    }
+
+    /// The value of a header, by its name in any case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self
+            .text
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(": "));
+        lines
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+}
+
+/// Reads up to and including the blank line, and no byte more.
+pub(crate) async fn read_head(stream: &mut TcpStream) -> Head {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(within(stream.read_u8()).await.expect("a whole head"));
+    }
+    Head::parse(String::from_utf8(head).unwrap())
 }
 
 /// The text of a handshake.
@@ -207,21 +265,6 @@ pub(crate) async fn next_accept(control: &mut Socket) -> Value {
 pub(crate) async fn ping(socket: &mut Socket) {
     socket.send(Message::Ping("alive".into())).await.unwrap();
     assert_eq!(next(socket).await, Message::Pong("alive".into()));
-}
-
-/// Status and reason phrase of an answer that is no 101.
-pub(crate) async fn refusal<F>(opened: F) -> (u16, String)
-where
-    F: Future<Output = Result<(Socket, Response), Error>>,
-{
-    match within(opened).await {
-        Err(Error::Http(response)) => {
-            let reason = response.headers().get("trackingid").map(|_| String::new());
-            (response.status().as_u16(), reason.unwrap_or_default())
-        }
-        Err(error) => panic!("no answer: {error}"),
-        Ok(_) => panic!("not refused"),
-    }
 }
 
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {

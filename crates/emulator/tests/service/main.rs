@@ -1,0 +1,15 @@
+//! The service as its clients see it: clients that share no code with it, and bare bytes.
+//!
+//! Numbers like E32 are lines of the checklist in docs/protocol.md, 8.2.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod announce;
+mod authorize;
+mod close;
+mod control;
+mod listen;
+mod pass;
+mod rendezvous;
+mod renew;
+mod secure;
+mod support;
