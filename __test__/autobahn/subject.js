@@ -20,7 +20,7 @@ const subjects = {
     },
     async listen(onSocket) {
       const hyco = require('../..')
-      const relay = await hyco.startRelayEmulator({ port: 0 })
+      const relay = await hyco.startRelayEmulator({ hybridConnections: [PATH] })
       const { namespace, keyName, key } = relay
       const server = new hyco.RelayedServer({
         ...OPTIONS,

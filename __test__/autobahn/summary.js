@@ -40,8 +40,10 @@ the conformance suite for WebSockets. Written by \`scripts/autobahn.sh\`; sectio
 compression, which a relay cannot carry. The limit of fragments (\`maxFragments\`) is lifted, since the
 cases 9.3.1, 9.3.2, 9.4.1 and 9.4.2 send more than \`ws\` allows by default.
 
-NON-STRICT in 6.4 means that text is checked when the message is whole, as \`ws\` does, and not with
-every frame. INFORMATIONAL cases have no right or wrong.
+NON-STRICT is a permitted way of failing. In 6.4, text is checked when the message is whole, as \`ws\`
+does, and not with every frame. In 3, 4 and 5, a relay ends the connection at the frame that breaks
+the protocol, before the listener's echo of what came earlier is back. INFORMATIONAL cases have no
+right or wrong.
 
 ${parts.join('\n\n')}
 `
