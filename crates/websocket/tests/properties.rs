@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tungstenite::{Error, Message, WebSocket, error::ProtocolError, protocol::Role};
 
 proptest! {
-    #![proptest_config(config(400))]
+    #![proptest_config(config(200))]
 
     #[test]
     fn how_the_input_is_cut_changes_nothing(
@@ -77,7 +77,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(4000))]
+    #![proptest_config(config(2000))]
 
     #[test]
     fn no_bytes_make_a_decoder_panic(

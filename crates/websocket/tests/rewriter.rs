@@ -220,7 +220,7 @@ fn reserved_bits_pass_where_an_extension_was_agreed_on() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 400, failure_persistence: None, ..ProptestConfig::default()
+        cases: 200, failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]
