@@ -278,7 +278,7 @@ class Server extends EventEmitter {
         this.listenerCount('headers') > 0 ? (lines) => this.emit('headers', lines, request) : null,
       accept: (protocol) => {
         if (this.#listener === null || this.closeRequested) {
-          reject(503)
+          reject(503, 'The listener is closing')
           return
         }
         this.#counts.pending--

@@ -1,0 +1,409 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { EventEmitter, once } = require('node:events')
+const { after, before, describe, it } = require('node:test')
+const { inspect } = require('node:util')
+
+const hyco = require('..')
+const TestRelay = require('./support/relay')
+const { closed, failed, uncaught, until } = require('./support/watch')
+
+let relay
+
+before(async () => {
+  relay = await TestRelay.start({
+    hybridConnections: [{ path: 'hyco', requiresClientAuthorization: false }, 'other'],
+  })
+})
+
+after(() => relay.close())
+
+/** A server, not yet listening. */
+function create(options) {
+  return new hyco.RelayedServer({
+    server: relay.listenUri('hyco'),
+    token: relay.token(),
+    ...options,
+  })
+}
+
+async function close(server) {
+  await new Promise((resolve) => server.close(resolve))
+}
+
+/** Notes the events of a server by name. */
+function record(server) {
+  const events = []
+  for (const name of ['connecting', 'online', 'listening', 'offline', 'error', 'close']) {
+    server.on(name, () => events.push(name))
+  }
+  return events
+}
+
+describe('a server', () => {
+  it('can be made with new, without it, by function and by both functions', async () => {
+    const options = { server: relay.listenUri('hyco'), token: relay.token() }
+    const servers = [
+      new hyco.RelayedServer(options),
+      hyco.RelayedServer(options),
+      hyco.createRelayedServer(options),
+      hyco.createRelayedListener(options),
+    ]
+    for (const server of servers) {
+      assert.ok(server instanceof hyco.RelayedServer)
+      assert.ok(server instanceof EventEmitter)
+      assert.equal(server.constructor, hyco.RelayedServer)
+    }
+    await Promise.all(servers.map(close))
+  })
+
+  it('can be extended', async () => {
+    class Mine extends hyco.RelayedServer {
+      mine = true
+    }
+    const server = new Mine({ server: relay.listenUri('hyco'), token: relay.token() })
+    assert.ok(server.mine && server instanceof Mine && server instanceof hyco.RelayedServer)
+    await close(server)
+  })
+
+  it('comes online in a fixed order of events, and ends with one close', async () => {
+    const server = create()
+    const events = record(server)
+    assert.equal(server.status, 'connecting')
+    await once(server, 'listening')
+    assert.equal(server.status, 'online')
+    const all = once(server, 'close')
+    await close(server)
+    await all
+    assert.equal(server.status, 'closed')
+    assert.deepEqual(events, ['connecting', 'online', 'listening', 'close'])
+  })
+
+  it('tells where it listens', async () => {
+    const server = create({ path: undefined })
+    const { hostname, port } = new URL(relay.namespace)
+    const address = { address: hostname, port: Number(port), path: 'hyco', secure: false }
+    assert.deepEqual(server.address(), address)
+    assert.equal(server.path, 'hyco')
+    assert.equal(server.listenUri, relay.listenUri('hyco'))
+    assert.equal(server.options.server, relay.listenUri('hyco'))
+    await close(server)
+    assert.equal(server.address(), null)
+  })
+
+  it('calls back once when it listens, and its connection function for each sender', async () => {
+    let count = 0
+    await new Promise((resolve) => {
+      const server = create()
+      server.close()
+      const other = new hyco.RelayedServer(
+        { server: relay.listenUri('hyco'), token: relay.token() },
+        () => {
+          count++
+          other.close(resolve)
+        },
+      )
+    })
+    assert.equal(count, 1)
+  })
+
+  it('shows no secret when it is printed', async () => {
+    const token = relay.token()
+    const server = create({ server: `${relay.listenUri('hyco')}&sb-hc-token=hush`, token })
+    server.on('error', () => {})
+    const shown = inspect(server, { depth: 5 }) + JSON.stringify(server)
+    assert.ok(!shown.includes('hush') && !shown.includes('SharedAccessSignature'))
+    await close(server)
+  })
+})
+
+describe('a token', () => {
+  const comesOnline = async (token) => {
+    const server = create({ token })
+    await once(server, 'listening')
+    await close(server)
+  }
+
+  it('is taken from a function, a promise of a function, and a credential', async () => {
+    await comesOnline(() => relay.token())
+    await comesOnline(async () => relay.token())
+    await comesOnline({ getToken: async () => ({ token: relay.token(), expiresOnTimestamp: 0 }) })
+  })
+
+  it('is signed with keyName and key, and with a connection string', async () => {
+    const { keyName, key, connectionString } = relay.emulator
+    const signing = create({ token: undefined, keyName, key })
+    await once(signing, 'listening')
+    await close(signing)
+    const server = new hyco.RelayedServer({ connectionString, path: 'other' })
+    await once(server, 'listening')
+    assert.equal(server.path, 'other')
+    await close(server)
+  })
+
+  it('that cannot be had at first is reported and asked for again (C20)', async () => {
+    const cause = new Error('vault is closed')
+    let asked = 0
+    const server = create({
+      reconnect: { delays: [1] },
+      token: async () => {
+        if (++asked < 3) throw cause
+        return relay.token()
+      },
+    })
+    const errors = []
+    server.on('error', (error) => errors.push(error))
+    await until(() => server.status === 'online', 'a token')
+    assert.deepEqual(
+      errors.map((error) => [error.code, error.cause]),
+      [
+        ['HYCO_ERR_TOKEN', cause],
+        ['HYCO_ERR_TOKEN', cause],
+      ],
+    )
+    await close(server)
+  })
+})
+
+describe('a failure to listen', () => {
+  const badToken = () =>
+    hyco.createRelayToken(relay.sendUri('hyco'), relay.emulator.keyName, 'not the key')
+
+  it('is an error with status, reason and tracking id, after offline (C12, C56)', async () => {
+    const server = create({ token: badToken(), reconnect: { delays: [60_000] } })
+    const events = record(server)
+    const [error] = await once(server, 'error')
+    assert.equal(error.code, 'HYCO_ERR_UNAUTHORIZED')
+    assert.equal(error.statusCode, 401)
+    assert.match(error.reason, /^InvalidSignature/)
+    assert.ok(error.trackingId)
+    assert.deepEqual(events, ['connecting', 'offline', 'error'])
+    assert.equal(server.status, 'offline')
+    await close(server)
+  })
+
+  it('is thrown where nobody listens for errors and no later try can help', async () => {
+    for (const options of [{ token: badToken() }, { server: relay.listenUri('nothing') }]) {
+      const errors = await uncaught(async (caught) => {
+        const server = create({ ...options, reconnect: { delays: [60_000] } })
+        await until(() => caught.length > 0, 'the error is thrown')
+        await close(server)
+      })
+      assert.deepEqual(
+        errors.map((error) => error.statusCode > 400),
+        [true],
+      )
+    }
+  })
+
+  it('of an unknown hybrid connection is final (C13)', async () => {
+    const server = create({ server: relay.listenUri('nothing'), reconnect: { delays: [1] } })
+    server.on('error', () => {})
+    const [info] = await once(server, 'offline')
+    assert.equal(info.final, true)
+    assert.equal(info.error.code, 'HYCO_ERR_ENDPOINT_NOT_FOUND')
+    assert.equal(server.status, 'offline')
+    await close(server)
+    assert.equal(server.status, 'closed')
+  })
+
+  it('of the network is quiet where nobody listens for errors, and tried again', async () => {
+    const server = new hyco.RelayedServer({
+      server: 'ws://127.0.0.1:1/$hc/hyco',
+      token: relay.token(),
+      reconnect: { delays: [60], jitter: 0 },
+    })
+    const infos = []
+    server.on('offline', (info) => infos.push(info))
+    await until(() => infos.length === 3, 'three tries')
+    assert.deepEqual(
+      infos.slice(0, 3).map(({ attempt, delay, final }) => ({ attempt, delay, final })),
+      [1, 2, 3].map((attempt) => ({ attempt, delay: 60, final: false })),
+    )
+    assert.equal(infos[0].error.code, 'HYCO_ERR_CONNECT')
+    assert.equal(infos[0].error.cause.code, 'ECONNREFUSED')
+    await close(server)
+  })
+
+  it('ends it when reconnection is off', async () => {
+    const server = create({ server: 'ws://127.0.0.1:1/$hc/hyco', reconnect: false })
+    const [error] = await once(server, 'error')
+    assert.equal(error.code, 'HYCO_ERR_CONNECT')
+    await close(server)
+  })
+
+  it('is put to a function that may move the next try or veto it', async () => {
+    const infos = []
+    const server = create({
+      server: 'ws://127.0.0.1:1/$hc/hyco',
+      reconnect: (info) => {
+        infos.push(info)
+        return info.attempt < 3 ? 2 : false
+      },
+    })
+    server.on('error', () => {})
+    const offline = []
+    server.on('offline', ({ delay, final }) => offline.push({ delay, final }))
+    await until(() => offline.at(-1)?.final, 'the veto')
+    assert.deepEqual(
+      infos.map(({ attempt }) => attempt),
+      [1, 2, 3],
+    )
+    assert.equal(infos[0].error.code, 'HYCO_ERR_CONNECT')
+    assert.deepEqual(
+      offline.map(({ final }) => final),
+      [false, false, true],
+    )
+    assert.equal(offline[0].delay, 2)
+    await close(server)
+  })
+})
+
+describe('a loss', () => {
+  it('of the relay brings the server back, and says so each time', async () => {
+    let own = await TestRelay.start()
+    const { port } = own.emulator.address
+    const rules = [{ keyName: own.emulator.keyName, key: own.emulator.key }]
+    const server = new hyco.RelayedServer({
+      server: own.listenUri('hyco'),
+      token: own.token(),
+      reconnect: { delays: [10], jitter: 0 },
+    })
+    const events = record(server)
+    await once(server, 'listening')
+    await own.close()
+    await until(() => events.includes('error'), 'the loss')
+    own = await TestRelay.start({ port, rules })
+    await until(() => server.status === 'online', 'the return')
+    assert.equal(server.metrics().reconnects, 1)
+    assert.deepEqual(events.slice(0, 5), ['connecting', 'online', 'listening', 'offline', 'error'])
+    assert.deepEqual(events.slice(-3), ['connecting', 'online', 'listening'])
+    await close(server)
+    await own.close()
+  })
+})
+
+describe('close', () => {
+  const connected = async (server) => {
+    const sender = hyco.relayedConnect(relay.sendUri('hyco'))
+    const [[socket]] = await Promise.all([once(server, 'connection'), once(sender, 'open')])
+    return { sender, socket }
+  }
+
+  it('closes the clients with 1000, and calls back when all is down', async () => {
+    const server = create()
+    await once(server, 'listening')
+    const { sender, socket } = await connected(server)
+    const order = []
+    socket.on('close', (code) => order.push(`client ${code}`))
+    server.on('close', () => order.push('close'))
+    const ended = closed(sender)
+    await new Promise((resolve) => {
+      server.close((...args) => {
+        order.push(`callback ${args.length}`)
+        resolve()
+      })
+      assert.equal(server.closeRequested, true)
+      assert.equal(server.status, 'closing')
+    })
+    assert.equal((await ended).code, 1000)
+    await until(() => order.includes('close'), 'the close event')
+    assert.deepEqual(order, ['client 1000', 'callback 0', 'close'])
+  })
+
+  it('may be called again, before and after, with a callback each time', async () => {
+    const server = create()
+    const closes = []
+    server.on('close', () => closes.push('close'))
+    await Promise.all([close(server), close(server)])
+    await close(server)
+    server.close()
+    assert.deepEqual(closes, ['close'])
+    assert.throws(() => server.close('later'), TypeError)
+  })
+
+  it('works while connecting, and from within any listener', async () => {
+    const early = create()
+    const events = record(early)
+    await close(early)
+    assert.ok(!events.includes('listening'))
+
+    for (const name of ['connecting', 'online', 'listening']) {
+      const server = create()
+      server.once(name, () => server.close())
+      await once(server, 'close')
+    }
+
+    const server = create()
+    server.once('connection', () => server.close())
+    await once(server, 'listening')
+    const sender = hyco.relayedConnect(relay.sendUri('hyco'))
+    const ended = closed(sender)
+    await once(server, 'close')
+    assert.equal((await ended).code, 1000)
+  })
+
+  it('leaves a sender that waits for a decision without a listener', async () => {
+    const server = create({ verifyClient: () => new Promise(() => {}) })
+    await once(server, 'listening')
+    const sender = hyco.relayedConnect(relay.sendUri('hyco'), null, { handshakeTimeout: 500 })
+    await until(() => server.metrics().pending === 1, 'the sender asks')
+    const ended = failed(sender)
+    await close(server)
+    assert.equal((await ended).code, 1006)
+  })
+
+  it('is what a signal does', async () => {
+    const aborted = create({ signal: AbortSignal.abort() })
+    await once(aborted, 'close')
+    const controller = new AbortController()
+    const server = create({ signal: controller.signal })
+    await once(server, 'listening')
+    controller.abort()
+    await once(server, 'close')
+  })
+
+  it('is what the end of an await using block does', async () => {
+    const server = create()
+    await once(server, 'listening')
+    const ended = once(server, 'close')
+    await server[Symbol.asyncDispose]()
+    await ended
+    assert.equal(server.status, 'closed')
+  })
+})
+
+describe('drain', () => {
+  /** How a sender fails when the relay has seen the listener go, which takes a moment. */
+  const untilNobodyListens = async () => {
+    const answer = await failed(hyco.relayedConnect(relay.sendUri('hyco')))
+    return answer.error.code === 'HYCO_ERR_REJECTED' ? untilNobodyListens() : answer
+  }
+
+  it('waits for the sockets to end by themselves, and takes no new ones', async () => {
+    const server = create()
+    await once(server, 'listening')
+    const sender = hyco.relayedConnect(relay.sendUri('hyco'))
+    const [socket] = await once(server, 'connection')
+    const drained = server.drain()
+    assert.equal(server.closeRequested, true)
+    const late = await untilNobodyListens()
+    assert.equal(late.error.code, 'HYCO_ERR_NO_LISTENER')
+    assert.equal(socket.readyState, hyco.OPEN)
+    sender.close()
+    assert.equal(await drained, true)
+    assert.equal(server.status, 'closed')
+  })
+
+  it('closes what is still open after its time', async () => {
+    const server = create()
+    await once(server, 'listening')
+    const sender = hyco.relayedConnect(relay.sendUri('hyco'))
+    await once(server, 'connection')
+    const ended = closed(sender)
+    assert.equal(await server.drain({ timeout: 20 }), false)
+    assert.equal((await ended).code, 1000)
+    await assert.rejects(server.drain({ timeout: 'soon' }), TypeError)
+  })
+})
