@@ -129,7 +129,7 @@ impl Connection {
                 plain.extend_from_slice(&parts.plain);
                 (
                     parts.tcp,
-                    Writer::tls(parts.session, parts.outgoing),
+                    Writer::tls(parts.session, parts.outgoing, Arc::clone(&pool)),
                     Reader::new(config, true, plain, &parts.cipher),
                 )
             }

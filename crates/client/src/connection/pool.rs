@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct BufferPool {
     free: Mutex<Free>,
+    /// Full of zeros or old bytes, so that nobody has to fill them before use.
+    scratch: Mutex<Vec<Vec<u8>>>,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +36,28 @@ impl BufferPool {
         }
     }
 
+    /// A buffer whose `length` bytes or more may be overwritten.
+    pub(super) fn take_scratch(&self, length: usize) -> Vec<u8> {
+        let kept = self
+            .scratch
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        let mut buffer = kept.unwrap_or_default();
+        if buffer.len() < length {
+            buffer.resize(length.max(SCRATCH), 0);
+        }
+        buffer
+    }
+
+    /// Keeps what [`Self::take_scratch`] gave, or drops it when enough are kept.
+    pub(super) fn give_scratch(&self, buffer: Vec<u8>) {
+        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        if scratch.len() < KEPT_SCRATCH {
+            scratch.push(buffer);
+        }
+    }
+
     /// Keeps a buffer, or drops it when it is small or enough are kept.
     pub fn give(&self, mut buffer: Vec<u8>) {
         if buffer.capacity() < WORTH_KEEPING {
@@ -50,6 +74,12 @@ impl BufferPool {
 
 /// Bytes that are kept at most.
 const KEPT: usize = 32 * 1024 * 1024;
+
+/// What encrypts a stretch of the writer, records' overhead included.
+const SCRATCH: usize = 66 * 1024;
+
+/// Connections that encrypt at the same moment: one on each thread, and some that are blocked.
+const KEPT_SCRATCH: usize = 16;
 
 /// Smaller buffers cost less to allocate than to look for.
 const WORTH_KEEPING: usize = 16 * 1024;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::BufMut;
-use hyco_websocket::{Decoder, DecoderConfig, Direct};
+use hyco_websocket::{Decoder, DecoderConfig};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, ReadBuf},
     net::tcp::OwnedReadHalf,
@@ -63,32 +63,39 @@ impl Reader {
         connection: &Connection,
         inbox: &I,
     ) -> Poll<io::Result<Step>> {
-        // A large message on a plain connection goes straight from the socket into its buffer.
-        if !self.secure
-            && !self.fresh
-            && let Some(direct) = self.decoder.direct()
-        {
-            let count = ready!(poll_direct(cx, socket, direct))?;
-            return inbox.poll_lend(cx.waker(), id, 0, |_, batch| {
-                Poll::Ready(Ok(self.account(count, batch)))
+        let waker = cx.waker();
+        if !self.secure && !self.fresh && self.decoder.direct().is_some() {
+            return inbox.poll_lend(waker, id, 0, |_, batch| {
+                self.read_large(waker, batch, socket)
             });
         }
         let need = self.carry.len() + MIN_READ;
-        let waker = cx.waker();
         inbox.poll_lend(waker, id, need, |space, batch| {
             self.read_into(waker, space, batch, socket, connection)
         })
     }
 
-    fn account(&mut self, count: usize, batch: &mut impl Batch) -> Step {
-        if count == 0 {
+    /// A large message on a plain connection goes straight from the socket into its buffer. This
+    /// runs while space is lent: a full inbox lends none, and what was read must be accounted.
+    fn read_large(
+        &mut self,
+        waker: &Waker,
+        batch: &mut impl Batch,
+        socket: &mut OwnedReadHalf,
+    ) -> Poll<io::Result<Step>> {
+        let Some(direct) = self.decoder.direct() else {
+            return Poll::Ready(Ok(Step::More));
+        };
+        let mut limited = direct.buffer.limit(direct.missing);
+        let mut cx = Context::from_waker(waker);
+        if ready!(pin!(socket.read_buf(&mut limited)).poll(&mut cx))? == 0 {
             batch.ended();
-            return Step::Ended;
+            return Poll::Ready(Ok(Step::Ended));
         }
         if let Err(violation) = self.decoder.filled(batch) {
             batch.violation(violation);
         }
-        Step::More
+        Poll::Ready(Ok(Step::More))
     }
 
     fn read_into(
@@ -115,6 +122,7 @@ impl Reader {
         }
         space[..start].copy_from_slice(&self.carry);
 
+        let mut broken = false;
         let (plain, cipher, closed) = if self.secure {
             let mut writer = connection.writer()?;
             let tls = writer
@@ -122,8 +130,9 @@ impl Reader {
                 .ok_or_else(|| io::Error::other("no TLS session"))?;
             let decrypted = tls
                 .session
-                .decrypt(space, self.plain, end, &mut tls.cipher)
+                .decrypt(space, self.plain, end, &mut tls.answers)
                 .map_err(io::Error::other)?;
+            broken = tls.session.failure().is_some();
             (
                 decrypted.plain,
                 decrypted.cipher..decrypted.end,
@@ -147,21 +156,16 @@ impl Reader {
         if self.carry.is_empty() && self.carry.capacity() > IDLE_CARRY {
             self.carry = Vec::new();
         }
+        if broken {
+            // What came before the bad record has been delivered.
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         if closed {
             batch.ended();
             return Poll::Ready(Ok(Step::Ended));
         }
         Poll::Ready(Ok(Step::More))
     }
-}
-
-fn poll_direct(
-    cx: &mut Context<'_>,
-    socket: &mut OwnedReadHalf,
-    direct: Direct<'_>,
-) -> Poll<io::Result<usize>> {
-    let mut limited = direct.buffer.limit(direct.missing);
-    pin!(socket.read_buf(&mut limited)).poll(cx)
 }
 
 /// The least space worth a read: one TLS record of the largest size and its overhead.

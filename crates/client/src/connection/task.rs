@@ -81,9 +81,14 @@ impl<I: Inbox> Task<I> {
                 &mut self.read,
                 &self.connection,
                 self.report.inbox.as_ref(),
-            )?;
+            );
             match step {
-                Poll::Ready(step) => self.ended = step == Step::Ended,
+                Poll::Ready(Ok(step)) => self.ended = step == Step::Ended,
+                Poll::Ready(Err(error)) => {
+                    // An alert tells the peer what was wrong with its record.
+                    self.write(cx)?;
+                    return Poll::Ready(Err(error));
+                }
                 Poll::Pending => {
                     // What TLS had to answer may have been encrypted while reading.
                     self.write(cx)?;

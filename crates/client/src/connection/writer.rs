@@ -2,14 +2,14 @@
 
 use std::{
     io, mem,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
 use super::{
-    Pumped,
+    BufferPool, Pumped,
     outbox::{Chunk, Outbox},
 };
 use crate::tls::TlsSession;
@@ -29,10 +29,14 @@ pub(super) struct Writer {
 #[derive(Debug)]
 pub(super) struct Tls {
     pub(super) session: TlsSession,
-    /// Encrypted bytes in the order in which they must leave, and how many of them have left.
-    pub(super) cipher: Vec<u8>,
+    /// What the session itself wants to send. It was encrypted after `scratch`.
+    pub(super) answers: Vec<u8>,
+    /// Encrypted frames: `scratch[sent..sealed]` has not left yet.
+    scratch: Vec<u8>,
+    sealed: usize,
     sent: usize,
     close_notified: bool,
+    pool: Arc<BufferPool>,
 }
 
 impl Writer {
@@ -46,12 +50,15 @@ impl Writer {
         }
     }
 
-    pub(super) fn tls(session: TlsSession, cipher: Vec<u8>) -> Self {
+    pub(super) fn tls(session: TlsSession, answers: Vec<u8>, pool: Arc<BufferPool>) -> Self {
         let tls = Tls {
             session,
-            cipher,
+            answers,
+            scratch: Vec::new(),
+            sealed: 0,
             sent: 0,
             close_notified: false,
+            pool,
         };
         Self {
             tls: Some(tls),
@@ -128,7 +135,7 @@ impl Writer {
             drop(outbox);
             if !ending {
                 if let Some(tls) = &mut self.tls {
-                    tls.shrink();
+                    tls.rest();
                 }
                 return Ok(Pumped::Idle);
             }
@@ -136,7 +143,7 @@ impl Writer {
                 && !tls.close_notified
             {
                 tls.close_notified = true;
-                tls.session.close_notify(&mut tls.cipher);
+                tls.session.close_notify(&mut tls.answers);
                 continue;
             }
             if !self.finished {
@@ -149,34 +156,48 @@ impl Writer {
 }
 
 impl Tls {
-    /// Encrypts the start of `plain`, at most [`STRETCH`] bytes; returns how many it took.
+    /// Encrypts the start of `plain`, at most [`STRETCH`] bytes; returns how many it took. Nothing
+    /// may be left to send.
     fn encrypt(&mut self, plain: &[u8]) -> io::Result<usize> {
         let count = plain.len().min(STRETCH);
-        self.session
-            .encrypt(&plain[..count], &mut self.cipher)
-            .map_err(io::Error::other)?;
+        let most = self.session.sealed_length(count);
+        if self.scratch.len() < most {
+            self.scratch = self.pool.take_scratch(most);
+        }
+        let sealed = self
+            .session
+            .encrypt_into(&plain[..count], &mut self.scratch);
+        self.sealed = sealed.map_err(io::Error::other)?;
+        self.sent = 0;
         Ok(count)
     }
 
-    /// Sends encrypted bytes; false when the socket took not all of them.
+    /// Sends encrypted bytes in their order; false when the socket took not all of them.
     fn send(&mut self, socket: &OwnedWriteHalf) -> io::Result<bool> {
-        while self.sent < self.cipher.len() {
-            match socket.try_write(&self.cipher[self.sent..]) {
+        while self.sent < self.sealed {
+            match socket.try_write(&self.scratch[self.sent..self.sealed]) {
                 Ok(count) => self.sent += count,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) => return Err(e),
             }
         }
-        self.cipher.clear();
-        self.sent = 0;
+        while !self.answers.is_empty() {
+            match socket.try_write(&self.answers) {
+                Ok(count) => drop(self.answers.drain(..count)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(e) => return Err(e),
+            }
+        }
         Ok(true)
     }
 
-    /// Releases what an idle connection need not hold.
-    fn shrink(&mut self) {
-        if self.cipher.capacity() > IDLE_CIPHER {
-            self.cipher = Vec::new();
+    /// Gives back what an idle connection need not hold.
+    fn rest(&mut self) {
+        if !self.scratch.is_empty() {
+            self.pool.give_scratch(mem::take(&mut self.scratch));
+            (self.sealed, self.sent) = (0, 0);
         }
+        self.answers = Vec::new();
     }
 }
 
@@ -186,6 +207,3 @@ fn lock(outbox: &Mutex<Outbox>) -> MutexGuard<'_, Outbox> {
 
 /// How much is encrypted before it is sent: four records a system call, and still in the cache.
 const STRETCH: usize = 64 * 1024;
-
-/// What an idle session may keep for its next records; thousands of them are idle together.
-const IDLE_CIPHER: usize = 2 * 1024;
