@@ -24,40 +24,43 @@ use tokio::{io::copy_bidirectional, net, runtime::Builder};
 use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest};
 
 fn main() {
-    let workloads = [
-        ("64 B, written by 64 KiB", 64, 64 * 1024, 4_000_000),
-        ("64 B, written one by one", 64, 1, 300_000),
-        ("16 KiB", 16 * 1024, 1, 120_000),
-        ("1 MiB", 1024 * 1024, 1, 3_000),
-    ];
     println!(
-        "{:<26} {:>8} {:>12} {:>10} {:>12}",
+        "{:<26} {:>6} {:>12} {:>8} {:>12}",
         "workload", "peer", "messages/s", "MB/s", "ns/message"
     );
-    for (name, size, batch, count) in workloads {
-        for round in 0..5 {
-            for (peer, start) in [("proxy", proxy as fn() -> Pair), ("relay", relay)] {
-                let pair = start();
-                let run = flood(pair, size, batch, count);
-                if round > 0 {
-                    println!(
-                        "{name:<26} {peer:>8} {:>12.0} {:>10.0} {:>12.0}",
-                        count as f64 / run.elapsed.as_secs_f64(),
-                        (count * size) as f64 / run.elapsed.as_secs_f64() / 1e6,
-                        run.cpu.as_nanos() as f64 / count as f64,
-                    );
-                }
-            }
+    measure("64 B, written by 64 KiB", 4_000_000, 64, |pair, count| {
+        flood(pair, 64, 64 * 1024, count)
+    });
+    measure("64 B, written one by one", 300_000, 64, |pair, count| {
+        flood(pair, 64, 1, count)
+    });
+    measure("64 B, there and back", 50_000, 64, echo);
+    measure("16 KiB", 100_000, 16 * 1024, |pair, count| {
+        flood(pair, 16 * 1024, 1, count)
+    });
+    measure("1 MiB", 2_000, 1024 * 1024, |pair, count| {
+        flood(pair, 1024 * 1024, 1, count)
+    });
+}
+
+/// Runs a workload with both peers by turns, and prints the medians.
+fn measure(workload: &str, count: usize, size: usize, run: impl Fn(Pair, usize) -> Run) {
+    let peers = [("proxy", proxy as fn() -> Pair), ("relay", relay)];
+    let mut runs = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for ((_, start), runs) in peers.iter().zip(&mut runs) {
+            runs.push(run(start(), count));
         }
     }
-    for (peer, start) in [("proxy", proxy as fn() -> Pair), ("relay", relay)] {
-        let run = echo(start(), 50_000);
+    for ((peer, _), runs) in peers.iter().zip(&mut runs) {
+        runs.sort_by_key(|run| run.elapsed);
+        let elapsed = runs[ROUNDS / 2].elapsed.as_secs_f64();
+        runs.sort_by_key(|run| run.cpu);
         println!(
-            "{:<26} {peer:>8} {:>12.0} {:>10} {:>12.0}",
-            "64 B there and back",
-            50_000.0 / run.elapsed.as_secs_f64(),
-            "",
-            run.cpu.as_nanos() as f64 / 50_000.0,
+            "{workload:<26} {peer:>6} {:>12.0} {:>8.0} {:>12.0}",
+            count as f64 / elapsed,
+            (count * size) as f64 / elapsed / 1e6,
+            runs[ROUNDS / 2].cpu.as_nanos() as f64 / count as f64,
         );
     }
 }
@@ -280,3 +283,5 @@ fn cpu(schedstat: &str) -> Duration {
     let text = fs::read_to_string(schedstat).unwrap();
     Duration::from_nanos(text.split_whitespace().next().unwrap().parse().unwrap())
 }
+
+const ROUNDS: usize = 7;
