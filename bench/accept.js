@@ -15,6 +15,7 @@ module.exports = {
   text: 'A listener accepts senders, each with a rendezvous of its own. Loop p99: how late a 1 ms timer of the listener comes.',
   baseline: 'ws-listener',
   peers: ['ws-listener', 'hyco-ws', 'hyco-rs'],
+  quickRuns: 2,
   columns: ['rate', 'cpu', 'main', 'blocked'],
   rows: [
     ...transports({ name: '50 at a time', count: 2_000, concurrency: 50 }),

@@ -6,6 +6,7 @@
 const fs = require('node:fs')
 
 const Control = require('./harness/control')
+const { warmUp } = require('./harness/measure')
 const { start } = require('./harness/program')
 const { sizes } = require('./harness/rows')
 
@@ -27,6 +28,7 @@ module.exports = {
   baseline: 'proxy',
   peers: ['proxy', 'emulator'],
   needs: 'hyco-rs',
+  quickRuns: 2,
   columns: ['rate', 'cpu'],
   rows: sizes({ '64 B': 1_500_000, '16 KiB': 60_000, '1 MiB': 1_200 }, ['tcp']),
 
@@ -49,7 +51,7 @@ module.exports = {
           cpu: (usageOf(relay.pid) - used) / 1e3 / messages,
         }
       }
-      await flood(Math.ceil(count / 5))
+      await warmUp(() => flood(Math.ceil(count / 20)))
       return await flood(count)
     } finally {
       sink.close()

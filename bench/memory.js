@@ -13,6 +13,7 @@ module.exports = {
   text: 'Growth of the resident memory over idle sockets, after collecting garbage. The first 20 sockets, which load code, are not counted.',
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
+  quickRuns: 1,
   columns: ['bytes'],
   rows: [
     ...transports({ name: '2,000 sockets', sockets: 2_000 }),

@@ -3,7 +3,7 @@
 // How much does a message cost that comes in? The Rust program floods one socket; every message is
 // looked at for its length.
 
-const { since, usage } = require('./harness/measure')
+const { since, usage, warmUp } = require('./harness/measure')
 const { sizes } = require('./harness/rows')
 
 module.exports = {
@@ -12,7 +12,7 @@ module.exports = {
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['rate', 'cpu', 'main'],
-  rows: sizes({ '64 B': 1_500_000, '16 KiB': 80_000, '1 MiB': 1_500 }),
+  rows: sizes({ '64 B': 4_000_000, '16 KiB': 80_000, '1 MiB': 1_500 }),
 
   async measure(peer, { size, count }, { url, ca, group, control }) {
     const socket = await peer.connect(url, ca)
@@ -33,7 +33,7 @@ module.exports = {
       if (bytes !== messages * size) throw new Error(`${bytes} bytes came`)
     }
     await control.order('wait', { group, sockets: 1 })
-    await flood(Math.ceil(count / 5))
+    await warmUp(() => flood(Math.ceil(count / 20)))
     const { usage: before } = await control.order('usage')
     const start = usage()
     await flood(count)

@@ -3,7 +3,7 @@
 // How much does the whole path cost the listener? Senders of the Rust program reach it through the
 // local relay, keep one message under way each, and the listener echoes.
 
-const { since, usage } = require('./harness/measure')
+const { since, usage, warmUp } = require('./harness/measure')
 const { startRelay } = require('./harness/relay')
 const { transports } = require('./harness/rows')
 
@@ -15,6 +15,7 @@ module.exports = {
   baseline: 'ws-listener',
   peers: ['ws-listener', 'hyco-ws', 'hyco-rs'],
   needs: 'hyco-rs',
+  quickRuns: 2,
   columns: ['rate', 'cpu', 'main', 'p50', 'p99'],
   rows: transports({ name: '100 sockets', sockets: 100, count: 100_000 }),
 
@@ -27,13 +28,15 @@ module.exports = {
       })
       const senders = { group, url: relay.connectUrl, count: sockets, concurrency: 20 }
       await control.order('connect', secure ? { ...senders, ca } : senders)
-      await control.order('drive', { group, size: SIZE, count: count / 5, flight: sockets })
+      const drive = (messages) =>
+        control.order('drive', { group, size: SIZE, count: messages, flight: sockets })
+      await warmUp(() => drive(Math.ceil(count / 20)))
       const { usage: before } = await control.order('usage')
       const start = usage()
-      const drive = await control.order('drive', { group, size: SIZE, count, flight: sockets })
+      const { usage: after, p50, p99 } = await drive(count)
       const figures = since(start, count)
-      const other = (drive.usage - before) / 1e3 / count
-      return { ...figures, p50: drive.p50, p99: drive.p99, other }
+      const other = (after - before) / 1e3 / count
+      return { ...figures, p50, p99, other }
     } finally {
       await relay.stop()
     }

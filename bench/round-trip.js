@@ -3,7 +3,7 @@
 // How long does an answer take on a socket that has nothing else to do? One message at a time; the
 // Rust program echoes it.
 
-const { since, usage } = require('./harness/measure')
+const { since, usage, warmUp } = require('./harness/measure')
 const { transports } = require('./harness/rows')
 
 const SIZE = 64
@@ -41,7 +41,7 @@ module.exports = {
       next()
       return all
     }
-    await ask(count / 5)
+    await warmUp(() => ask(count / 20))
     const start = usage()
     await ask(count)
     const figures = since(start, count)

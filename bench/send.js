@@ -3,7 +3,7 @@
 // How much does a message cost that goes out? Bursts of up to 256 KiB a turn of the event loop, the
 // next one as soon as the socket can take it, until the Rust program has counted all of them.
 
-const { since, usage } = require('./harness/measure')
+const { since, usage, warmUp } = require('./harness/measure')
 const { sizes } = require('./harness/rows')
 
 const BURST_BYTES = 256 * 1024
@@ -16,7 +16,7 @@ module.exports = {
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['rate', 'cpu', 'main'],
-  rows: sizes({ '64 B': 600_000, '16 KiB': 60_000, '1 MiB': 1_200 }),
+  rows: sizes({ '64 B': 1_500_000, '16 KiB': 60_000, '1 MiB': 1_200 }),
 
   async measure(peer, { size, count }, { url, ca, group, control }) {
     const socket = await peer.connect(url, ca)
@@ -39,7 +39,7 @@ module.exports = {
       await all
     }
     await control.order('wait', { group, sockets: 1 })
-    await flood(Math.ceil(count / 5))
+    await warmUp(() => flood(Math.ceil(count / 20)))
     const { usage: before } = await control.order('usage')
     const start = usage()
     await flood(count)

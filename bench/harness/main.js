@@ -14,7 +14,12 @@ const { describe, save, titleOf } = require('./report')
 const { cells, terminal } = require('./table')
 const { againstBun, bunLines, judge, targetLines } = require('./targets')
 
-const QUICK = { runs: 3, scale: 0.15, peers: ['ws', 'ws-listener', 'proxy', 'hyco-rs', 'emulator'] }
+const QUICK = {
+  runs: 3,
+  scale: 0.1,
+  env: { BENCH_WARM_UP: '150' },
+  peers: ['ws', 'ws-listener', 'proxy', 'hyco-rs', 'emulator'],
+}
 const RUNS = 5
 
 const QUESTIONS = [
@@ -62,6 +67,7 @@ async function measureAll(names, options) {
   const server = { ...(await program.start(built, [])), program: built }
   const caFile = path.join(os.tmpdir(), `hyco-rs-bench-${process.pid}.pem`)
   fs.writeFileSync(caFile, server.ca)
+  const env = { NODE_EXTRA_CA_CERTS: caFile, ...(options.quick ? QUICK.env : {}) }
   const results = {
     date: new Date().toISOString().slice(0, 10),
     machine: machine(),
@@ -74,7 +80,7 @@ async function measureAll(names, options) {
   try {
     for (const name of names) {
       const question = { name, ...require(path.join(__dirname, '..', name)) }
-      const rows = await ask(question, { ...options, server, caFile })
+      const rows = await ask(question, { ...options, server, env })
       if (rows.length === 0) continue
       results.questions[name] = rows
       note(rows, results.versions)
@@ -102,7 +108,8 @@ async function ask(question, options) {
     if (!only.every((text) => label.includes(text))) continue
     const scale = quick ? QUICK.scale : 1
     const scaled = row.count ? { ...row, count: Math.ceil((row.count * scale) / 50) * 50 } : row
-    const results = await runRow(question, scaled, names, { ...options, progress })
+    const runs = quick ? Math.min(options.runs, question.quickRuns ?? options.runs) : options.runs
+    const results = await runRow(question, scaled, names, { ...options, runs, progress })
     progress('')
     rows.push({ ...row, peers: results })
   }

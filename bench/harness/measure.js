@@ -5,6 +5,9 @@
 
 const fs = require('node:fs')
 
+/** Milliseconds; a quick run asks for less. */
+const WARM_UP = Number(process.env.BENCH_WARM_UP ?? 400)
+
 /**
  * Processor time of the main thread, in microseconds.
  *
@@ -47,6 +50,17 @@ function since(start, messages) {
 }
 
 /**
+ * Repeats a piece of work until code is compiled, pools are filled and windows have grown.
+ *
+ * @param {function(): Promise<void>} work
+ */
+async function warmUp(work) {
+  const end = performance.now() + WARM_UP
+  do await work()
+  while (performance.now() < end)
+}
+
+/**
  * Resident memory after everything that can be collected has been.
  *
  * @return {Promise<number>} bytes
@@ -61,4 +75,4 @@ async function resident() {
   return pages * 4096
 }
 
-module.exports = { resident, since, usage }
+module.exports = { resident, since, usage, warmUp }

@@ -16,17 +16,17 @@ const bun = path.join(__dirname, '..', 'node_modules', '@oven', 'bun-linux-x64',
  *
  * @param {object} job what `worker.js` takes
  * @param {object} face the peer's module
- * @param {string} caFile where the server's certificate lies
+ * @param {Object<string, string>} env environment variables
  * @return {Promise<object>} the figures
  */
-function once(job, face, caFile) {
+function once(job, face, env) {
   const args = [worker, JSON.stringify(job)]
   const [command, flags] =
     face.runtime === 'bun' ? [bun, []] : [process.execPath, ['--expose-gc', '--no-warnings']]
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...flags, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_EXTRA_CA_CERTS: caFile },
+      env: { ...process.env, ...env },
     })
     let out = ''
     let errors = ''
@@ -49,10 +49,10 @@ function once(job, face, caFile) {
  * @param {object} question its module, with `name`
  * @param {object} row
  * @param {string[]} peers
- * @param {{runs: number, server: object, caFile: string, progress: function(string)}} options
+ * @param {{runs: number, server: object, env: object, progress: function(string)}} options
  * @return {Promise<object>} medians and ratios of each peer
  */
-async function runRow(question, row, peers, { runs, server, caFile, progress }) {
+async function runRow(question, row, peers, { runs, server, env, progress }) {
   const samples = Object.fromEntries(peers.map((peer) => [peer, []]))
   const errors = {}
   for (let run = 1; run <= runs; run++) {
@@ -62,7 +62,7 @@ async function runRow(question, row, peers, { runs, server, caFile, progress }) 
       const face = require(path.join(__dirname, '..', 'peers', peer))
       try {
         const job = { question: question.name, peer, row, server }
-        samples[peer].push(await once(job, face, caFile))
+        samples[peer].push(await once(job, face, env))
       } catch (error) {
         errors[peer] = error.message
       }
