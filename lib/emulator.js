@@ -81,7 +81,8 @@ class RelayEmulator {
   }
 
   /**
-   * What clients have to trust (`tls.ca`), as PEM; `undefined` without TLS.
+   * What clients have to trust (`tls.ca`), as PEM: the authority of the generated certificate, or the
+   * certificate that was given; `undefined` without TLS.
    *
    * @type {(String|undefined)}
    */

@@ -1,0 +1,350 @@
+'use strict'
+
+const assert = require('node:assert')
+const { spawn } = require('node:child_process')
+const { once } = require('node:events')
+const http = require('node:http')
+const { after, describe, test } = require('node:test')
+const { inspect } = require('node:util')
+const { Worker } = require('node:worker_threads')
+const WebSocket = require('ws')
+
+const { startRelayEmulator } = require('../lib/emulator')
+const { createRelayListenUri, createRelaySendUri, createRelayToken } = require('../lib/uri')
+const certificate = require('./support/certificate')
+
+/** The sockets and emulators of a test, which end after it. */
+const ending = []
+
+after(async () => {
+  for (const socket of ending) {
+    socket.on?.('error', () => {})
+    socket.terminate?.()
+  }
+  await Promise.all(ending.map((emulator) => emulator.close?.()))
+})
+
+/** @return {Promise<RelayEmulator>} An emulator that ends with the test */
+async function start(options) {
+  const relay = await startRelayEmulator(options)
+  ending.push(relay)
+  return relay
+}
+
+/** @return {Object} Options for a socket of ws: the token, and what it trusts */
+function credentials(relay, path = 'hyco', ca = relay.certificate) {
+  const token = createRelayToken(`${relay.namespace}/${path}`, relay.keyName, relay.key)
+  return { headers: { ServiceBusAuthorization: token }, ca }
+}
+
+/** @return {WebSocket} A socket that ends with the test */
+function socket(address, protocols, options) {
+  const ws = new WebSocket(address, protocols, options)
+  ending.push(ws)
+  return ws
+}
+
+/** @return {Promise<WebSocket>} The control channel of a listener, by hand */
+async function listen(relay, path = 'hyco', ca = relay.certificate) {
+  const address = createRelayListenUri(relay.namespace, path)
+  const control = socket(address, [], credentials(relay, path, ca))
+  await once(control, 'open')
+  return control
+}
+
+/** @return {WebSocket} A sender */
+function connect(relay, path = 'hyco', protocols = [], options = {}) {
+  const address = createRelaySendUri(relay.namespace, path)
+  return socket(address, protocols, { ...credentials(relay, path), ...options })
+}
+
+/** @return {Promise<Object>} The next `accept` on a control channel */
+async function nextAccept(control) {
+  const [data, isBinary] = await once(control, 'message')
+  assert.strictEqual(isBinary, false)
+  return JSON.parse(data).accept
+}
+
+/** @return {Promise<WebSocket[]>} A sender and a listener that have met */
+async function pair(relay, ca = relay.certificate) {
+  const control = await listen(relay, 'hyco', ca)
+  const sender = connect(relay, 'hyco', [], { ca })
+  const { address } = await nextAccept(control)
+  const listener = socket(address, [], { ca, perMessageDeflate: false })
+  await Promise.all([once(sender, 'open'), once(listener, 'open')])
+  control.close()
+  return [sender, listener]
+}
+
+describe('startRelayEmulator', () => {
+  test('says where it listens and who may use it', async () => {
+    const relay = await start()
+    const { address, port } = relay.address
+    assert.deepStrictEqual(relay.address, { address: '127.0.0.1', family: 'IPv4', port })
+    assert.strictEqual(relay.namespace, `ws://${address}:${port}`)
+    assert.strictEqual(relay.keyName, 'RootManageSharedAccessKey')
+    assert.strictEqual(relay.key.length, 44)
+    assert.strictEqual(relay.certificate, undefined)
+    assert.strictEqual(
+      relay.connectionString,
+      `Endpoint=sb://${address}:${port}/;SharedAccessKeyName=${relay.keyName};` +
+        `SharedAccessKey=${relay.key};UseDevelopmentEmulator=true`,
+    )
+    assert.ok(!inspect(relay, { depth: 9, showHidden: true }).includes(relay.key))
+  })
+
+  test('takes a port, hybrid connections and rules', async () => {
+    const first = await start()
+    const { port } = first.address
+    await first.close()
+    const relay = await start({
+      port,
+      hybridConnections: ['one', { path: 'team/two', requiresClientAuthorization: false }],
+      rules: [{ keyName: 'listenOnly', key: 'secret', rights: ['Listen'] }],
+    })
+    assert.strictEqual(relay.address.port, port)
+    assert.deepStrictEqual([relay.keyName, relay.key], ['listenOnly', 'secret'])
+    const control = await listen(relay, 'team/two')
+    connect(relay, 'team/two/room', [], { headers: {} })
+    const { address } = await nextAccept(control)
+    assert.match(address, /\/\$hc\/team\/two\/room\?/)
+    const [error] = await once(connect(relay, 'one'), 'error')
+    assert.match(error.message, /401/)
+  })
+
+  test('rejects options of the wrong kind with a TypeError that names them', async () => {
+    const cases = {
+      host: ['', 1],
+      port: [-1, 65536, 1.5, '1'],
+      tls: ['yes', { cert: 'x' }, { key: 'x' }],
+      hybridConnections: ['hyco', [1], [null], [{}], [{ path: 'x', rules: 1 }]],
+      rules: [{}, [null], [{}], [{ keyName: '' }], [{ keyName: 'x', rights: ['Dance'] }]],
+      hosts: ['x', [1]],
+      publicUrl: ['', 1],
+      maxListeners: [0, -1, 1.5],
+      maxConnections: [0, 2 ** 32],
+      clockSkewSeconds: [-1, '1'],
+      handshakeTimeout: [0, -1, NaN, 2 ** 31],
+      acceptTimeout: [0],
+      renewalGrace: [-1],
+      keepAliveInterval: [-1],
+      closeTimeout: [0],
+      sendTimeout: ['1'],
+    }
+    for (const [name, values] of Object.entries(cases)) {
+      for (const value of values) {
+        await assert.rejects(startRelayEmulator({ [name]: value }), (error) => {
+          assert.ok(error instanceof TypeError, `${name}: ${error}`)
+          assert.strictEqual(error.code, 'HYCO_ERR_INVALID_OPTION')
+          assert.ok(error.message.includes(name), error.message)
+          return true
+        })
+      }
+    }
+    await assert.rejects(startRelayEmulator(null), TypeError)
+    await assert.rejects(startRelayEmulator('x'), TypeError)
+  })
+
+  test('rejects when it cannot listen, or cannot use what it is given', async () => {
+    const relay = await start()
+    const { port } = relay.address
+    const rejected = (options, code) => assert.rejects(startRelayEmulator(options), { code })
+    await rejected({ port }, 'HYCO_ERR_EMULATOR_BIND')
+    await rejected({ tls: { cert: 'x', key: 'y' } }, 'HYCO_ERR_TLS')
+    await rejected({ hybridConnections: ['a//b'] }, 'HYCO_ERR_INVALID_OPTION')
+    await rejected({ publicUrl: 'http://x' }, 'HYCO_ERR_INVALID_OPTION')
+  })
+
+  test('closes everything, once, and the promise of a later close is the same', async () => {
+    const relay = await startRelayEmulator()
+    const [sender, listener] = await pair(relay)
+    const closes = [once(sender, 'close'), once(listener, 'close')]
+    const closed = relay.close()
+    assert.strictEqual(relay.close(), closed)
+    await closed
+    for (const [code] of await Promise.all(closes)) assert.strictEqual(code, 1001)
+    await assert.rejects(once(connect(relay), 'open'), { code: 'ECONNREFUSED' })
+    if (Symbol.asyncDispose) await relay[Symbol.asyncDispose]()
+  })
+})
+
+for (const [name, options, ca] of [
+  ['plain', {}],
+  ['tls', { tls: true }],
+  ['tls with a given certificate', { tls: certificate }, certificate.ca],
+]) {
+  describe(`a relay between sockets of ws (${name})`, () => {
+    test('passes messages of all kinds and sizes in order (E39)', async () => {
+      const relay = await start(options)
+      const [sender, listener] = await pair(relay, ca)
+      const sizes = [0, 1, 125, 126, 65535, 65536, 1_000_000]
+      const messages = sizes.flatMap((size) => ['x'.repeat(size), Buffer.alloc(size, 7)])
+      for (const [from, to] of [
+        [sender, listener],
+        [listener, sender],
+      ]) {
+        const received = []
+        const all = new Promise((resolve) => {
+          to.on('message', (data, isBinary) => {
+            received.push(isBinary ? data : String(data))
+            if (received.length === messages.length) resolve()
+          })
+        })
+        for (const message of messages) from.send(message)
+        await all
+        assert.deepStrictEqual(received, messages)
+      }
+    })
+
+    test('passes close codes both ways (E41)', async () => {
+      const relay = await start(options)
+      const [sender, listener] = await pair(relay, ca)
+      const closes = [once(sender, 'close'), once(listener, 'close')]
+      listener.close(4321, 'done')
+      const [[code, reason], [echoed]] = await Promise.all(closes)
+      assert.deepStrictEqual([code, String(reason), echoed], [4321, 'done', 4321])
+    })
+
+    test('ends the other side without a close frame when one is lost (E42)', async () => {
+      const relay = await start(options)
+      const [sender, listener] = await pair(relay, ca)
+      listener.terminate()
+      const [code] = await once(sender, 'close')
+      assert.strictEqual(code, 1006)
+    })
+  })
+}
+
+describe('a rendezvous by hand', () => {
+  test('answers the subprotocol that the listener chose (E31)', async () => {
+    const relay = await start()
+    const control = await listen(relay)
+    const sender = connect(relay, 'hyco', ['a', 'b'])
+    const { address, connectHeaders, id, remoteEndpoint } = await nextAccept(control)
+    assert.strictEqual(connectHeaders['Sec-WebSocket-Protocol'], 'a,b')
+    assert.strictEqual(connectHeaders.Host, `127.0.0.1:${relay.address.port}`)
+    assert.strictEqual(remoteEndpoint.address, '127.0.0.1')
+    assert.ok(address.endsWith(id))
+    const listener = socket(address, ['b'], { perMessageDeflate: false })
+    await Promise.all([once(sender, 'open'), once(listener, 'open')])
+    assert.deepStrictEqual([sender.protocol, listener.protocol], ['b', 'b'])
+  })
+
+  test('gives the sender the status and the words of a rejection (E32)', async () => {
+    const relay = await start()
+    const control = await listen(relay)
+    const sender = connect(relay)
+    const { address } = await nextAccept(control)
+    const query = '&sb-hc-statusCode=451&sb-hc-statusDescription=Not%20in%20this%20town'
+    const listener = socket(address + query)
+    const [[, forListener], [, forSender]] = await Promise.all([
+      once(listener, 'unexpected-response'),
+      once(sender, 'unexpected-response'),
+    ])
+    assert.deepStrictEqual([forListener.statusCode, forListener.statusMessage], [410, 'Gone'])
+    assert.strictEqual(forSender.statusCode, 451)
+    assert.strictEqual(forSender.statusMessage, 'Not in this town')
+  })
+
+  test('tells a sender that nobody listens (E13)', async () => {
+    const relay = await start()
+    const [, response] = await once(connect(relay), 'unexpected-response')
+    assert.strictEqual(response.statusCode, 404)
+    assert.match(
+      response.statusMessage,
+      /^There are no listeners connected for the endpoint\. TrackingId:\S+, SystemTracker:sb:/,
+    )
+    assert.ok(response.headers.trackingid)
+  })
+
+  test('ends a control channel whose token has expired (E23)', async () => {
+    const relay = await start({ renewalGrace: 0 })
+    const token = createRelayToken(`${relay.namespace}/hyco`, relay.keyName, relay.key, 1)
+    const headers = { ServiceBusAuthorization: token }
+    const control = socket(createRelayListenUri(relay.namespace, 'hyco'), [], { headers })
+    const [code, reason] = await once(control, 'close')
+    assert.strictEqual(code, 1008)
+    assert.match(String(reason), /^The token has expired\. TrackingId:/)
+  })
+
+  test('refuses a plain request to a WebSocket endpoint (E2)', async () => {
+    const relay = await start()
+    const { port } = relay.address
+    const [response] = await once(http.get({ port, path: '/$hc/hyco' }), 'response')
+    response.resume()
+    assert.strictEqual(response.statusCode, 400)
+    assert.match(response.statusMessage, /^This endpoint is only for web-socket requests/)
+  })
+})
+
+describe('the life of an emulator', () => {
+  const emulator = JSON.stringify(require.resolve('../lib/emulator'))
+
+  /** Runs a script in a process of its own. */
+  function run(script) {
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    return { child, exited: once(child, 'exit') }
+  }
+
+  test('keeps the process alive until it is closed', async () => {
+    const { child, exited } = run(`
+      require(${emulator}).startRelayEmulator().then((relay) => {
+        console.log('started')
+        setTimeout(() => relay.close(), 300).unref()
+      })
+    `)
+    const first = await Promise.race([once(child.stdout, 'data'), exited])
+    assert.match(String(first[0]), /started/)
+    assert.deepStrictEqual(await exited, [0, null])
+  })
+
+  test('ends with process.exit() in the middle of traffic', async () => {
+    const { exited } = run(traffic('() => process.exit(7)'))
+    assert.deepStrictEqual(await exited, [7, null])
+  })
+
+  test('ends with its worker in the middle of traffic', async () => {
+    const script = traffic("() => require('node:worker_threads').parentPort.postMessage('busy')")
+    for (let n = 0; n < 5; n++) {
+      const worker = new Worker(script, { eval: true })
+      await once(worker, 'message')
+      assert.strictEqual(await worker.terminate(), 1)
+    }
+  })
+
+  test('lets the process end after a failed start', async () => {
+    const { exited } = run(`
+      require(${emulator}).startRelayEmulator({ host: '192.0.2.1' }).catch(() => {})
+    `)
+    assert.deepStrictEqual(await exited, [0, null])
+  })
+
+  /** A script with two sockets of ws that flood each other, and what to do then. */
+  function traffic(then) {
+    return `
+      const WebSocket = require(${JSON.stringify(require.resolve('ws'))})
+      const uri = require(${JSON.stringify(require.resolve('../lib/uri'))})
+      require(${emulator}).startRelayEmulator().then((relay) => {
+        const { namespace, keyName, key } = relay
+        const token = uri.createRelayToken(namespace + '/hyco', keyName, key)
+        const options = { headers: { ServiceBusAuthorization: token } }
+        const control = new WebSocket(uri.createRelayListenUri(namespace, 'hyco'), options)
+        control.on('message', (data) => {
+          const listener = new WebSocket(JSON.parse(data).accept.address, { perMessageDeflate: false })
+          listener.on('message', (data) => listener.send(data))
+        })
+        control.on('open', () => {
+          const sender = new WebSocket(uri.createRelaySendUri(namespace, 'hyco'), options)
+          sender.on('open', () => {
+            for (let n = 0; n < 100; n++) sender.send(Buffer.alloc(10_000))
+          })
+          let count = 0
+          sender.on('message', (data) => {
+            sender.send(data)
+            if (++count === 500) (${then})()
+          })
+        })
+      })
+    `
+  }
+})
