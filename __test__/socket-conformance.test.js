@@ -2,6 +2,17 @@
 
 const table = require('./support/table')
 
-for (const subject of ['state', 'sending', 'receiving', 'violations', 'control', 'closing', 'events', 'stream']) {
-  table(subject, require(`./conformance/${subject}`))
-}
+const SUBJECTS = [
+  'state',
+  'sending',
+  'receiving',
+  'violations',
+  'control',
+  'closing',
+  'events',
+  'stream',
+  'client',
+  'server',
+]
+
+for (const subject of SUBJECTS) table(subject, require(`./conformance/${subject}`))

@@ -210,7 +210,10 @@ module.exports = (row) => {
     subject.close(1000)
     const got = await received
     assert.ok(got.every(({ data }, i) => data.equals(Buffer.alloc(1 << 20, i))))
-    assert.deepEqual((await ends).map(({ code }) => code), [1000, 1000])
+    assert.deepEqual(
+      (await ends).map(({ code }) => code),
+      [1000, 1000],
+    )
   })
 
   row('still emits messages between close() and the close of the peer', async (pair) => {
@@ -270,7 +273,10 @@ module.exports = (row) => {
     subject.once('message', () => subject.terminate())
     const ends = Promise.all([closed(subject), closed(peer)])
     peer.send('bye')
-    assert.deepEqual((await ends).map(({ code }) => code), [1006, 1006])
+    assert.deepEqual(
+      (await ends).map(({ code }) => code),
+      [1006, 1006],
+    )
   })
 
   row('terminates with 1006 on both ends and without an error', async (pair) => {
@@ -437,7 +443,10 @@ module.exports = (row) => {
     const ends = Promise.all(opened.flatMap(({ subject, peer }) => [closed(subject), closed(peer)]))
     opened.forEach(({ subject, peer }, i) => (i % 2 ? subject : peer).close(3000 + i))
     const codes = (await ends).map(({ code }) => code)
-    assert.deepEqual(codes, opened.flatMap((_, i) => [3000 + i, 3000 + i]))
+    assert.deepEqual(
+      codes,
+      opened.flatMap((_, i) => [3000 + i, 3000 + i]),
+    )
   })
 
   for (const method of ['close', 'terminate']) {

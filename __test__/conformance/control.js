@@ -135,7 +135,9 @@ module.exports = (row) => {
 
   row('answers many pings from one segment in order', async (pair) => {
     const { peer } = await pair.raw()
-    const pings = Array.from({ length: 60 }, (_, i) => peer.frame(String(i), { opcode: OPCODE.ping }))
+    const pings = Array.from({ length: 60 }, (_, i) =>
+      peer.frame(String(i), { opcode: OPCODE.ping }),
+    )
     peer.write(...pings)
     for (let i = 0; i < 60; i++) assert.equal((await peer.next()).payload.toString(), String(i))
   })
@@ -245,7 +247,10 @@ module.exports = (row) => {
     subject.send('1')
     subject.send('2')
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.toString()), ['1', '2'])
+    assert.deepEqual(
+      got.map(({ data }) => data.toString()),
+      ['1', '2'],
+    )
   })
 
   row('can be paused inside the connection event', { role: 'server' }, async (pair) => {
@@ -274,7 +279,10 @@ module.exports = (row) => {
     })
     for (let i = 0; i < 50; i++) peer.send(String(i))
     await until(() => received.length === 50, 'fifty messages')
-    assert.deepEqual(received, Array.from({ length: 50 }, (_, i) => String(i)))
+    assert.deepEqual(
+      received,
+      Array.from({ length: 50 }, (_, i) => String(i)),
+    )
   })
 
   row('stops the network while it is paused', async (pair) => {
@@ -309,6 +317,9 @@ module.exports = (row) => {
     subject.pause()
     const ends = Promise.all([closed(subject), closed(peer)])
     subject.terminate()
-    assert.deepEqual((await ends).map(({ code }) => code), [1006, 1006])
+    assert.deepEqual(
+      (await ends).map(({ code }) => code),
+      [1006, 1006],
+    )
   })
 }

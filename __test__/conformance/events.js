@@ -87,20 +87,23 @@ module.exports = (row) => {
     assert.deepEqual([...data], [1, 2])
   })
 
-  row('calls onmessage with what binaryType says, and text as a string all the same', async (pair) => {
-    const { subject, peer } = await pair.open()
-    const received = []
-    subject.onmessage = ({ data }) => received.push(data)
-    for (const type of ['arraybuffer', 'blob', 'fragments']) {
-      subject.binaryType = type
-      const count = received.length
-      peer.send(Buffer.from('x'))
-      peer.send('text')
-      await until(() => received.length === count + 2, 'two messages')
-    }
-    const types = received.map((data) => data.constructor.name)
-    assert.deepEqual(types, ['ArrayBuffer', 'String', 'Blob', 'String', 'Array', 'String'])
-  })
+  row(
+    'calls onmessage with what binaryType says, and text as a string all the same',
+    async (pair) => {
+      const { subject, peer } = await pair.open()
+      const received = []
+      subject.onmessage = ({ data }) => received.push(data)
+      for (const type of ['arraybuffer', 'blob', 'fragments']) {
+        subject.binaryType = type
+        const count = received.length
+        peer.send(Buffer.from('x'))
+        peer.send('text')
+        await until(() => received.length === count + 2, 'two messages')
+      }
+      const types = received.map((data) => data.constructor.name)
+      assert.deepEqual(types, ['ArrayBuffer', 'String', 'Blob', 'String', 'Array', 'String'])
+    },
+  )
 
   row('calls handlers with the socket as this', async (pair) => {
     const { subject, peer } = await pair.open()
@@ -113,7 +116,10 @@ module.exports = (row) => {
     })
     peer.send('x')
     await until(() => seen.length === 2, 'two calls')
-    assert.deepEqual(seen.map((value) => value === subject), [true, true])
+    assert.deepEqual(
+      seen.map((value) => value === subject),
+      [true, true],
+    )
   })
 
   row('calls onclose with code, reason and wasClean', async (pair) => {
@@ -175,7 +181,7 @@ module.exports = (row) => {
     assert.equal(message, error.message)
   })
 
-  row('makes events of ws\'s classes with enumerable fields', async (pair) => {
+  row("makes events of ws's classes with enumerable fields", async (pair) => {
     const { subject, peer } = await pair.raw()
     const events = []
     for (const type of ['message', 'error', 'close']) {
@@ -271,15 +277,18 @@ module.exports = (row) => {
     assert.equal(subject.listenerCount('message'), 0)
   })
 
-  row('does not remove a handler or an emitter\'s listener with removeEventListener', async (pair) => {
-    const { subject } = await pair.open()
-    const listener = () => {}
-    subject.onmessage = listener
-    subject.on('message', listener)
-    subject.removeEventListener('message', listener)
-    assert.equal(subject.listenerCount('message'), 2)
-    assert.equal(subject.onmessage, listener)
-  })
+  row(
+    "does not remove a handler or an emitter's listener with removeEventListener",
+    async (pair) => {
+      const { subject } = await pair.open()
+      const listener = () => {}
+      subject.onmessage = listener
+      subject.on('message', listener)
+      subject.removeEventListener('message', listener)
+      assert.equal(subject.listenerCount('message'), 2)
+      assert.equal(subject.onmessage, listener)
+    },
+  )
 
   row('can remove a listener inside a listener', async (pair) => {
     const { subject, peer } = await pair.open()
@@ -354,13 +363,16 @@ module.exports = (row) => {
     await end
   })
 
-  row('has the handlers as enumerable accessors of the prototype, not as own properties', async (pair) => {
-    const { subject } = await pair.open()
-    subject.onmessage = () => {}
-    for (const name of HANDLERS) {
-      assert.equal(Object.hasOwn(subject, name), false)
-      assert.ok(name in subject)
-    }
-    assert.equal(WebSocket.prototype.addEventListener, subject.addEventListener)
-  })
+  row(
+    'has the handlers as enumerable accessors of the prototype, not as own properties',
+    async (pair) => {
+      const { subject } = await pair.open()
+      subject.onmessage = () => {}
+      for (const name of HANDLERS) {
+        assert.equal(Object.hasOwn(subject, name), false)
+        assert.ok(name in subject)
+      }
+      assert.equal(WebSocket.prototype.addEventListener, subject.addEventListener)
+    },
+  )
 }

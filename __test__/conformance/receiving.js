@@ -150,7 +150,14 @@ module.exports = (row) => {
     peer.send('5')
     peer.close(1000)
     await closed(subject)
-    assert.deepEqual(events, ['message:1', 'ping:2', 'message:3', 'pong:4', 'message:5', 'close:1000'])
+    assert.deepEqual(events, [
+      'message:1',
+      'ping:2',
+      'message:3',
+      'pong:4',
+      'message:5',
+      'close:1000',
+    ])
   })
 
   row('joins fragments', async (pair) => {
@@ -248,7 +255,10 @@ module.exports = (row) => {
     peer.send('two', { lengthBytes: 2 })
     peer.send('eight', { lengthBytes: 8 })
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.toString()), ['two', 'eight'])
+    assert.deepEqual(
+      got.map(({ data }) => data.toString()),
+      ['two', 'eight'],
+    )
   })
 
   row('emits messages that came in the same segment as the handshake', async (pair) => {
@@ -265,7 +275,10 @@ module.exports = (row) => {
         ]),
     })
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.toString()), ['1', '2', '3'])
+    assert.deepEqual(
+      got.map(({ data }) => data.toString()),
+      ['1', '2', '3'],
+    )
   })
 
   row('emits a message of which only a part came with the handshake', async (pair) => {
@@ -299,7 +312,8 @@ module.exports = (row) => {
       onSubject: (socket) => {
         end = closed(socket)
       },
-      trailing: (framer) => Buffer.concat([framer.frame('hello'), framer.closeFrame(3001, 'early')]),
+      trailing: (framer) =>
+        Buffer.concat([framer.frame('hello'), framer.closeFrame(3001, 'early')]),
     })
     await peer.answerClose()
     assert.deepEqual(await end, { code: 3001, reason: 'early' })
@@ -323,26 +337,35 @@ module.exports = (row) => {
     assert.deepEqual(events, ['close:1000'])
   })
 
-  row('loses nothing when handlers are attached inside the connection event', { role: 'server' }, async (pair) => {
-    const received = []
-    await pair.open({
-      onSubject: (socket) => socket.on('message', (data) => received.push(String(data))),
-      onPeer: (socket) => socket.on('open', () => ['1', '2', '3'].forEach((word) => socket.send(word))),
-    })
-    await until(() => received.length === 3, 'three messages')
-    assert.deepEqual(received, ['1', '2', '3'])
-  })
+  row(
+    'loses nothing when handlers are attached inside the connection event',
+    { role: 'server' },
+    async (pair) => {
+      const received = []
+      await pair.open({
+        onSubject: (socket) => socket.on('message', (data) => received.push(String(data))),
+        onPeer: (socket) =>
+          socket.on('open', () => ['1', '2', '3'].forEach((word) => socket.send(word))),
+      })
+      await until(() => received.length === 3, 'three messages')
+      assert.deepEqual(received, ['1', '2', '3'])
+    },
+  )
 
-  row('loses nothing when handlers are attached inside the open event', { role: 'client' }, async (pair) => {
-    const received = []
-    await pair.raw({
-      onSubject: (socket) =>
-        socket.on('open', () => socket.on('message', (data) => received.push(String(data)))),
-      trailing: (framer) => Buffer.concat([framer.frame('1'), framer.frame('2')]),
-    })
-    await until(() => received.length === 2, 'two messages')
-    assert.deepEqual(received, ['1', '2'])
-  })
+  row(
+    'loses nothing when handlers are attached inside the open event',
+    { role: 'client' },
+    async (pair) => {
+      const received = []
+      await pair.raw({
+        onSubject: (socket) =>
+          socket.on('open', () => socket.on('message', (data) => received.push(String(data)))),
+        trailing: (framer) => Buffer.concat([framer.frame('1'), framer.frame('2')]),
+      })
+      await until(() => received.length === 2, 'two messages')
+      assert.deepEqual(received, ['1', '2'])
+    },
+  )
 
   row('drops messages while nobody listens', async (pair) => {
     const { subject, peer } = await pair.open()
@@ -373,7 +396,9 @@ module.exports = (row) => {
     const received = messages(subject, 400)
     for (let i = 0; i < 400; i++) peer.send(Buffer.alloc(2000 + i, i & 0xff))
     const got = await received
-    got.forEach(({ data }, i) => assert.ok(data.equals(Buffer.alloc(2000 + i, i & 0xff)), `message ${i}`))
+    got.forEach(({ data }, i) =>
+      assert.ok(data.equals(Buffer.alloc(2000 + i, i & 0xff)), `message ${i}`),
+    )
   })
 
   row('emits one message per turn with allowSynchronousEvents: false', async (pair) => {
@@ -412,7 +437,10 @@ module.exports = (row) => {
       peer.send('1')
       await until(() => collected.length === 1, 'the exception')
     })
-    assert.deepEqual(errors.map((error) => error.message), ['thrown by a listener'])
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      ['thrown by a listener'],
+    )
     if (!pair.relayed) pair.forget(subject)
   })
 
@@ -437,7 +465,10 @@ module.exports = (row) => {
     })
     assert.deepEqual(events, ['message:1', 'ping:2', 'pong:3', 'message:4', 'close:1000'])
     const thrown = ['thrown for 1', 'thrown for 2', 'thrown for 3', 'thrown for 4']
-    assert.deepEqual(errors.map((error) => error.message), thrown)
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      thrown,
+    )
   })
 
   row('lets an exception of a close listener reach uncaughtException', async (pair) => {
@@ -449,7 +480,10 @@ module.exports = (row) => {
       peer.close()
       await until(() => collected.length === 1, 'the exception')
     })
-    assert.deepEqual(errors.map((error) => error.message), ['thrown by a listener'])
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      ['thrown by a listener'],
+    )
     assert.equal(subject.readyState, subject.CLOSED)
   })
 

@@ -145,7 +145,10 @@ module.exports = (row) => {
     const received = messages(peer, 3)
     for (const number of [42, 0, -1.5]) subject.send(number)
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.toString()), ['42', '0', '-1.5'])
+    assert.deepEqual(
+      got.map(({ data }) => data.toString()),
+      ['42', '0', '-1.5'],
+    )
     assert.ok(got.every(({ isBinary }) => isBinary === false))
   })
 
@@ -205,6 +208,11 @@ module.exports = (row) => {
     assert.equal(isBinary, false)
   })
 
+  row('accepts null as options', async (pair) => {
+    const { data } = await deliver(pair, 'hello', null)
+    assert.equal(data.toString(), 'hello')
+  })
+
   row('accepts undefined options beside a callback', async (pair) => {
     const { subject } = await pair.open()
     assert.ok(!(await called((done) => subject.send('hello', undefined, done))))
@@ -238,7 +246,10 @@ module.exports = (row) => {
     const received = messages(peer, sizes.length)
     for (const size of sizes) subject.send(Buffer.alloc(size))
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.length), sizes)
+    assert.deepEqual(
+      got.map(({ data }) => data.length),
+      sizes,
+    )
   })
 
   row('keeps the order of ten thousand messages', async (pair) => {
@@ -258,7 +269,10 @@ module.exports = (row) => {
     subject.send(new Blob(['4']))
     subject.send(Buffer.from('5'))
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.toString()), ['1', '2', '3', '4', '5'])
+    assert.deepEqual(
+      got.map(({ data }) => data.toString()),
+      ['1', '2', '3', '4', '5'],
+    )
   })
 
   row('sends a Blob before the close that follows', async (pair) => {
@@ -332,7 +346,10 @@ module.exports = (row) => {
     const received = messages(peer, 3)
     subject.send('1', () => subject.send('2', () => subject.send('3')))
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.toString()), ['1', '2', '3'])
+    assert.deepEqual(
+      got.map(({ data }) => data.toString()),
+      ['1', '2', '3'],
+    )
   })
 
   row('can send inside a message handler', async (pair) => {
@@ -341,7 +358,10 @@ module.exports = (row) => {
     const received = messages(peer, 3)
     for (const word of ['a', 'b', 'c']) peer.send(word)
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.toString()), ['a!', 'b!', 'c!'])
+    assert.deepEqual(
+      got.map(({ data }) => data.toString()),
+      ['a!', 'b!', 'c!'],
+    )
   })
 
   row('gives the callback of send() an error while CLOSING', async (pair) => {
@@ -388,7 +408,10 @@ module.exports = (row) => {
     subject.terminate()
     assert.equal((await end).code, 1006)
     await turn()
-    assert.ok(calls.every((count) => count === 1), calls.join())
+    assert.ok(
+      calls.every((count) => count === 1),
+      calls.join(),
+    )
     assert.ok(errors.length > 0)
     assert.ok(errors.every((error) => error instanceof Error))
   })
@@ -494,7 +517,10 @@ module.exports = (row) => {
     const { subject, peer } = await pair.raw()
     for (const size of [125, 126, 65535, 65536]) subject.send(Buffer.alloc(size))
     const mask = pair.masks ? 4 : 0
-    const expected = [125, 126, 65535, 65536].reduce((sum, size) => sum + size + mask, 2 + 4 + 4 + 10)
+    const expected = [125, 126, 65535, 65536].reduce(
+      (sum, size) => sum + size + mask,
+      2 + 4 + 4 + 10,
+    )
     for (let i = 0; i < 4; i++) assert.equal((await peer.next()).rsv, 0)
     assert.equal(peer.bytesRead, expected)
   })

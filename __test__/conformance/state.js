@@ -244,15 +244,19 @@ module.exports = (row) => {
     assert.equal(subject.bufferedAmount, before + 31)
   })
 
-  row('is CONNECTING at first, without protocol, extensions and buffer', { role: 'client' }, async (pair) => {
-    const seen = []
-    await pair.open({
-      protocols: ['p'],
-      onSubject: (socket) =>
-        seen.push(socket.readyState, socket.protocol, socket.extensions, socket.bufferedAmount),
-    })
-    assert.deepEqual(seen, [WebSocket.CONNECTING, '', '', 0])
-  })
+  row(
+    'is CONNECTING at first, without protocol, extensions and buffer',
+    { role: 'client' },
+    async (pair) => {
+      const seen = []
+      await pair.open({
+        protocols: ['p'],
+        onSubject: (socket) =>
+          seen.push(socket.readyState, socket.protocol, socket.extensions, socket.bufferedAmount),
+      })
+      assert.deepEqual(seen, [WebSocket.CONNECTING, '', '', 0])
+    },
+  )
 
   row('emits open once and before any message', { role: 'client' }, async (pair) => {
     const events = []
@@ -277,18 +281,22 @@ module.exports = (row) => {
     assert.equal(isBinary, false)
   })
 
-  row('may be paused and resumed while CONNECTING, without effect', { role: 'client' }, async (pair) => {
-    const { subject, peer } = await pair.open({
-      onSubject: (socket) => {
-        socket.pause()
-        assert.equal(socket.isPaused, false)
-        socket.resume()
-      },
-    })
-    const received = message(subject)
-    peer.send('hello')
-    assert.equal((await received).data.toString(), 'hello')
-  })
+  row(
+    'may be paused and resumed while CONNECTING, without effect',
+    { role: 'client' },
+    async (pair) => {
+      const { subject, peer } = await pair.open({
+        onSubject: (socket) => {
+          socket.pause()
+          assert.equal(socket.isPaused, false)
+          socket.resume()
+        },
+      })
+      const received = message(subject)
+      peer.send('hello')
+      assert.equal((await received).data.toString(), 'hello')
+    },
+  )
 
   for (const method of ['send', 'ping', 'pong']) {
     row(`throws when ${method}() is called while CONNECTING`, { role: 'client' }, async (pair) => {

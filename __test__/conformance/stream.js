@@ -61,7 +61,10 @@ module.exports = (row) => {
     stream.write('text')
     stream.write(Buffer.from([1, 2]))
     const got = await received
-    assert.deepEqual(got.map(({ isBinary }) => isBinary), [true, true])
+    assert.deepEqual(
+      got.map(({ isBinary }) => isBinary),
+      [true, true],
+    )
     assert.equal(got[0].data.toString(), 'text')
     assert.deepEqual([...got[1].data], [1, 2])
   })
@@ -127,7 +130,10 @@ module.exports = (row) => {
     const end = gone(stream)
     stream.end('last')
     await finished
-    assert.deepEqual((await ends).map(({ code }) => code), [1005, 1005])
+    assert.deepEqual(
+      (await ends).map(({ code }) => code),
+      [1005, 1005],
+    )
     await end
   })
 
@@ -150,7 +156,10 @@ module.exports = (row) => {
     const ends = Promise.all([closed(subject), closed(peer)])
     const end = gone(stream)
     stream.destroy()
-    assert.deepEqual((await ends).map(({ code }) => code), [1006, 1006])
+    assert.deepEqual(
+      (await ends).map(({ code }) => code),
+      [1006, 1006],
+    )
     await end
   })
 
@@ -236,7 +245,10 @@ module.exports = (row) => {
       },
     })
     const got = await received
-    assert.deepEqual(got.map(({ data }) => data.toString()), ['early', 'end'])
+    assert.deepEqual(
+      got.map(({ data }) => data.toString()),
+      ['early', 'end'],
+    )
   })
 
   row('fails when it is destroyed before it is open', { role: 'client' }, async (pair) => {

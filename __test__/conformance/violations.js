@@ -59,7 +59,13 @@ const VIOLATIONS = [
     `${PREFIX}invalid opcode 2`,
     1002,
   ],
-  ['RSV1 set', (peer) => peer.frame('x', { rsv: 0x40 }), RSV_1, `${PREFIX}RSV1 must be clear`, 1002],
+  [
+    'RSV1 set',
+    (peer) => peer.frame('x', { rsv: 0x40 }),
+    RSV_1,
+    `${PREFIX}RSV1 must be clear`,
+    1002,
+  ],
   ...[0x20, 0x10, 0x30].map((rsv) => [
     `the reserved bits 0x${rsv.toString(16)} set`,
     (peer) => peer.frame('x', { rsv }),
@@ -230,7 +236,7 @@ module.exports = (row) => {
     })
   }
 
-  row('fails with ws\'s code for a frame that is masked the wrong way', async (pair) => {
+  row("fails with ws's code for a frame that is masked the wrong way", async (pair) => {
     const { subject, peer } = await pair.raw()
     const failure = failed(subject)
     peer.send('x', { masked: !peer.masks })
@@ -244,7 +250,9 @@ module.exports = (row) => {
     assert.equal(code, 1002)
   })
 
-  for (const code of [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999]) {
+  for (const code of [
+    1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 4999,
+  ]) {
     row(`accepts a close with the code ${code}`, async (pair) => {
       const { subject, peer } = await pair.raw()
       const end = closed(subject)
@@ -314,6 +322,9 @@ module.exports = (row) => {
       peer.answerClose()
       await end
     })
-    assert.deepEqual(errors.map((error) => error.code), [BAD_OPCODE])
+    assert.deepEqual(
+      errors.map((error) => error.code),
+      [BAD_OPCODE],
+    )
   })
 }

@@ -204,7 +204,7 @@ class ClientPair extends Pair {
    * @return {Promise<{subject: WebSocket, peer: WebSocket, request: http.IncomingMessage}>}
    */
   async open({ subject, peer, protocols, onSubject, onPeer } = {}) {
-    const server = await this.cached(peer ?? {}, () => PlainServer.start(this.secure, peer))
+    const server = await this.server(peer)
     const number = this.number()
     const accepted = server.doors.wait(number, onPeer)
     const socket = this.keep(this.connect(server.address(number), protocols, subject))
@@ -241,6 +241,16 @@ class ClientPair extends Pair {
     if (onSubject) onSubject(socket)
     if (answer.lines === undefined) await once(socket, 'open')
     return { subject: socket, peer: await answered, address }
+  }
+
+  /**
+   * The plain server that peers come from.
+   *
+   * @param {Object} [options] Of the peers
+   * @return {Promise<PlainServer>}
+   */
+  server(options = {}) {
+    return this.cached(options, () => PlainServer.start(this.secure, options))
   }
 
   /**
@@ -469,9 +479,9 @@ class RelayedListener extends Pair {
       address: relay.sendUri(path),
       connect: (protocols, client, suffix = '') =>
         new WebSocket(relay.sendUri(path + suffix), protocols, {
-          headers: { ServiceBusAuthorization: relay.token() },
           ...this.trust,
           ...client,
+          headers: { ServiceBusAuthorization: relay.token(), ...client?.headers },
         }),
       close: () => new Promise((resolve) => server.close(resolve)),
     }
