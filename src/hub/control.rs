@@ -116,11 +116,12 @@ impl Running {
         opening: impl Future<Output = std::result::Result<Upgraded, Error>> + Send + 'static,
     ) {
         let inbox = Arc::clone(&self.inbox);
+        // Made before the task runs, which may be aborted before it ever does.
+        let mut failed = Failed {
+            id,
+            inbox: Some(Arc::clone(&inbox)),
+        };
         let task = self.io.handle().spawn(async move {
-            let mut failed = Failed {
-                id,
-                inbox: Some(Arc::clone(&inbox)),
-            };
             match opening.await {
                 Ok(upgraded) => {
                     failed.inbox = None;
