@@ -125,7 +125,7 @@ function pemText(name, value) {
  */
 function certificates(name, text) {
   try {
-    void new X509Certificate(text)
+    new X509Certificate(text)
     return text
   } catch (error) {
     throw invalidOption(name, 'must hold certificates in PEM form', error)

@@ -19,7 +19,9 @@ export function prepare() {
   const built = Math.max(0, ...addons().map(newest))
   if (built < Math.max(...sources.map((name) => newest(join(root, name))))) {
     if (spawnSync('cargo', ['--version'], { shell: isWindows }).status !== 0) {
-      console.error('The addon is not built, and there is no Rust to build it with: https://rustup.rs')
+      console.error(
+        'The addon is not built, and there is no Rust to build it with: https://rustup.rs',
+      )
       process.exit(1)
     }
     console.log('building the addon, some minutes the first time: npm run build')
