@@ -9,7 +9,6 @@ const { median } = require('./statistics')
 
 const DEADLINE = 180_000
 const worker = path.join(__dirname, 'worker.js')
-const bun = path.join(__dirname, '..', 'node_modules', '@oven', 'bun-linux-x64', 'bin', 'bun')
 
 /**
  * Measures once.
@@ -21,8 +20,9 @@ const bun = path.join(__dirname, '..', 'node_modules', '@oven', 'bun-linux-x64',
  */
 function once(job, face, env) {
   const args = [worker, JSON.stringify(job)]
-  const [command, flags] =
-    face.runtime === 'bun' ? [bun, []] : [process.execPath, ['--expose-gc', '--no-warnings']]
+  const [command, flags] = face.program
+    ? [face.program, []]
+    : [process.execPath, ['--expose-gc', '--no-warnings']]
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...flags, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],

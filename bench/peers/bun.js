@@ -3,12 +3,17 @@
 // Bun's own client, its global `WebSocket`. It has no callback and no event that tells when a
 // socket can take more, so it is asked once a turn of the event loop.
 
+const fs = require('node:fs')
+const path = require('node:path')
+
+const program = path.join(__dirname, '../node_modules/@oven/bun-linux-x64/bin/bun')
 const LOW = 64 * 1024
 
 module.exports = {
   title: 'Bun',
-  runtime: 'bun',
+  program,
   packages: ['@oven/bun-linux-x64'],
+  available: () => fs.existsSync(program),
 
   connect(url, ca) {
     return new Promise((resolve, reject) => {
