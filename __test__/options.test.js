@@ -270,6 +270,7 @@ describe('a token', () => {
     assert.match(await tokens.get(), /^SharedAccessSignature sr=http.*&skn=rule$/)
     refuses(() => createKeySource(server, null, 'key'), 'keyName')
     refuses(() => createKeySource(server, 'rule', ''), 'key')
+    refuses(() => createKeySource(server, 'r'.repeat(257), 'key'), 'keyName')
   })
 
   it('that cannot be had is an error with its cause', async () => {

@@ -79,8 +79,8 @@ class Accept {
 
   /** Asks `verifyClient`, in the forms ws 8 knows, or one that returns a promise. */
   #verify() {
-    const { verifyClient } = this.#options
-    if (!verifyClient) {
+    const options = this.#options
+    if (!options.verifyClient) {
       this.#chooseProtocol()
       return
     }
@@ -96,25 +96,25 @@ class Accept {
       if (answer) this.#chooseProtocol()
       else this.#reject(isStatus(code) ? code : 401, message)
     }
-    if (verifyClient.length === 2) {
+    if (options.verifyClient.length === 2) {
       let answered = false
       const callback = (...answer) => {
         if (answered) return
         answered = true
         verified(...answer)
       }
-      this.#run(() => verifyClient(info, callback))
+      this.#run(() => options.verifyClient(info, callback))
       return
     }
-    const answer = this.#run(() => verifyClient(info))
+    const answer = this.#run(() => options.verifyClient(info))
     if (typeof answer?.then === 'function') this.#await(answer, verified)
     else verified(answer)
   }
 
   /** Asks `handleProtocols`, in the form of ws 8 or of hyco-ws; else takes the first offered. */
   #chooseProtocol() {
-    const { handleProtocols } = this.#options
-    if (!handleProtocols) {
+    const options = this.#options
+    if (!options.handleProtocols) {
       this.#showHeaders(this.#offered[0])
       return
     }
@@ -124,7 +124,7 @@ class Accept {
       else this.#reject(401, 'Unauthorized')
     }
     const answer = this.#run(() =>
-      handleProtocols(this.#offered, createResponder(this.#request, respond)),
+      options.handleProtocols(this.#offered, createResponder(this.#request, respond)),
     )
     if (this.#decided) return
     if (typeof answer?.then === 'function') {
@@ -132,7 +132,7 @@ class Accept {
       this.#await(answer, (value) => {
         if (value !== undefined && !this.#decided) this.#take(value)
       })
-    } else if (answer === undefined && handleProtocols.length > 1) {
+    } else if (answer === undefined && options.handleProtocols.length > 1) {
       this.#waitForResponse()
     } else {
       this.#take(answer)

@@ -9,6 +9,9 @@ const DEFAULT_SCOPE = 'https://relay.azure.net/.default'
 /** How long a token signed here lives, in seconds; it is renewed well before its end. */
 const TOKEN_SECONDS = 3600
 
+/** Longest name or key of a rule (docs/protocol.md, 7.1). */
+const LONGEST_RULE_PART = 256
+
 /**
  * Yields tokens. Either `fixed` is set, and there is only ever this one, or `get` is to be asked.
  */
@@ -79,16 +82,20 @@ function createTokenSource(token, scope = DEFAULT_SCOPE) {
  * @throws {TypeError}
  */
 function createKeySource(uri, keyName, key) {
-  if (typeof keyName !== 'string' || keyName === '') {
-    throw invalidOption('keyName', 'must be a non-empty string')
+  checkRulePart('keyName', keyName)
+  checkRulePart('key', key)
+  return new TokenSource(undefined, () => createRelayToken(uri, keyName, key, TOKEN_SECONDS))
+}
+
+/**
+ * @param {String} name The option
+ * @param {*} value A rule's name or key
+ * @throws {TypeError}
+ */
+function checkRulePart(name, value) {
+  if (typeof value !== 'string' || value === '' || value.length > LONGEST_RULE_PART) {
+    throw invalidOption(name, `must be a string of 1 to ${LONGEST_RULE_PART} characters`)
   }
-  if (typeof key !== 'string' || key === '') {
-    throw invalidOption('key', 'must be a non-empty string')
-  }
-  const get = () => createRelayToken(uri, keyName, key, TOKEN_SECONDS)
-  // A rule or key that cannot sign is known now, not at the first connection.
-  get()
-  return new TokenSource(undefined, get)
 }
 
 module.exports = { createKeySource, createTokenSource }
