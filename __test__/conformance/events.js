@@ -271,7 +271,8 @@ module.exports = (row) => {
     const { subject } = await pair.open()
     const listener = () => {}
     subject.addEventListener('message', listener)
-    subject.removeEventListener('message', () => {})
+    const other = () => {}
+    subject.removeEventListener('message', other)
     assert.equal(subject.listenerCount('message'), 1)
     subject.removeEventListener('message', listener)
     assert.equal(subject.listenerCount('message'), 0)

@@ -396,7 +396,7 @@ module.exports = (row) => {
   row('calls every callback once when the connection is cut', async (pair) => {
     const { subject, peer } = await pair.raw()
     peer.pause()
-    const calls = new Array(64).fill(0)
+    const calls = Array.from({ length: 64 }, () => 0)
     const errors = []
     for (let i = 0; i < calls.length; i++) {
       subject.send(Buffer.alloc(1 << 20), (error) => {

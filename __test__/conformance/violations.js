@@ -230,7 +230,7 @@ module.exports = (row) => {
       assert.equal(error instanceof RangeError, code !== 'WS_ERR_INVALID_UTF8')
       assert.deepEqual([received.code, received.reason], [closeCode, ''])
       assert.deepEqual([seen, reason], [1006, ''])
-      const first = events.filter((event) => event.startsWith('message:'))[0]
+      const first = events.find((event) => event.startsWith('message:'))
       assert.equal(first, 'message:before')
       assert.deepEqual(events.slice(-2), [`error:${code}`, 'close:1006'])
     })
