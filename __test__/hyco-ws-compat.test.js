@@ -109,7 +109,7 @@ describe('hyco-ws 1.0.5', TIMEOUT, () => {
   })
 
   afterEach(async () => {
-    for (const end of ending.splice(0).reverse()) await end()
+    for (const end of ending.splice(0).toReversed()) await end()
   })
 
   after(() => relay.close())
