@@ -36,6 +36,9 @@ const FRAME_WORDS = 2
 /** Payloads above this many bytes cross alone: copying them twice costs more than a call. */
 const SMALL = 4 * 1024
 
+/** Milliseconds that a burst of events, such as new senders, may keep the event loop. */
+const TURN_MS = 4
+
 /** For addresses without TLS. */
 const NO_TLS = { ca: [], rejectUnauthorized: true }
 
@@ -344,33 +347,39 @@ class Hub {
   }
 
   /**
-   * Reads `count` records from the table. What a listener throws becomes an uncaught exception,
-   * and the records after it are read all the same.
+   * Reads up to `count` records from the table; stops early when a burst of events has taken its
+   * time. What a listener throws becomes an uncaught exception, and the records after it are read
+   * all the same.
+   *
+   * @returns {number} how many records were read
    */
   #deliver(count, large, events) {
     if (count < 0) {
-      // More has come meanwhile: other events of the loop have their turn first.
+      // More is there: other events of the loop have their turn first.
       setImmediate(this.#deliverSoon)
-      return
+      return 0
     }
-    const next = { index: 0 }
-    while (next.index < count) {
+    const turn = { index: 0, until: 0 }
+    let done = false
+    while (!done) {
       try {
-        this.#read(count, next, large, events)
+        this.#read(count, turn, large, events)
+        done = true
       } catch (error) {
         native.raise(error)
       }
     }
+    return turn.index
   }
 
-  #read(count, next, large, events) {
+  #read(count, turn, large, events) {
     const table = this.#table
     const slabs = this.#slabs
     const sockets = this.#sockets
     let last = -1
     let socket
-    while (next.index < count) {
-      const at = next.index++ * RECORD_WORDS
+    while (turn.index < count) {
+      const at = turn.index++ * RECORD_WORDS
       const id = table[at]
       const word = table[at + 1]
       const offset = table[at + 2]
@@ -426,7 +435,10 @@ class Hub {
           socket[kClosed]()
           break
         case EVENT:
+          if (turn.until === 0) turn.until = performance.now() + TURN_MS
           this.#event(id, socket, JSON.parse(events[offset]))
+          last = -1
+          if (performance.now() > turn.until) return
           break
         case SLAB_DONE:
           slabs[word >>> 8] = undefined

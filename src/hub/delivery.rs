@@ -74,7 +74,19 @@ pub(super) struct JsSide {
     /// The JavaScript function that reads the table.
     callback: sys::napi_ref,
     links: RefCell<Vec<Option<Arc<Connection>>>>,
+    /// A batch of which JavaScript has read only a part so far.
+    unread: RefCell<Option<Batch>>,
     spare: RefCell<Queue>,
+}
+
+/// Records on their way to JavaScript.
+#[derive(Default)]
+struct Batch {
+    queue: Queue,
+    /// How many of its records JavaScript has read.
+    read: usize,
+    /// The JavaScript array of its large messages and its events.
+    values: Option<sys::napi_ref>,
 }
 
 impl JsSide {
@@ -96,6 +108,7 @@ impl JsSide {
             slabs,
             callback,
             links: RefCell::default(),
+            unread: RefCell::default(),
             spare: RefCell::default(),
         });
         let context = Rc::into_raw(Rc::clone(&side)).cast_mut().cast::<c_void>();
@@ -161,81 +174,60 @@ impl JsSide {
         }
     }
 
-    /// Hands all that waits to JavaScript.
+    /// Hands what waits to JavaScript, until it has had enough for one turn.
     ///
     /// # Safety
     /// On the JavaScript thread of `env`, with a handle scope open.
     #[expect(unsafe_code, reason = "Node-API calls")]
     pub(super) unsafe fn deliver(&self, env: sys::napi_env) {
-        let mut batch = self.inbox.take(mem::take(&mut *self.spare.borrow_mut()));
-        {
-            let mut links = self.links.borrow_mut();
-            for (id, connection) in batch.opened.drain(..) {
-                let id = id as usize;
-                if links.len() <= id {
-                    links.resize(id + 1, None);
-                }
-                links[id] = Some(connection);
+        let unread = self.unread.borrow_mut().take();
+        let mut batch = unread.unwrap_or_else(|| self.take());
+        // SAFETY: as this function's. An error means that the environment is ending: JavaScript
+        // reads nothing further.
+        if unsafe { self.read(env, &mut batch) }.is_err() {
+            return;
+        }
+        if batch.read < batch.queue.records.len() {
+            *self.unread.borrow_mut() = Some(batch);
+        } else {
+            // SAFETY: as above.
+            unsafe { self.finish(env, batch) };
+            if self.inbox.rest() {
+                return;
             }
         }
-        // SAFETY: as this function's. An error means that the environment is ending or that an
-        // exception is on its way: JavaScript reads nothing further.
-        let outcome = unsafe { self.call(env, &mut batch) };
-        if outcome.is_ok() {
-            let done = batch
-                .records
-                .iter()
-                .filter(|r| r.kind & 0xff == kind::SLAB_DONE);
-            self.inbox.release_slabs(done.map(|r| r.kind >> 8));
+        // SAFETY: as above. JavaScript comes back after other events had their turn.
+        let _ = unsafe { self.call_back(env, MORE, [ptr::null_mut(); 2]) };
+    }
+
+    /// Takes all that waits, and the connections that opened.
+    fn take(&self) -> Batch {
+        let mut queue = self.inbox.take(mem::take(&mut *self.spare.borrow_mut()));
+        let mut links = self.links.borrow_mut();
+        for (id, connection) in queue.opened.drain(..) {
+            let id = id as usize;
+            if links.len() <= id {
+                links.resize(id + 1, None);
+            }
+            links[id] = Some(connection);
         }
-        batch.recycle();
-        *self.spare.borrow_mut() = batch;
-        if !self.inbox.rest() {
-            // SAFETY: as above. JavaScript comes back after other events had their turn.
-            let _ = unsafe { self.call_back(env, MORE, [ptr::null_mut(); 2]) };
+        Batch {
+            queue,
+            ..Batch::default()
         }
     }
 
+    /// Has JavaScript read records until all are read or it stops early.
     #[expect(unsafe_code, reason = "Node-API calls")]
-    unsafe fn call(&self, env: sys::napi_env, batch: &mut Queue) -> Result<()> {
+    unsafe fn read(&self, env: sys::napi_env, batch: &mut Batch) -> Result<()> {
         // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
         unsafe {
-            if !batch.slabs.is_empty() {
-                let mut slabs = ptr::null_mut();
-                check(sys::napi_get_reference_value(env, self.slabs, &mut slabs))?;
-                for (number, slab) in batch.slabs.drain(..) {
-                    let buffer = show(env, slab)?;
-                    check(sys::napi_set_element(env, slabs, number, buffer))?;
-                }
-            }
-            let mut large = ptr::null_mut();
-            if !batch.large.is_empty() {
-                check(sys::napi_create_array_with_length(
-                    env,
-                    batch.large.len(),
-                    &mut large,
-                ))?;
-                for (index, bytes) in (0..).zip(batch.large.drain(..)) {
-                    let buffer = hand_over(env, bytes, &self.inbox.buffers)?;
-                    check(sys::napi_set_element(env, large, index, buffer))?;
-                }
-            }
-            let mut events = ptr::null_mut();
-            if !batch.events.is_empty() {
-                check(sys::napi_create_array_with_length(
-                    env,
-                    batch.events.len(),
-                    &mut events,
-                ))?;
-                for (index, event) in (0..).zip(&batch.events) {
-                    let mut text = ptr::null_mut();
-                    let (start, length) = (event.as_ptr().cast(), event.len() as isize);
-                    check(sys::napi_create_string_utf8(env, start, length, &mut text))?;
-                    check(sys::napi_set_element(env, events, index, text))?;
-                }
-            }
+            self.show_slabs(env, &mut batch.queue)?;
+            let values = self.values(env, batch)?;
             let capacity = self.table.borrow().len() / WORDS;
-            for part in batch.records.chunks(capacity) {
+            while batch.read < batch.queue.records.len() {
+                let unread = &batch.queue.records[batch.read..];
+                let part = &unread[..unread.len().min(capacity)];
                 let mut table = self.table.borrow_mut();
                 for (row, record) in table.as_mut().chunks_exact_mut(WORDS).zip(part) {
                     row[0] = record.connection;
@@ -244,19 +236,108 @@ impl JsSide {
                     row[3] = record.length;
                 }
                 drop(table);
-                self.call_back(env, part.len() as i32, [large, events])?;
+                let (count, read) = (part.len(), self.call_back(env, part.len() as i32, values)?);
+                batch.read += read;
+                if read < count {
+                    break;
+                }
             }
         }
         Ok(())
     }
 
+    /// Lets go of a batch that was read.
+    #[expect(unsafe_code, reason = "Node-API call")]
+    unsafe fn finish(&self, env: sys::napi_env, mut batch: Batch) {
+        if let Some(values) = batch.values.take() {
+            // SAFETY: a reference of this environment, deleted once.
+            unsafe { sys::napi_delete_reference(env, values) };
+        }
+        let done = batch
+            .queue
+            .records
+            .iter()
+            .filter(|r| r.kind & 0xff == kind::SLAB_DONE);
+        self.inbox.release_slabs(done.map(|r| r.kind >> 8));
+        batch.queue.recycle();
+        *self.spare.borrow_mut() = batch.queue;
+    }
+
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    unsafe fn show_slabs(&self, env: sys::napi_env, queue: &mut Queue) -> Result<()> {
+        if queue.slabs.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
+        unsafe {
+            let mut slabs = ptr::null_mut();
+            check(sys::napi_get_reference_value(env, self.slabs, &mut slabs))?;
+            for (number, slab) in queue.slabs.drain(..) {
+                let buffer = show(env, slab)?;
+                check(sys::napi_set_element(env, slabs, number, buffer))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The arrays of large messages and of events, made at the first call; null where there are
+    /// none.
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    unsafe fn values(&self, env: sys::napi_env, batch: &mut Batch) -> Result<[sys::napi_value; 2]> {
+        let mut arrays = [ptr::null_mut(); 2];
+        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
+        unsafe {
+            if let Some(values) = batch.values {
+                let mut both = ptr::null_mut();
+                check(sys::napi_get_reference_value(env, values, &mut both))?;
+                for (index, array) in (0..).zip(&mut arrays) {
+                    check(sys::napi_get_element(env, both, index, array))?;
+                }
+                return Ok(arrays);
+            }
+            let Queue { large, events, .. } = &mut batch.queue;
+            if large.is_empty() && events.is_empty() {
+                return Ok(arrays);
+            }
+            check(sys::napi_create_array_with_length(
+                env,
+                large.len(),
+                &mut arrays[0],
+            ))?;
+            for (index, bytes) in (0..).zip(large.drain(..)) {
+                let buffer = hand_over(env, bytes, &self.inbox.buffers)?;
+                check(sys::napi_set_element(env, arrays[0], index, buffer))?;
+            }
+            check(sys::napi_create_array_with_length(
+                env,
+                events.len(),
+                &mut arrays[1],
+            ))?;
+            for (index, event) in (0..).zip(events.drain(..)) {
+                let mut text = ptr::null_mut();
+                let (start, length) = (event.as_ptr().cast(), event.len() as isize);
+                check(sys::napi_create_string_utf8(env, start, length, &mut text))?;
+                check(sys::napi_set_element(env, arrays[1], index, text))?;
+            }
+            let (mut both, mut values) = (ptr::null_mut(), ptr::null_mut());
+            check(sys::napi_create_array_with_length(env, 2, &mut both))?;
+            for (index, array) in (0..).zip(arrays) {
+                check(sys::napi_set_element(env, both, index, array))?;
+            }
+            check(sys::napi_create_reference(env, both, 1, &mut values))?;
+            batch.values = Some(values);
+        }
+        Ok(arrays)
+    }
+
+    /// Calls JavaScript; returns how many records it has read.
     #[expect(unsafe_code, reason = "Node-API calls")]
     unsafe fn call_back(
         &self,
         env: sys::napi_env,
         count: i32,
         [large, events]: [sys::napi_value; 2],
-    ) -> Result<()> {
+    ) -> Result<usize> {
         // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
         unsafe {
             let (mut callback, mut undefined) = (ptr::null_mut(), ptr::null_mut());
@@ -268,8 +349,9 @@ impl JsSide {
             check(sys::napi_get_undefined(env, &mut undefined))?;
             let mut number = ptr::null_mut();
             check(sys::napi_create_int32(env, count, &mut number))?;
-            let or_undefined =
-                |value: sys::napi_value| if value.is_null() { undefined } else { value };
+            let or_undefined = |value: sys::napi_value| {
+                if value.is_null() { undefined } else { value }
+            };
             let arguments = [number, or_undefined(large), or_undefined(events)];
             let mut result = ptr::null_mut();
             check(sys::napi_call_function(
@@ -279,7 +361,10 @@ impl JsSide {
                 arguments.len(),
                 arguments.as_ptr(),
                 &mut result,
-            ))
+            ))?;
+            let mut read = 0;
+            check(sys::napi_get_value_uint32(env, result, &mut read))?;
+            Ok(read as usize)
         }
     }
 }

@@ -58,7 +58,8 @@ impl Hub {
     ///
     /// `table` receives records and `results` acknowledgements, in 32-bit words; `ring` holds the
     /// frames to be flushed; `slabs` is filled with ArrayBuffers by number; `deliver(count, large,
-    /// events)` is called with records in the table, or with -1 to call `deliver` here later.
+    /// events)` is called with records in the table and returns how many of them it has read; or
+    /// it is called with -1, to call `deliver` here later.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
@@ -66,7 +67,7 @@ impl Hub {
         results: Uint32Array,
         ring: Buffer,
         slabs: Object<'_>,
-        #[napi(ts_arg_type = "(count: number, large?: Buffer[], events?: string[]) => void")]
+        #[napi(ts_arg_type = "(count: number, large?: Buffer[], events?: string[]) => number")]
         deliver: Function<'_, (), ()>,
     ) -> Result<Self> {
         let inbox = HubInbox::new(Delivery::default());
