@@ -1,12 +1,14 @@
 'use strict'
 
+// The global is an accessor, which costs at every use.
+const { Buffer } = require('node:buffer')
+
 const native = require('./native')
 
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY_BUFFER = Buffer.alloc(0)
 
-// The kinds of record, as in src/hub/inbox.rs.
-const TEXT = 1
+// The kinds of record, as in src/hub/inbox.rs; 1 is text, read together with binary.
 const BINARY = 2
 const LARGE_TEXT = 3
 const LARGE_BINARY = 4
@@ -390,8 +392,7 @@ class Hub {
         last = id
       }
       if (kind <= BINARY) {
-        const data =
-          length === 0 ? EMPTY_BUFFER : new FastBuffer(slabs[word >>> 8], offset, length)
+        const data = length === 0 ? EMPTY_BUFFER : new FastBuffer(slabs[word >>> 8], offset, length)
         socket[kMessage](data, kind === BINARY)
         continue
       }

@@ -1,5 +1,7 @@
 'use strict'
 
+// The global is an accessor, which costs at every use.
+const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
 const WebSocket = require('ws')
 
@@ -181,6 +183,13 @@ class RelayedSocket extends WebSocket {
     if (typeof options === 'function') {
       cb = options
       options = undefined
+    }
+    if (options === undefined && data instanceof Uint8Array) {
+      // The usual case, without a question more than it needs.
+      const opcode = this.#firstFragment ? BINARY : CONTINUATION
+      this.#firstFragment = true
+      this.#frame(opcode, true, true, data, cb)
+      return
     }
     if (typeof data === 'number') data = data.toString()
     let binary = typeof data !== 'string'
@@ -424,13 +433,15 @@ class RelayedSocket extends WebSocket {
     if (this.#reading) {
       this.#waitingBytes += sizeOf(payload)
       this.#waiting.push({ opcode, fin, mask, payload: ownCopy(payload), cb })
-    } else if (isBlob(payload)) {
-      this.#readBlob({ opcode, fin, mask, payload, cb })
-    } else {
-      const acknowledge = typeof cb === 'function'
-      if (acknowledge) this.#callbacks.push(cb)
-      this.#hub.send(this.#id, opcode, fin, mask, acknowledge, payload)
+      return
     }
+    if (typeof payload !== 'string' && !(payload instanceof Uint8Array)) {
+      this.#readBlob({ opcode, fin, mask, payload, cb })
+      return
+    }
+    const acknowledge = typeof cb === 'function'
+    if (acknowledge) this.#callbacks.push(cb)
+    this.#hub.send(this.#id, opcode, fin, mask, acknowledge, payload)
   }
 
   #readBlob(frame) {
@@ -443,10 +454,7 @@ class RelayedSocket extends WebSocket {
         process.nextTick(() => {
           this.#reading = false
           if (this.#gone) {
-            this.#failWaiting(
-              new Error('The socket was closed while the blob was being read'),
-              cb,
-            )
+            this.#failWaiting(new Error('The socket was closed while the blob was being read'), cb)
             return
           }
           this.#waitingBytes -= payload.size
