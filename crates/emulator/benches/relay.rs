@@ -10,22 +10,26 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
 
-use futures_util::StreamExt;
-use hyco_emulator::{Emulator, EmulatorOptions};
+use hyco_emulator::{Emulator, EmulatorOptions, TlsOptions};
 use hyco_protocol::token::sign_canonical;
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use tokio::{io::copy_bidirectional, net, runtime::Builder};
-use tokio_tungstenite::{client_async, tungstenite::client::IntoClientRequest};
+use tokio_tungstenite::tungstenite::{self, WebSocket, client::IntoClientRequest};
 
 fn main() {
     println!(
-        "{:<26} {:>6} {:>12} {:>8} {:>12}",
+        "{:<26} {:>10} {:>12} {:>8} {:>12}",
         "workload", "peer", "messages/s", "MB/s", "ns/message"
     );
     measure("64 B, written by 64 KiB", 4_000_000, 64, |pair, count| {
@@ -45,8 +49,13 @@ fn main() {
 
 /// Runs a workload with both peers by turns, and prints the medians.
 fn measure(workload: &str, count: usize, size: usize, run: impl Fn(Pair, usize) -> Run) {
-    let peers = [("proxy", proxy as fn() -> Pair), ("relay", relay)];
-    let mut runs = [Vec::new(), Vec::new()];
+    let secure = || relay(Some(TlsOptions::Generated));
+    let peers: [(&str, &dyn Fn() -> Pair); 3] = [
+        ("proxy", &proxy),
+        ("relay", &|| relay(None)),
+        ("relay, TLS", &secure),
+    ];
+    let mut runs = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         for ((_, start), runs) in peers.iter().zip(&mut runs) {
             runs.push(run(start(), count));
@@ -57,7 +66,7 @@ fn measure(workload: &str, count: usize, size: usize, run: impl Fn(Pair, usize) 
         let elapsed = runs[ROUNDS / 2].elapsed.as_secs_f64();
         runs.sort_by_key(|run| run.cpu);
         println!(
-            "{workload:<26} {peer:>6} {:>12.0} {:>8.0} {:>12.0}",
+            "{workload:<26} {peer:>10} {:>12.0} {:>8.0} {:>12.0}",
             count as f64 / elapsed,
             (count * size) as f64 / elapsed / 1e6,
             runs[ROUNDS / 2].cpu.as_nanos() as f64 / count as f64,
@@ -67,8 +76,8 @@ fn measure(workload: &str, count: usize, size: usize, run: impl Fn(Pair, usize) 
 
 /// Two connections that something joins, and the thread that does.
 struct Pair {
-    sender: TcpStream,
-    listener: TcpStream,
+    sender: Client,
+    listener: Client,
     /// What a message of the listener's adds; a proxy changes nothing.
     rewrites: bool,
     /// Where the joining thread's times stand.
@@ -165,63 +174,129 @@ fn frame(size: usize) -> Vec<u8> {
 }
 
 /// A pair that the emulator joins.
-fn relay() -> Pair {
+fn relay(tls: Option<TlsOptions>) -> Pair {
     let (stop, stopped) = mpsc::channel::<()>();
     let (started, start) = mpsc::channel();
     thread::spawn(move || {
-        Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(async {
-                let emulator = Emulator::bind(EmulatorOptions::default()).await.unwrap();
-                let rule = emulator.rule();
-                let uri = format!("{}/hyco", emulator.namespace());
-                let end = 4_000_000_000;
-                let token = sign_canonical(&uri, rule.name(), rule.primary_key(), end).unwrap();
-                let address = emulator.local_addr();
-                started
-                    .send((address, emulator.namespace(), token, schedstat()))
-                    .unwrap();
-                wait(stopped).await;
-                emulator.close().await;
-            });
-    });
-    let (address, namespace, token, schedstat) = start.recv().unwrap();
-    let (sender, listener) = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(async {
-            let open = async |url: String| {
-                let mut request = url.into_client_request().unwrap();
-                let token = token.parse().unwrap();
-                request
-                    .headers_mut()
-                    .insert("servicebusauthorization", token);
-                let stream = net::TcpStream::connect(address).await.unwrap();
-                client_async(request, stream).await.unwrap().0
+        run(async {
+            let options = EmulatorOptions {
+                tls,
+                ..EmulatorOptions::default()
             };
-            let url = format!("{namespace}/$hc/hyco?sb-hc-action=");
-            let mut control = open(format!("{url}listen")).await;
-            let (sender, listener) = tokio::join!(open(format!("{url}connect")), async {
-                let accept = control.next().await.unwrap().unwrap();
-                let text = accept.to_text().unwrap();
-                let accept: serde_json::Value = serde_json::from_str(text).unwrap();
-                open(accept["accept"]["address"].as_str().unwrap().to_owned()).await
-            });
-            (
-                blocking(sender.into_inner()),
-                blocking(listener.into_inner()),
-            )
+            let emulator = Emulator::bind(options).await.unwrap();
+            let rule = emulator.rule();
+            let uri = format!("{}/hyco", emulator.namespace());
+            let end = 4_000_000_000;
+            let token = sign_canonical(&uri, rule.name(), rule.primary_key(), end).unwrap();
+            let dialer = Dialer {
+                address: emulator.local_addr(),
+                tls: emulator.certificate().map(trust),
+                token,
+            };
+            started
+                .send((dialer, emulator.namespace(), schedstat()))
+                .unwrap();
+            wait(stopped).await;
+            emulator.close().await;
         });
+    });
+    let (dialer, namespace, schedstat) = start.recv().unwrap();
+    let url = format!("{namespace}/$hc/hyco?sb-hc-action=");
+    let mut control = dialer.open(&format!("{url}listen"));
+    let connecting = dialer.clone();
+    let sender = thread::spawn(move || connecting.open(&format!("{url}connect")));
+    let accept = control.read().unwrap();
+    let accept: serde_json::Value = serde_json::from_str(accept.to_text().unwrap()).unwrap();
+    let listener = dialer.open(accept["accept"]["address"].as_str().unwrap());
+    let sender = sender.join().unwrap().into_inner();
     Pair {
         sender,
-        listener,
+        listener: listener.into_inner(),
         rewrites: true,
         schedstat,
         _stop: stop,
     }
+}
+
+/// Opens WebSockets at an emulator.
+#[derive(Clone)]
+struct Dialer {
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    token: String,
+}
+
+impl Dialer {
+    fn open(&self, url: &str) -> WebSocket<Client> {
+        let mut request = url.into_client_request().unwrap();
+        request
+            .headers_mut()
+            .insert("servicebusauthorization", self.token.parse().unwrap());
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        let stream = match &self.tls {
+            None => Client::Plain(stream),
+            Some(config) => {
+                let name = "localhost".try_into().unwrap();
+                let session = ClientConnection::new(Arc::clone(config), name).unwrap();
+                Client::Tls(Box::new(StreamOwned::new(session, stream)))
+            }
+        };
+        tungstenite::client(request, stream).unwrap().0
+    }
+}
+
+/// A blocking connection.
+enum Client {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Read for Client {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Client {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(buffer),
+            Self::Tls(stream) => stream.write(buffer),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
+fn trust(certificate: &str) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap())
+        .unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+/// Runs the relaying thread's work, as an embedded emulator does.
+fn run(work: impl Future<Output = ()>) {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work);
 }
 
 /// A pair that a plain TCP proxy joins.
@@ -229,22 +304,18 @@ fn proxy() -> Pair {
     let (stop, stopped) = mpsc::channel::<()>();
     let (started, start) = mpsc::channel::<(SocketAddr, String)>();
     thread::spawn(move || {
-        Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-            .block_on(async {
-                let server = net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                started
-                    .send((server.local_addr().unwrap(), schedstat()))
-                    .unwrap();
-                let (mut one, _) = server.accept().await.unwrap();
-                let (mut other, _) = server.accept().await.unwrap();
-                one.set_nodelay(true).unwrap();
-                other.set_nodelay(true).unwrap();
-                tokio::spawn(async move { copy_bidirectional(&mut one, &mut other).await });
-                wait(stopped).await;
-            });
+        run(async {
+            let server = net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            started
+                .send((server.local_addr().unwrap(), schedstat()))
+                .unwrap();
+            let (mut one, _) = server.accept().await.unwrap();
+            let (mut other, _) = server.accept().await.unwrap();
+            one.set_nodelay(true).unwrap();
+            other.set_nodelay(true).unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut one, &mut other).await });
+            wait(stopped).await;
+        });
     });
     let (address, schedstat) = start.recv().unwrap();
     let sender = TcpStream::connect(address).unwrap();
@@ -252,8 +323,8 @@ fn proxy() -> Pair {
     sender.set_nodelay(true).unwrap();
     listener.set_nodelay(true).unwrap();
     Pair {
-        sender,
-        listener,
+        sender: Client::Plain(sender),
+        listener: Client::Plain(listener),
         rewrites: false,
         schedstat,
         _stop: stop,
@@ -264,13 +335,6 @@ fn proxy() -> Pair {
 async fn wait(stopped: mpsc::Receiver<()>) {
     let waiting = tokio::task::spawn_blocking(move || stopped.recv());
     let _ = waiting.await;
-}
-
-fn blocking(stream: net::TcpStream) -> TcpStream {
-    let stream = stream.into_std().unwrap();
-    stream.set_nonblocking(false).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream
 }
 
 /// Where the times of the calling thread stand.

@@ -75,6 +75,8 @@ pub(crate) async fn bridge(
         close_timeout: timing.close,
         send_timeout: timing.send,
     };
+    // Even empty they keep the buffers of the handshakes.
+    drop((sender.rest, listener.rest));
     let outcome = poll_fn(|cx| bridge.poll(cx)).await;
     if matches!(outcome, Outcome::Closed | Outcome::Ended) {
         // A connection that is closed with unread bytes is reset, and its peer may lose the close frame.

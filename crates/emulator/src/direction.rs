@@ -188,15 +188,29 @@ impl Direction {
         }
     }
 
+    /// Reads what there is, up to half a buffer: a TLS connection gives one record at a time, and
+    /// records that are passed on together cost less.
     fn poll_read(&mut self, cx: &mut Context<'_>, source: &mut Side) -> Poll<io::Result<usize>> {
         let buffer = self.buffer.get_or_insert_with(Buffer::take);
         buffer.copy_within(self.input.clone(), 0);
         self.input = 0..self.input.len();
-        let mut space = ReadBuf::new(&mut buffer[self.input.end..]);
-        ready!(Pin::new(&mut source.stream).poll_read(cx, &mut space))?;
-        let count = space.filled().len();
-        self.input.end += count;
-        Poll::Ready(Ok(count))
+        let mut total = 0;
+        while total < buffer.len() / 2 {
+            let mut space = ReadBuf::new(&mut buffer[self.input.end..]);
+            let count = match Pin::new(&mut source.stream).poll_read(cx, &mut space) {
+                Poll::Ready(Ok(())) => space.filled().len(),
+                // An end or a failure is found again by the next call.
+                Poll::Ready(Err(_)) | Poll::Pending if total > 0 => 0,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            };
+            if count == 0 {
+                break;
+            }
+            self.input.end += count;
+            total += count;
+        }
+        Poll::Ready(Ok(total))
     }
 
     fn rewrite(&mut self, source: &mut Side) {

@@ -34,6 +34,7 @@ mod hybrid_connection;
 mod listen;
 mod options;
 mod pending;
+mod read_ahead;
 mod relay;
 mod server;
 mod stream;

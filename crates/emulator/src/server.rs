@@ -15,6 +15,7 @@ use tracing::{debug, warn};
 
 use crate::{
     bridge::Joined,
+    read_ahead::ReadAhead,
     relay::Relay,
     stream::Stream,
     visit::{Next, Visit},
@@ -86,7 +87,7 @@ async fn handshake(
     stream.set_nodelay(true).ok()?;
     let stream = match tls {
         None => Stream::Plain(stream),
-        Some(tls) => match timeout(deadline, tls.accept(stream)).await {
+        Some(tls) => match timeout(deadline, tls.accept(ReadAhead::new(stream))).await {
             Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
             Ok(Err(error)) => {
                 debug!(%remote, %error, "no TLS handshake");

@@ -12,12 +12,14 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use crate::read_ahead::ReadAhead;
+
 /// What a client is connected by.
 pub(crate) enum Stream {
     /// Plain TCP.
     Plain(TcpStream),
     /// TLS over TCP; boxed, since a session is large and most relays are plain.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<ReadAhead>>),
 }
 
 impl AsyncRead for Stream {

@@ -1,12 +1,13 @@
 //! Listeners come and go.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use futures_util::SinkExt;
-use hyco_emulator::EmulatorOptions;
+use hyco_emulator::{EmulatorOptions, Timing, TlsOptions};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Relay, next_accept, next_close_code, with_headers};
+use crate::support::{Relay, next_accept, next_close_code, rest, with_headers};
 
 #[tokio::test]
 async fn one_listener_too_many_is_refused_until_another_leaves_e14() {
@@ -164,7 +165,7 @@ async fn closing_the_emulator_closes_everything_e28() {
     );
     assert_eq!((control.0, sender.0, listener.0), (1001, 1001, 1001));
     assert!(waiting.await.unwrap().is_err());
-    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+    assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
@@ -173,4 +174,28 @@ async fn a_dropped_emulator_ends_too_e28() {
     let mut control = relay.listen().await;
     drop(relay);
     assert_eq!(next_close_code(&mut control).await.0, 1001);
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_not_waited_for() {
+    let timing = Timing {
+        handshake: Duration::from_millis(100),
+        ..Timing::default()
+    };
+    for tls in [None, Some(TlsOptions::Generated)] {
+        let relay = Relay::with(EmulatorOptions {
+            timing,
+            tls,
+            ..EmulatorOptions::default()
+        })
+        .await;
+        let address = relay.emulator.local_addr();
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET /$hc/hyco HTTP/1.1\r\nHost:")
+            .await
+            .unwrap();
+        rest(&mut silent).await;
+        rest(&mut slow).await;
+    }
 }
