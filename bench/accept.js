@@ -8,7 +8,7 @@ const { monitorEventLoopDelay } = require('node:perf_hooks')
 const { since, usage } = require('./harness/measure')
 const { transports } = require('./harness/rows')
 
-const WARM_UP = 100
+const WARM_UP = 500
 
 module.exports = {
   title: 'Accept',
