@@ -47,5 +47,9 @@ async function main() {
   console.log(`exited with ${codes}`)
 }
 
-if (isMainThread) main()
-else work(workerData).then(() => parentPort.postMessage('done'))
+if (isMainThread) {
+  main()
+} else {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- this is no window
+  work(workerData).then(() => parentPort.postMessage('done'))
+}

@@ -35,6 +35,7 @@ if (isMainThread) {
   main()
 } else {
   flood(workerData, () => {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- this is no window
     parentPort.postMessage('traffic')
     if (workerData.how === 'exit') setTimeout(() => process.exit(0), Math.random() * 10)
   })
