@@ -1,5 +1,8 @@
 'use strict'
 
+// The global is an accessor, which costs at every use.
+const { Buffer } = require('node:buffer')
+
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY_BUFFER = Buffer.alloc(0)
 

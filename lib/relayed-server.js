@@ -303,6 +303,8 @@ class Server extends EventEmitter {
     this.#counts.accepted++
     this.#live.add(socket)
     if (this.options.clientTracking) this.clients.add(socket)
+    // As hyco-ws does: what a sender sends wrong must not end a program that does not listen for it.
+    socket.on('error', () => {})
     socket.on('close', () => {
       this.#live.delete(socket)
       this.clients.delete(socket)

@@ -121,11 +121,12 @@ impl Running {
             id,
             inbox: Some(Arc::clone(&inbox)),
         };
+        // The abort handle keeps the task's memory: in a box, what opening needs is freed after it.
+        let opening = Box::pin(opening);
         let task = self.io.handle().spawn(async move {
             match opening.await {
                 Ok(upgraded) => {
-                    failed.inbox = None;
-                    // A task of its own: this one is as large as all that opening needs.
+                    failed.disarm();
                     tokio::spawn(serve(id, upgraded, options, inbox));
                 }
                 Err(error) => failed.report(&error),
@@ -147,6 +148,10 @@ struct Failed {
 }
 
 impl Failed {
+    fn disarm(&mut self) {
+        self.inbox = None;
+    }
+
     fn report(&mut self, error: &Error) {
         if let Some(inbox) = self.inbox.take() {
             let event = json!({ "type": "failed", "error": describe(error) });

@@ -136,10 +136,10 @@ impl Hub {
         while let Some(id) = frames.peek().map(|frame| frame.connection) {
             let ring_full = pairs * 2 + 2 > results.len();
             let acknowledged = self.side.with(id, |connection| {
-                while let Some(frame) = frames.next_if(|frame| frame.connection == id) {
-                    let mask = frame.masked().then(|| masks.next());
-                    connection.append(frame.frame(mask), frame.acknowledge());
-                }
+                let mut next = || frames.next_if(|frame| frame.connection == id);
+                connection.append(std::iter::from_fn(|| {
+                    next().map(|frame| frame.with_mask(&mut masks))
+                }));
                 // Without room for a result the connection's task writes and reports by a record.
                 if ring_full {
                     connection.kick()
@@ -169,9 +169,9 @@ impl Hub {
             flags,
             payload: &payload,
         };
-        let mask = frame.masked().then(|| self.masks.borrow_mut().next());
+        let frame = frame.with_mask(&mut self.masks.borrow_mut());
         let sent = self.side.with(id, |connection| {
-            connection.append(frame.frame(mask), frame.acknowledge());
+            connection.append([frame]);
             connection.flush()
         });
         sent.unwrap_or(0)
@@ -247,7 +247,7 @@ impl<'a> Iterator for RingFrames<'a> {
 }
 
 impl<'a> RingFrame<'a> {
-    fn frame(&self, mask: Option<[u8; 4]>) -> Frame<'a> {
+    fn with_mask(self, masks: &mut MaskSource) -> Frame<'a> {
         let opcode = match self.flags >> 24 & 0xf {
             0 => OpCode::Continuation,
             1 => OpCode::Text,
@@ -260,16 +260,9 @@ impl<'a> RingFrame<'a> {
             fin: self.flags & FIN != 0,
             opcode,
             payload: self.payload,
-            mask,
+            mask: (self.flags & UNMASKED == 0).then(|| masks.next()),
+            acknowledge: self.flags & ACKNOWLEDGE != 0,
         }
-    }
-
-    fn acknowledge(&self) -> bool {
-        self.flags & ACKNOWLEDGE != 0
-    }
-
-    fn masked(&self) -> bool {
-        self.flags & UNMASKED == 0
     }
 }
 

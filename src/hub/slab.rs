@@ -87,5 +87,6 @@ impl Drop for Slab {
     }
 }
 
-/// Unused slabs that are kept (4 MiB): what one garbage collection gives back under load.
-const KEPT: usize = 32;
+/// Unused slabs that are kept (30 MiB): what one garbage collection gives back under load. A new
+/// one has to be filled with zeros first.
+const KEPT: usize = 256;

@@ -147,12 +147,15 @@ impl Connection {
         (connection, task.run())
     }
 
-    /// Appends one masked frame; `flush` starts to write it. The payload is copied.
+    /// Appends frames; `flush` starts to write them. Payloads are copied.
     ///
-    /// `acknowledge` asks for a count in [`Signal::Acknowledged`], or in what [`Self::flush`]
-    /// returns, when the frame has been handed to the operating system.
-    pub fn append(&self, frame: Frame<'_>, acknowledge: bool) {
-        self.outbox().append(&frame, acknowledge);
+    /// A frame that is to be acknowledged counts in [`Signal::Acknowledged`], or in what
+    /// [`Self::flush`] returns, when it has been handed to the operating system.
+    pub fn append<'a>(&self, frames: impl IntoIterator<Item = Frame<'a>>) {
+        let mut outbox = self.outbox();
+        for frame in frames {
+            outbox.append(&frame);
+        }
     }
 
     /// Starts to write what was appended: at once when little is queued and nothing waits before
@@ -248,6 +251,8 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
     /// The masking key; `None` sends the frame unmasked, which a relay refuses.
     pub mask: Option<[u8; 4]>,
+    /// The owner wants to know when it was written.
+    pub acknowledge: bool,
 }
 
 /// How far a pump came.

@@ -40,7 +40,8 @@ impl Outbox {
         }
     }
 
-    pub(super) fn append(&mut self, frame: &Frame<'_>, acknowledge: bool) {
+    #[inline]
+    pub(super) fn append(&mut self, frame: &Frame<'_>) {
         if self.ending {
             return;
         }
@@ -65,7 +66,7 @@ impl Outbox {
             frame.payload,
             frame.mask,
         );
-        last.acknowledge += u32::from(acknowledge);
+        last.acknowledge += u32::from(frame.acknowledge);
         self.queued += last.bytes.len() - before;
     }
 
@@ -145,21 +146,23 @@ mod tests {
 
     use super::*;
 
-    fn frame(payload: &[u8]) -> Frame<'_> {
+    fn frame(payload: &[u8], acknowledge: bool) -> Frame<'_> {
+        let mask = Some([1, 2, 3, 4]);
         Frame {
             fin: true,
             opcode: OpCode::Binary,
             payload,
-            mask: Some([1, 2, 3, 4]),
+            mask,
+            acknowledge,
         }
     }
 
     #[test]
     fn small_frames_share_a_chunk_and_count_their_acknowledgements() {
         let mut outbox = Outbox::new(Arc::default());
-        outbox.append(&frame(b"one"), true);
-        outbox.append(&frame(b"two"), false);
-        outbox.append(&frame(b"three"), true);
+        outbox.append(&frame(b"one", true));
+        outbox.append(&frame(b"two", false));
+        outbox.append(&frame(b"three", true));
         let chunk = outbox.take().unwrap();
         assert_eq!(chunk.acknowledge, 2);
         assert_eq!(chunk.bytes.len(), 6 * 3 + 11);
@@ -169,9 +172,9 @@ mod tests {
     #[test]
     fn a_large_frame_has_a_chunk_of_its_own() {
         let mut outbox = Outbox::new(Arc::default());
-        outbox.append(&frame(b"small"), false);
-        outbox.append(&frame(&vec![0; CHUNK]), false);
-        outbox.append(&frame(b"small"), false);
+        outbox.append(&frame(b"small", false));
+        outbox.append(&frame(&vec![0; CHUNK], false));
+        outbox.append(&frame(b"small", false));
         assert_eq!(outbox.take().unwrap().bytes.len(), 11);
         assert_eq!(outbox.take().unwrap().bytes.len(), CHUNK + 14);
         assert_eq!(outbox.take().unwrap().bytes.len(), 11);
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn what_is_unwritten_counts_until_it_is_written() {
         let mut outbox = Outbox::new(Arc::default());
-        outbox.append(&frame(b"12345"), false);
+        outbox.append(&frame(b"12345", false));
         assert_eq!((outbox.len(), outbox.unwritten()), (11, 11));
         let chunk = outbox.take().unwrap();
         assert_eq!((outbox.len(), outbox.unwritten()), (0, 11));
@@ -192,7 +195,7 @@ mod tests {
     fn nothing_is_appended_after_the_end() {
         let mut outbox = Outbox::new(Arc::default());
         outbox.end();
-        outbox.append(&frame(b"late"), true);
+        outbox.append(&frame(b"late", true));
         assert!(outbox.is_empty());
     }
 }

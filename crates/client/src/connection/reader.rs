@@ -122,15 +122,18 @@ impl Reader {
         }
         space[..start].copy_from_slice(&self.carry);
 
-        let mut broken = false;
+        let (mut broken, mut large) = (false, false);
         let (plain, cipher, closed) = if self.secure {
             let mut writer = connection.writer()?;
             let tls = writer
                 .session()
                 .ok_or_else(|| io::Error::other("no TLS session"))?;
+            // Within a large frame all plaintext has been used: records go to its buffer.
+            let direct = self.decoder.direct().filter(|_| self.plain == 0);
+            large = direct.is_some();
             let decrypted = tls
                 .session
-                .decrypt(space, self.plain, end, &mut tls.answers)
+                .decrypt_beside(space, self.plain, end, &mut tls.answers, direct)
                 .map_err(io::Error::other)?;
             broken = tls.session.failure().is_some();
             (
@@ -141,7 +144,12 @@ impl Reader {
         } else {
             (end, end..end, false)
         };
-        let used = match self.decoder.decode(&mut space[..plain], batch) {
+        let filled = if large {
+            self.decoder.filled(batch)
+        } else {
+            Ok(())
+        };
+        let used = match filled.and_then(|()| self.decoder.decode(&mut space[..plain], batch)) {
             Ok(used) => used,
             Err(violation) => {
                 batch.violation(violation);

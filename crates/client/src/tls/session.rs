@@ -7,6 +7,7 @@
 
 use std::{fmt, sync::Arc};
 
+use hyco_websocket::Direct;
 use rustls::{
     ClientConfig, Error, HandshakeKind, InvalidMessage, ProtocolVersion, SupportedCipherSuite,
     client::UnbufferedClientConnection, pki_types::ServerName, unbuffered::EncryptError,
@@ -85,6 +86,22 @@ impl TlsSession {
         end: usize,
         outgoing: &mut Vec<u8>,
     ) -> Result<Decrypted, Error> {
+        self.decrypt_beside(buf, plain, end, outgoing, None)
+    }
+
+    /// As [`decrypt`](Self::decrypt), but records that lie whole within the rest of a large frame go
+    /// straight to its buffer instead of `buf`. There may be such a rest only where `plain` is 0.
+    ///
+    /// # Errors
+    /// As [`decrypt`](Self::decrypt).
+    pub fn decrypt_beside(
+        &mut self,
+        buf: &mut [u8],
+        plain: usize,
+        end: usize,
+        outgoing: &mut Vec<u8>,
+        mut direct: Option<Direct<'_>>,
+    ) -> Result<Decrypted, Error> {
         self.alive()?;
 
         let mut filled = plain;
@@ -95,19 +112,34 @@ impl TlsSession {
         while !self.peer_closed
             && let Some(length) = next_record(&buf[cipher..end])
         {
-            record.clear();
             let input = &mut buf[cipher..cipher + length];
-            let outcome = self.process_record(input, &mut record, outgoing);
+            // A record is longer than its plaintext.
+            let fitting = direct.as_mut().filter(|direct| length <= direct.missing);
+            let outcome = match fitting {
+                Some(direct) => {
+                    let before = direct.buffer.len();
+                    let outcome = self.process_record(input, direct.buffer, outgoing);
+                    direct.missing -= direct.buffer.len() - before;
+                    outcome
+                }
+                None => {
+                    direct = None;
+                    record.clear();
+                    self.process_record(input, &mut record, outgoing)
+                }
+            };
             match self.settle(outcome, outgoing) {
                 Ok(()) => cipher += length,
-                Err(error) if filled == plain => return Err(error),
+                Err(error) if cipher == plain => return Err(error),
                 Err(_) => {
                     cipher = end;
                     break;
                 }
             }
-            buf[filled..filled + record.len()].copy_from_slice(&record);
-            filled += record.len();
+            if direct.is_none() {
+                buf[filled..filled + record.len()].copy_from_slice(&record);
+                filled += record.len();
+            }
         }
         if self.peer_closed {
             cipher = end; // what follows a close_notify must be ignored (RFC 8446 section 6.1)
