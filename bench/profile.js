@@ -92,7 +92,12 @@ function measure(job, folder) {
   const worker = path.join(__dirname, 'harness', 'worker.js')
   const node = [process.execPath, '--perf-basic-prof', '--expose-gc', worker, JSON.stringify(job)]
   const record = ['record', '-q', '-o', data, '-F', String(FREQUENCY), '-g', '--', ...node]
-  const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 30 }
+  const options = {
+    cwd: folder,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 30,
+  }
   const out = execFileSync('perf', record, options)
   const { cpu } = JSON.parse(out.trim().split('\n').at(-1))
   const fields = ['script', '-i', data, '-F', 'comm,time,ip,sym,dso']
