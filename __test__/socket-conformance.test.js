@@ -13,6 +13,7 @@ const SUBJECTS = [
   'stream',
   'client',
   'server',
+  'limits',
 ]
 
 for (const subject of SUBJECTS) table(subject, require(`./conformance/${subject}`))
