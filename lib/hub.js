@@ -74,6 +74,7 @@ class Hub {
   #freeIds = []
   #listeners = new Map()
   #trusted = new WeakMap()
+  #trustedByText = new Map()
   #nextListener = 1
   #holds = 0
   #flushSoon = () => {
@@ -82,13 +83,18 @@ class Hub {
   }
   #deliverSoon = () => this.#native.deliver()
 
-  constructor() {
+  /**
+   * @param {boolean} [share=true] whether views may show memory that the native side owns; where
+   *   the platform forbids it they never do
+   */
+  constructor(share = true) {
     this.#native = new native.Hub(
       this.#table,
       this.#results,
       this.#ring,
       this.#slabs,
       (count, large, events) => this.#deliver(count, large, events),
+      share,
     )
   }
 
@@ -305,13 +311,17 @@ class Hub {
     }
   }
 
-  /** The number of prepared TLS options: certificates are parsed once for each such object. */
+  /** The number of prepared TLS options: certificates are parsed once for equal options. */
   #trust(tls = NO_TLS) {
     let trust = this.#trusted.get(tls)
+    if (trust !== undefined) return trust
+    const key = JSON.stringify(tls)
+    trust = this.#trustedByText.get(key)
     if (trust === undefined) {
       trust = this.#native.trust(tls)
-      this.#trusted.set(tls, trust)
+      this.#trustedByText.set(key, trust)
     }
+    this.#trusted.set(tls, trust)
     return trust
   }
 

@@ -43,9 +43,10 @@ export declare class Hub {
    * `table` receives records and `results` acknowledgements, in 32-bit words; `ring` holds the
    * frames to be flushed; `slabs` is filled with ArrayBuffers by number; `deliver(count, large,
    * events)` is called with records in the table and returns how many of them it has read; or
-   * it is called with -1, to call `deliver` here later.
+   * it is called with -1, to call `deliver` here later. Without `share` JavaScript gets copies of
+   * what was received, as it does where memory from outside is forbidden.
    */
-  constructor(table: Uint32Array, results: Uint32Array, ring: Buffer, slabs: object, deliver: (count: number, large?: Buffer[], events?: string[]) => number)
+  constructor(table: Uint32Array, results: Uint32Array, ring: Buffer, slabs: object, deliver: (count: number, large?: Buffer[], events?: string[]) => number, share: boolean)
   /** Keeps the process alive, or lets it go. */
   hold(hold: boolean): void
   /** Delivers what waits. */

@@ -1,7 +1,8 @@
 //! Carries the queue to JavaScript: one wake, one call, many records.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
+    collections::HashMap,
     ffi::c_void,
     mem, ptr,
     rc::Rc,
@@ -74,6 +75,10 @@ pub(super) struct JsSide {
     /// The JavaScript function that reads the table.
     callback: sys::napi_ref,
     links: RefCell<Vec<Option<Arc<Connection>>>>,
+    /// Slabs that JavaScript sees a copy of, by number, where it may not see foreign memory.
+    copied: RefCell<HashMap<u32, Arc<Slab>>>,
+    /// Whether JavaScript may see memory of Rust's, as far as is known.
+    share: Cell<bool>,
     /// A batch of which JavaScript has read only a part so far.
     unread: RefCell<Option<Batch>>,
     spare: RefCell<Queue>,
@@ -101,6 +106,7 @@ impl JsSide {
         table: Uint32Array,
         slabs: sys::napi_ref,
         callback: sys::napi_ref,
+        share: bool,
     ) -> Result<Rc<Self>> {
         let side = Rc::new(Self {
             inbox,
@@ -108,6 +114,8 @@ impl JsSide {
             slabs,
             callback,
             links: RefCell::default(),
+            copied: RefCell::default(),
+            share: Cell::new(share),
             unread: RefCell::default(),
             spare: RefCell::default(),
         });
@@ -223,6 +231,9 @@ impl JsSide {
         // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
         unsafe {
             self.show_slabs(env, &mut batch.queue)?;
+            if batch.read == 0 {
+                self.copy(env, &batch.queue)?;
+            }
             let values = self.values(env, batch)?;
             let capacity = self.table.borrow().len() / WORDS;
             while batch.read < batch.queue.records.len() {
@@ -273,8 +284,69 @@ impl JsSide {
             let mut slabs = ptr::null_mut();
             check(sys::napi_get_reference_value(env, self.slabs, &mut slabs))?;
             for (number, slab) in queue.slabs.drain(..) {
-                let buffer = show(env, slab)?;
+                let shown = if self.share.get() {
+                    show(env, &slab)?
+                } else {
+                    None
+                };
+                let buffer = match shown {
+                    Some(buffer) => buffer,
+                    None => {
+                        self.share.set(false);
+                        self.copied.borrow_mut().insert(number, slab);
+                        let mut buffer = ptr::null_mut();
+                        let size = Slab::SIZE;
+                        check(sys::napi_create_arraybuffer(
+                            env,
+                            size,
+                            &mut ptr::null_mut(),
+                            &mut buffer,
+                        ))?;
+                        buffer
+                    }
+                };
                 check(sys::napi_set_element(env, slabs, number, buffer))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies what records describe to where JavaScript sees it.
+    #[expect(
+        unsafe_code,
+        reason = "Node-API calls, and memory that the I/O thread has left alone"
+    )]
+    unsafe fn copy(&self, env: sys::napi_env, queue: &Queue) -> Result<()> {
+        let mut copied = self.copied.borrow_mut();
+        if copied.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`. Records describe
+        // bytes of the slab that are not written any more; a detached buffer has no bytes.
+        unsafe {
+            let mut slabs = ptr::null_mut();
+            check(sys::napi_get_reference_value(env, self.slabs, &mut slabs))?;
+            for record in &queue.records {
+                let number = record.kind >> 8;
+                if record.kind & 0xff == kind::SLAB_DONE {
+                    copied.remove(&number);
+                    continue;
+                }
+                let Some(slab) = copied.get(&number) else {
+                    continue;
+                };
+                let (mut buffer, mut start, mut size) = (ptr::null_mut(), ptr::null_mut(), 0);
+                check(sys::napi_get_element(env, slabs, number, &mut buffer))?;
+                check(sys::napi_get_arraybuffer_info(
+                    env, buffer, &mut start, &mut size,
+                ))?;
+                // The code of a close frame lies before its reason.
+                let from = (record.offset as usize).saturating_sub(2);
+                let to = (record.offset + record.length) as usize;
+                if to <= size {
+                    let (source, target) = (slab.as_ptr().add(from), start.cast::<u8>().add(from));
+                    ptr::copy_nonoverlapping(source, target, to - from);
+                }
             }
         }
         Ok(())
@@ -305,7 +377,7 @@ impl JsSide {
                 &mut arrays[0],
             ))?;
             for (index, bytes) in (0..).zip(large.drain(..)) {
-                let buffer = hand_over(env, bytes, &self.inbox.buffers)?;
+                let buffer = hand_over(env, bytes, &self.inbox.buffers, self.share.get())?;
                 check(sys::napi_set_element(env, arrays[0], index, buffer))?;
             }
             check(sys::napi_create_array_with_length(
@@ -389,16 +461,16 @@ unsafe extern "C" fn finalize(_env: sys::napi_env, context: *mut c_void, _hint: 
     drop(unsafe { Rc::from_raw(context.cast::<JsSide>()) });
 }
 
-/// Shows a slab as an ArrayBuffer that keeps it alive.
+/// Shows a slab as an ArrayBuffer that keeps it alive; `None` where that is forbidden (Electron).
 #[expect(unsafe_code, reason = "Node-API calls")]
-unsafe fn show(env: sys::napi_env, slab: Arc<Slab>) -> Result<sys::napi_value> {
+unsafe fn show(env: sys::napi_env, slab: &Arc<Slab>) -> Result<Option<sys::napi_value>> {
     unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
         // SAFETY: gives back the count that was leaked below, once.
         drop(unsafe { Arc::from_raw(hint.cast::<Slab>()) });
     }
 
     let start = slab.as_ptr().cast::<c_void>();
-    let hint = Arc::into_raw(slab).cast_mut().cast::<c_void>();
+    let hint = Arc::into_raw(Arc::clone(slab)).cast_mut().cast::<c_void>();
     let mut buffer = ptr::null_mut();
     // SAFETY: the memory lives until `release`; on failure `release` is not called.
     let status = unsafe {
@@ -411,12 +483,15 @@ unsafe fn show(env: sys::napi_env, slab: Arc<Slab>) -> Result<sys::napi_value> {
             &mut buffer,
         )
     };
-    if status != sys::Status::napi_ok {
-        // SAFETY: as in `release`.
-        drop(unsafe { Arc::from_raw(hint.cast::<Slab>()) });
+    if status == sys::Status::napi_ok {
+        return Ok(Some(buffer));
     }
-    check(status)?;
-    Ok(buffer)
+    // SAFETY: as in `release`.
+    drop(unsafe { Arc::from_raw(hint.cast::<Slab>()) });
+    if status == sys::Status::napi_no_external_buffers_allowed {
+        return Ok(None);
+    }
+    check(status).map(|()| None)
 }
 
 /// Gives a large message to JavaScript; its memory goes back to the pool.
@@ -425,6 +500,7 @@ unsafe fn hand_over(
     env: sys::napi_env,
     bytes: Vec<u8>,
     pool: &Arc<BufferPool>,
+    share: bool,
 ) -> Result<sys::napi_value> {
     struct Lent {
         bytes: Vec<u8>,
@@ -444,8 +520,12 @@ unsafe fn hand_over(
     let hint = Box::into_raw(lent).cast::<c_void>();
     let mut buffer = ptr::null_mut();
     // SAFETY: the memory lives until `release`; on failure `release` is not called.
-    let mut status = unsafe {
-        sys::napi_create_external_buffer(env, length, start, Some(release), hint, &mut buffer)
+    let mut status = if share {
+        unsafe {
+            sys::napi_create_external_buffer(env, length, start, Some(release), hint, &mut buffer)
+        }
+    } else {
+        sys::Status::napi_no_external_buffers_allowed
     };
     if status != sys::Status::napi_ok {
         // SAFETY: as above. Where external memory is forbidden (Electron) the bytes are copied.

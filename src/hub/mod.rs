@@ -59,7 +59,8 @@ impl Hub {
     /// `table` receives records and `results` acknowledgements, in 32-bit words; `ring` holds the
     /// frames to be flushed; `slabs` is filled with ArrayBuffers by number; `deliver(count, large,
     /// events)` is called with records in the table and returns how many of them it has read; or
-    /// it is called with -1, to call `deliver` here later.
+    /// it is called with -1, to call `deliver` here later. Without `share` JavaScript gets copies of
+    /// what was received, as it does where memory from outside is forbidden.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
@@ -69,6 +70,7 @@ impl Hub {
         slabs: Object<'_>,
         #[napi(ts_arg_type = "(count: number, large?: Buffer[], events?: string[]) => number")]
         deliver: Function<'_, (), ()>,
+        share: bool,
     ) -> Result<Self> {
         let inbox = HubInbox::new(Delivery::default());
         let io = IoThread::start().map_err(|e| Error::from_reason(e.to_string()))?;
@@ -77,7 +79,7 @@ impl Hub {
         let side = unsafe {
             let slabs = reference(env.raw(), slabs.raw())?;
             let deliver = reference(env.raw(), deliver.raw())?;
-            JsSide::open(env.raw(), Arc::clone(&inbox), table, slabs, deliver)?
+            JsSide::open(env.raw(), Arc::clone(&inbox), table, slabs, deliver, share)?
         };
         let running = Running {
             inbox,

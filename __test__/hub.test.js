@@ -1,0 +1,62 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { test } = require('node:test')
+const { WebSocketServer } = require('ws')
+
+const { Hub } = require('../lib/hub')
+const RelayedSocket = require('../lib/relayed-socket')
+
+/** A socket of a hub of its own, connected to a server that echoes. */
+async function echo(t, hub) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  t.after(() => server.close())
+  await once(server, 'listening')
+  server.on('connection', (peer) => {
+    peer.on('message', (data, isBinary) => peer.send(data, { binary: isBinary }))
+  })
+  const address = `ws://127.0.0.1:${server.address().port}`
+  const socket = new RelayedSocket(address, {})
+  hub.connect(socket, { address, headers: [], protocols: [], timeout: 10_000 })
+  await once(socket, 'open')
+  return socket
+}
+
+/** Sends messages of many sizes, so that slabs are filled and let go of; checks what comes back. */
+async function exchange(socket, rounds) {
+  const sizes = [0, 1, 125, 126, 5_000, 20_000, 40_000, 300_000]
+  const sent = Array.from({ length: rounds }, (_, i) => Buffer.alloc(sizes[i % sizes.length], i))
+  const received = []
+  const all = new Promise((resolve) => {
+    socket.on('message', (data) => {
+      received.push(data)
+      if (received.length === rounds) resolve()
+    })
+  })
+  for (const message of sent) socket.send(message)
+  await all
+  for (const [i, message] of sent.entries()) assert.ok(message.equals(received[i]), `message ${i}`)
+}
+
+for (const share of [true, false]) {
+  const memory = share ? 'memory of the native side' : 'copies, as Electron demands'
+  test(`a hub delivers messages, pings and closes in ${memory}`, async (t) => {
+    const socket = await echo(t, new Hub(share))
+    await exchange(socket, 400)
+    socket.ping('ping')
+    assert.equal(String((await once(socket, 'pong'))[0]), 'ping')
+    socket.close(4001, 'reason')
+    const [code, reason] = await once(socket, 'close')
+    assert.deepEqual([code, String(reason)], [4001, 'reason'])
+  })
+}
+
+test('several hubs in one thread work side by side', async (t) => {
+  const sockets = await Promise.all([echo(t, new Hub()), echo(t, new Hub())])
+  await Promise.all(sockets.map((socket) => exchange(socket, 100)))
+  for (const socket of sockets) {
+    socket.terminate()
+    await once(socket, 'close')
+  }
+})
