@@ -382,7 +382,10 @@ describe("the 'headers' event", () => {
       server.once('headers', (lines) => {
         lines[3] = 'sec-websocket-protocol: b'
       })
+      const first = once(server, 'connection')
       assert.deepEqual(await answer('hyco', ['a', 'b']), { status: 101, protocol: 'b' })
+      // The sender may be open before its listener knows.
+      await first
       server.once('headers', (lines) => lines.pop())
       const sender = connect('hyco', ['a'])
       const [socket] = await once(server, 'connection')
