@@ -105,6 +105,7 @@ impl TlsSession {
         self.alive()?;
 
         let mut filled = plain;
+        let mut delivered = false;
         let mut cipher = plain;
         // rustls hands out plaintext while it borrows the record, so it cannot go to its place directly.
         // The detour through a buffer that stays in the cache costs no more than moving it would.
@@ -119,7 +120,9 @@ impl TlsSession {
                 Some(direct) => {
                     let before = direct.buffer.len();
                     let outcome = self.process_record(input, direct.buffer, outgoing);
-                    direct.missing -= direct.buffer.len() - before;
+                    let length = direct.buffer.len() - before;
+                    direct.missing -= length;
+                    delivered |= length > 0;
                     outcome
                 }
                 None => {
@@ -130,7 +133,7 @@ impl TlsSession {
             };
             match self.settle(outcome, outgoing) {
                 Ok(()) => cipher += length,
-                Err(error) if cipher == plain => return Err(error),
+                Err(error) if !delivered => return Err(error),
                 Err(_) => {
                     cipher = end;
                     break;
@@ -139,6 +142,7 @@ impl TlsSession {
             if direct.is_none() {
                 buf[filled..filled + record.len()].copy_from_slice(&record);
                 filled += record.len();
+                delivered |= !record.is_empty();
             }
         }
         if self.peer_closed {
