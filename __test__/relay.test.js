@@ -136,6 +136,16 @@ describe('instead of what ws does', TIMEOUT, () => {
     sender.terminate()
   })
 
+  it('an error of an accepted socket that nobody listens for is not thrown', async () => {
+    const { sender, socket } = await meet(await listen({ maxPayload: 10 }))
+    const ends = Promise.all([closed(sender), closed(socket)])
+    sender.send('more than ten bytes')
+    assert.deepEqual(
+      (await ends).map(({ code }) => code),
+      [1009, 1006],
+    )
+  })
+
   it('close() closes the clients, may be called again, and emits close once', async () => {
     const server = await listen()
     const { sender } = await meet(server)

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const net = require('node:net')
-const { closed, failed, message, messages } = require('../support/watch')
+const { closed, failed, message, messages, until } = require('../support/watch')
 
 const CLIENT = { role: 'client' }
 const SERVER = { role: 'server' }
@@ -62,11 +62,9 @@ module.exports = (row) => {
   row('leaves a refusal to a listener of unexpected-response', CLIENT, async (pair) => {
     const lines = ['HTTP/1.1 403 Forbidden', 'Content-Length: 0', 'Connection: close']
     let status
-    let end
     await pair.raw({
       lines,
       onSubject: (socket) => {
-        end = closed(socket)
         socket.on('error', () => {})
         socket.on('unexpected-response', (request, response) => {
           status = response.statusCode
@@ -74,7 +72,7 @@ module.exports = (row) => {
         })
       },
     })
-    await end
+    await until(() => status !== undefined, 'the response')
     assert.equal(status, 403)
   })
 

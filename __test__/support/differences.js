@@ -95,6 +95,12 @@ const differences = [
     rows: [],
     reason: 'a relayed socket goes on where one of ws is stuck',
   },
+  {
+    heading: 'Errors that nobody listens for',
+    pairs: LISTENER,
+    rows: ['lets a violation without an error listener reach uncaughtException'],
+    reason: 'a sender must not be able to end the program of a listener',
+  },
   { heading: 'Copies', pairs: BOTH, rows: [], reason: 'bytes are copied when they are sent' },
 ]
 
