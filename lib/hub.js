@@ -28,6 +28,7 @@ const OPCODE_SHIFT = 24
 const FIN = 1 << 28
 const ACKNOWLEDGE = 1 << 29
 const UNMASKED = 1 << 30
+const APPENDED = 1 << 31
 
 const RECORD_WORDS = 4
 const TABLE_RECORDS = 4096
@@ -37,6 +38,9 @@ const FRAME_WORDS = 2
 
 /** Payloads above this many bytes cross alone: copying them twice costs more than a call. */
 const SMALL = 4 * 1024
+
+/** Payloads from this many bytes on are started on their own, not with the others of the turn. */
+const HUGE = 128 * 1024
 
 /** Milliseconds that a burst of events, such as new senders, may keep the event loop. */
 const TURN_MS = 4
@@ -68,6 +72,9 @@ class Hub {
   #ring = Buffer.allocUnsafeSlow(RING_BYTES)
   #words = new Uint32Array(this.#ring.buffer)
   #used = 0
+  #holdsFrames = false
+  /** The socket whose large frames the last mark in the ring is for. */
+  #marked = 0
   #scheduled = false
   #slabs = []
   #sockets = [undefined]
@@ -260,10 +267,8 @@ class Hub {
     this.#words[start >> 2] = id
     this.#words[(start >> 2) + 1] = flags | length
     this.#used = at + ((length + 3) & ~3)
-    if (!this.#scheduled) {
-      this.#scheduled = true
-      queueMicrotask(this.#flushSoon)
-    }
+    this.#holdsFrames = true
+    this.#flushLater()
   }
 
   /** Hands the queued frames to the native side now. */
@@ -271,6 +276,8 @@ class Hub {
     if (this.#used === 0) return
     const used = this.#used
     this.#used = 0
+    this.#holdsFrames = false
+    this.#marked = 0
     const pairs = this.#native.flush(used)
     for (let i = 0; i < pairs; i++) {
       this.#acknowledgeSoon(this.#results[i * 2], this.#results[i * 2 + 1])
@@ -334,9 +341,28 @@ class Hub {
   }
 
   #sendLarge(id, flags, payload) {
-    this.flush()
-    const count = this.#native.sendLarge(id, flags, payload)
-    if (count > 0) this.#acknowledgeSoon(id, count)
+    // Frames that were queued before leave before; marks of other large ones may stay.
+    if (this.#holdsFrames) this.flush()
+    if (payload.length >= HUGE) {
+      // Written from now on by the I/O thread, while the next one is prepared here.
+      const count = this.#native.sendLarge(id, flags, payload, true)
+      if (count > 0) this.#acknowledgeSoon(id, count)
+      return
+    }
+    this.#native.sendLarge(id, flags, payload, false)
+    if (this.#used > 0 && this.#marked === id) return
+    if (this.#used + FRAME_WORDS * 4 > RING_BYTES) this.flush()
+    this.#words[this.#used >> 2] = id
+    this.#words[(this.#used >> 2) + 1] = APPENDED
+    this.#used += FRAME_WORDS * 4
+    this.#marked = id
+    this.#flushLater()
+  }
+
+  #flushLater() {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    queueMicrotask(this.#flushSoon)
   }
 
   /** Never within `send`: callbacks come after it returned. */
@@ -399,72 +425,78 @@ class Hub {
     const sockets = this.#sockets
     let last = -1
     let socket
-    while (turn.index < count) {
-      const at = turn.index++ * RECORD_WORDS
-      const id = table[at]
-      const word = table[at + 1]
-      const offset = table[at + 2]
-      const length = table[at + 3]
-      const kind = word & 0xff
-      if (id !== last) {
-        socket = sockets[id]
-        last = id
-      }
-      if (kind <= BINARY) {
-        const data = length === 0 ? EMPTY_BUFFER : new FastBuffer(slabs[word >>> 8], offset, length)
-        socket[kMessage](data, kind === BINARY)
-        continue
-      }
-      switch (kind) {
-        case LARGE_TEXT:
-        case LARGE_BINARY:
-          socket[kMessage](
-            large[offset],
-            kind === LARGE_BINARY,
-            length === 0 ? undefined : JSON.parse(events[length - 1]),
-          )
-          break
-        case PING:
-          socket[kPing](new FastBuffer(slabs[word >>> 8], offset, length))
-          break
-        case PONG:
-          socket[kPong](new FastBuffer(slabs[word >>> 8], offset, length))
-          break
-        case CLOSE: {
-          const slab = slabs[word >>> 8]
-          const [high, low] = new Uint8Array(slab, offset - 2, 2)
-          socket[kClose]((high << 8) | low, Buffer.from(new Uint8Array(slab, offset, length)))
-          break
+    let index = turn.index
+    try {
+      while (index < count) {
+        const at = index++ * RECORD_WORDS
+        const id = table[at]
+        const word = table[at + 1]
+        const offset = table[at + 2]
+        const length = table[at + 3]
+        const kind = word & 0xff
+        if (id !== last) {
+          socket = sockets[id]
+          last = id
         }
-        case CLOSE_WITHOUT_CODE:
-          socket[kClose](1005, EMPTY_BUFFER)
-          break
-        case ACKNOWLEDGED:
-          socket[kAcknowledged](length)
-          break
-        case ENDED:
-          socket[kEnded]()
-          break
-        case FINISHED:
-          socket[kFinished]()
-          break
-        case CLOSED:
-          last = -1
-          this.#native.forget(id)
-          this.#detach(id)
-          socket[kClosed]()
-          break
-        case EVENT:
-          if (turn.until === 0) turn.until = performance.now() + TURN_MS
-          this.#event(id, socket, JSON.parse(events[offset]))
-          last = -1
-          if (performance.now() > turn.until) return
-          break
-        case SLAB_DONE:
-          slabs[word >>> 8] = undefined
-          this.nudge = new ArrayBuffer(8)
-          break
+        if (kind <= BINARY) {
+          const data =
+            length === 0 ? EMPTY_BUFFER : new FastBuffer(slabs[word >>> 8], offset, length)
+          socket[kMessage](data, kind === BINARY)
+          continue
+        }
+        switch (kind) {
+          case LARGE_TEXT:
+          case LARGE_BINARY:
+            socket[kMessage](
+              large[offset],
+              kind === LARGE_BINARY,
+              length === 0 ? undefined : JSON.parse(events[length - 1]),
+            )
+            break
+          case PING:
+            socket[kPing](new FastBuffer(slabs[word >>> 8], offset, length))
+            break
+          case PONG:
+            socket[kPong](new FastBuffer(slabs[word >>> 8], offset, length))
+            break
+          case CLOSE: {
+            const slab = slabs[word >>> 8]
+            const [high, low] = new Uint8Array(slab, offset - 2, 2)
+            socket[kClose]((high << 8) | low, Buffer.from(new Uint8Array(slab, offset, length)))
+            break
+          }
+          case CLOSE_WITHOUT_CODE:
+            socket[kClose](1005, EMPTY_BUFFER)
+            break
+          case ACKNOWLEDGED:
+            socket[kAcknowledged](length)
+            break
+          case ENDED:
+            socket[kEnded]()
+            break
+          case FINISHED:
+            socket[kFinished]()
+            break
+          case CLOSED:
+            last = -1
+            this.#native.forget(id)
+            this.#detach(id)
+            socket[kClosed]()
+            break
+          case EVENT:
+            if (turn.until === 0) turn.until = performance.now() + TURN_MS
+            this.#event(id, socket, JSON.parse(events[offset]))
+            last = -1
+            if (performance.now() > turn.until) return
+            break
+          case SLAB_DONE:
+            slabs[word >>> 8] = undefined
+            this.nudge = new ArrayBuffer(8)
+            break
+        }
       }
+    } finally {
+      turn.index = index
     }
   }
 

@@ -55,15 +55,16 @@ export declare class Hub {
    * Takes the frames in the first `bytes` of the ring and starts to write them.
    *
    * A frame is a word with the connection, a word with the length (20 bits), the opcode (bits
-   * 24-27), fin (28), acknowledge (29) and unmasked (30), and the payload, padded to a word.
+   * 24-27), fin (28), acknowledge (29) and unmasked (30), and the payload, padded to a word. With
+   * bit 31 it is no frame: it starts to write what `send_large` has appended.
    * Returns how many pairs (connection, acknowledged frames) stand in `results`.
    */
   flush(bytes: number): number
   /**
-   * Sends one large frame; `flags` as the second word of a frame in the ring. Returns how many
-   * frames of the connection are acknowledged now.
+   * Appends one large frame; `flags` as the second word of a frame in the ring. With `start` it
+   * also starts to write; returns how many frames of the connection are acknowledged now.
    */
-  sendLarge(id: number, flags: number, payload: Buffer): number
+  sendLarge(id: number, flags: number, payload: Buffer, start: boolean): number
   /** Bytes that a connection has not yet handed to the operating system. */
   buffered(id: number): number
   /** Stops reading from a connection, or goes on. */

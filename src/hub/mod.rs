@@ -123,7 +123,8 @@ impl Hub {
     /// Takes the frames in the first `bytes` of the ring and starts to write them.
     ///
     /// A frame is a word with the connection, a word with the length (20 bits), the opcode (bits
-    /// 24-27), fin (28), acknowledge (29) and unmasked (30), and the payload, padded to a word.
+    /// 24-27), fin (28), acknowledge (29) and unmasked (30), and the payload, padded to a word. With
+    /// bit 31 it is no frame: it starts to write what `send_large` has appended.
     /// Returns how many pairs (connection, acknowledged frames) stand in `results`.
     #[napi(catch_unwind)]
     pub fn flush(&self, bytes: u32) -> u32 {
@@ -138,10 +139,10 @@ impl Hub {
         while let Some(id) = frames.peek().map(|frame| frame.connection) {
             let ring_full = pairs * 2 + 2 > results.len();
             let acknowledged = self.side.with(id, |connection| {
-                let mut next = || frames.next_if(|frame| frame.connection == id);
-                connection.append(std::iter::from_fn(|| {
-                    next().map(|frame| frame.with_mask(&mut masks))
-                }));
+                let of_connection =
+                    std::iter::from_fn(|| frames.next_if(|frame| frame.connection == id));
+                let new = of_connection.filter(|frame| frame.flags & APPENDED == 0);
+                connection.append(new.map(|frame| frame.with_mask(&mut masks)));
                 // Without room for a result the connection's task writes and reports by a record.
                 if ring_full {
                     connection.kick()
@@ -162,10 +163,10 @@ impl Hub {
         pairs as u32
     }
 
-    /// Sends one large frame; `flags` as the second word of a frame in the ring. Returns how many
-    /// frames of the connection are acknowledged now.
+    /// Appends one large frame; `flags` as the second word of a frame in the ring. With `start` it
+    /// also starts to write; returns how many frames of the connection are acknowledged now.
     #[napi(catch_unwind)]
-    pub fn send_large(&self, id: u32, flags: u32, payload: BufferSlice<'_>) -> u32 {
+    pub fn send_large(&self, id: u32, flags: u32, payload: BufferSlice<'_>, start: bool) -> u32 {
         let frame = RingFrame {
             connection: id,
             flags,
@@ -174,7 +175,7 @@ impl Hub {
         let frame = frame.with_mask(&mut self.masks.borrow_mut());
         let sent = self.side.with(id, |connection| {
             connection.append([frame]);
-            connection.flush()
+            if start { connection.flush() } else { 0 }
         });
         sent.unwrap_or(0)
     }
@@ -291,3 +292,4 @@ const LENGTH: u32 = 0x000f_ffff;
 const FIN: u32 = 1 << 28;
 const ACKNOWLEDGE: u32 = 1 << 29;
 const UNMASKED: u32 = 1 << 30;
+const APPENDED: u32 = 1 << 31;
