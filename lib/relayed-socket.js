@@ -2,7 +2,6 @@
 
 // The global is an accessor, which costs at every use.
 const { Buffer } = require('node:buffer')
-const { EventEmitter } = require('node:events')
 const WebSocket = require('ws')
 
 const errors = require('./errors')
@@ -16,7 +15,8 @@ const {
   kMessage,
   kPing,
   kPong,
-} = require('./hub')
+} = require('./records')
+const SendingSide = require('./sending-side')
 const { BINARY_TYPES, closePayload, controlPayload, isBlob, shape, toBuffer } = require('./payload')
 
 const { CONNECTING, OPEN, CLOSING, CLOSED } = WebSocket
@@ -642,22 +642,6 @@ for (const name of [
   'url',
 ]) {
   Object.defineProperty(RelayedSocket.prototype, name, { enumerable: true })
-}
-
-/**
- * What `createWebSocketStream` of `ws` asks of a socket's transport: whether all was written.
- */
-class SendingSide extends EventEmitter {
-  _writableState = { finished: false }
-
-  finish() {
-    this._writableState.finished = true
-    this.emit('finish')
-  }
-
-  close() {
-    this.emit('close')
-  }
 }
 
 function sizeOf(payload) {

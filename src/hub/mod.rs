@@ -12,6 +12,7 @@
 pub mod connect;
 pub mod control;
 mod delivery;
+mod foreign;
 mod inbox;
 mod io_thread;
 pub mod listen;
@@ -30,7 +31,8 @@ use napi_derive::napi;
 
 use self::{
     control::Control,
-    delivery::{Delivery, JsSide, check},
+    delivery::{Delivery, JsSide},
+    foreign::check,
     inbox::HubInbox,
     io_thread::IoThread,
 };

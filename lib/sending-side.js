@@ -1,0 +1,21 @@
+'use strict'
+
+const EventEmitter = require('node:events')
+
+/**
+ * What `createWebSocketStream` of `ws` asks of a socket's transport: whether all was written.
+ */
+class SendingSide extends EventEmitter {
+  _writableState = { finished: false }
+
+  finish() {
+    this._writableState.finished = true
+    this.emit('finish')
+  }
+
+  close() {
+    this.emit('close')
+  }
+}
+
+module.exports = SendingSide
