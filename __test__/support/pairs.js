@@ -134,7 +134,12 @@ class Doors {
    */
   connection = (socket, request) => {
     const number = new URL(request.url, 'ws://localhost').searchParams.get('pair')
-    const { first, resolve } = this.#waiting.get(number)
+    const waiting = this.#waiting.get(number)
+    if (waiting === undefined) {
+      socket.terminate() // of a client that was given up before it was open
+      return
+    }
+    const { first, resolve } = waiting
     this.#waiting.delete(number)
     if (first) first(socket, request)
     resolve({ socket, request })
