@@ -16,10 +16,10 @@ module.exports = {
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['rate', 'cpu', 'main'],
   rows: [
-    ...transports({ name: '100 sockets', sockets: 100, count: 200_000 }),
-    ...transports({ name: '1 socket', sockets: 1, count: 30_000, growth: true }, ['tcp']),
-    ...transports({ name: '1,000 sockets', sockets: 1_000, count: 200_000, growth: true }, ['tcp']),
-    ...transports({ name: '5,000 sockets', sockets: 5_000, count: 200_000, growth: true }, ['tcp']),
+    ...transports({ name: '100 sockets', sockets: 100, count: 100_000 }),
+    ...transports({ name: '1 socket', sockets: 1, count: 20_000, growth: true }, ['tcp']),
+    ...transports({ name: '1,000 sockets', sockets: 1_000, count: 100_000, growth: true }, ['tcp']),
+    ...transports({ name: '5,000 sockets', sockets: 5_000, count: 100_000, growth: true }, ['tcp']),
   ],
 
   async measure(peer, { sockets, count }, { url, ca, group, control }) {

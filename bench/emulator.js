@@ -30,7 +30,7 @@ module.exports = {
   needs: 'hyco-rs',
   quickRuns: 2,
   columns: ['rate', 'cpu'],
-  rows: sizes({ '64 B': 1_500_000, '16 KiB': 60_000, '1 MiB': 1_200 }, ['tcp']),
+  rows: sizes({ '64 B': 1_500_000, '16 KiB': 40_000, '1 MiB': 800 }, ['tcp']),
 
   async measure(peer, { size, count }, { server, group, control }) {
     const receiver = await start(server.program, [])

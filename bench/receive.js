@@ -12,7 +12,7 @@ module.exports = {
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['rate', 'cpu', 'main'],
-  rows: sizes({ '64 B': 4_000_000, '16 KiB': 80_000, '1 MiB': 1_500 }),
+  rows: sizes({ '64 B': 2_500_000, '16 KiB': 50_000, '1 MiB': 800 }),
 
   async measure(peer, { size, count }, { url, ca, group, control }) {
     const socket = await peer.connect(url, ca)

@@ -17,7 +17,7 @@ module.exports = {
   needs: 'hyco-rs',
   quickRuns: 2,
   columns: ['rate', 'cpu', 'main', 'p50', 'p99'],
-  rows: transports({ name: '100 sockets', sockets: 100, count: 100_000 }),
+  rows: transports({ name: '100 sockets', sockets: 100, count: 60_000 }),
 
   async measure(peer, { sockets, count, secure }, { ca, server, group, control }) {
     const relay = await startRelay(server, secure)

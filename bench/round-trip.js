@@ -14,7 +14,7 @@ module.exports = {
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['p50', 'p99', 'cpu', 'main'],
-  rows: transports({ name: '1 socket', count: 20_000 }),
+  rows: transports({ name: '1 socket', count: 10_000 }),
 
   async measure(peer, { count }, { url, ca, group, control }) {
     const socket = await peer.connect(url, ca)

@@ -16,7 +16,7 @@ module.exports = {
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['rate', 'cpu', 'main'],
-  rows: sizes({ '64 B': 1_500_000, '16 KiB': 60_000, '1 MiB': 1_200 }),
+  rows: sizes({ '64 B': 800_000, '16 KiB': 40_000, '1 MiB': 800 }),
 
   async measure(peer, { size, count }, { url, ca, group, control }) {
     const socket = await peer.connect(url, ca)

@@ -22,16 +22,7 @@ const QUICK = {
 }
 const RUNS = 5
 
-const QUESTIONS = [
-  'receive',
-  'send',
-  'echo',
-  'round-trip',
-  'accept',
-  'memory',
-  'relay',
-  'emulator',
-].filter((name) => fs.existsSync(path.join(__dirname, '..', `${name}.js`)))
+const QUESTIONS = ['receive', 'send', 'echo', 'round-trip', 'accept', 'memory', 'relay', 'emulator']
 
 async function run(file) {
   const { values, positionals } = parseArgs({
@@ -48,18 +39,19 @@ async function run(file) {
     if (!QUESTIONS.includes(name)) throw new Error(`no such question: ${name}`)
   }
   const runs = Number(values.runs ?? (values.quick ? QUICK.runs : RUNS))
-  const options = { ...values, runs, peers: values.peers?.split(',') }
+  const partial = values.quick || values.only.length > 0 || values.peers || runs < RUNS
+  const keep = partial ? () => {} : (results) => save(results, QUESTIONS)
+  const options = { ...values, runs, keep, peers: values.peers?.split(',') }
   const results = await measureAll(asked.length > 0 ? asked : QUESTIONS, options)
   const judged = judge(results.questions)
   if (judged.length > 0) console.log(`\nTargets\n\n${terminal(targetLines(judged), 1)}`)
   const compared = againstBun(results.questions)
   if (compared.length > 0) console.log(`\nStretch\n\n${terminal(bunLines(compared), 1)}`)
-  if (values.quick || values.only.length > 0 || values.peers || runs < RUNS) {
-    console.log('\nA quick or filtered run keeps nothing.')
-  } else {
-    save(results, QUESTIONS)
-    console.log('\nKept in bench/results, docs/benchmarks.md, docs/charts and README.md.')
-  }
+  console.log(
+    partial
+      ? '\nA quick or filtered run keeps nothing.'
+      : '\nKept in bench/results, docs/benchmarks.md, docs/charts and README.md.',
+  )
 }
 
 async function measureAll(names, options) {
@@ -87,6 +79,7 @@ async function measureAll(names, options) {
       const title = (peer) => titleOf(peer, results.versions)
       console.log(`\n${question.title}: ${question.text}\n`)
       console.log(terminal(cells(question, rows, title)))
+      options.keep(results)
     }
   } finally {
     fs.rmSync(caFile, { force: true })
