@@ -1,7 +1,8 @@
 'use strict'
 
 // Where does the time go? Runs rows of the benchmarks under `perf` and sorts the samples by what was
-// being done. `node profile.js [QUESTION…] [--only=TEXT] [--peer=hyco-rs]`; needs Linux and perf.
+// being done. `node profile.js [QUESTION…] [--only=TEXT] [--peer=hyco-rs] [--write]`; needs Linux and
+// perf. `--write` puts the table into docs/performance.md.
 // hyco-rs should be built with symbols: CARGO_PROFILE_RELEASE_STRIP=none npm run build.
 
 const { execFileSync } = require('node:child_process')
@@ -11,6 +12,8 @@ const path = require('node:path')
 const { parseArgs } = require('node:util')
 
 const program = require('./harness/program')
+const { machine } = require('./harness/machine')
+const { format } = require('./harness/report')
 const { markdown } = require('./harness/table')
 
 /** Samples of the first seconds are of loading and of compiling. */
@@ -36,6 +39,9 @@ const USER = [
   ['hyco-rs', /hyco_|tokio|chacha_permute|rng_inner/],
   ['JavaScript', /^(JS|Eval|Script|RegExp):|^Builtins_|^v8::/],
 ]
+const page = path.join(__dirname, '..', 'docs', 'performance.md')
+const START = '<!-- profile:start -->'
+const END = '<!-- profile:end -->'
 const COLUMNS = [
   'sockets',
   'waking',
@@ -56,6 +62,7 @@ async function profile() {
     options: {
       only: { type: 'string', multiple: true, default: [] },
       peer: { type: 'string', default: 'hyco-rs' },
+      write: { type: 'boolean', default: false },
     },
   })
   const questions = positionals.length > 0 ? positionals : ['receive', 'send', 'echo']
@@ -84,7 +91,19 @@ async function profile() {
     fs.rmSync(folder, { recursive: true })
     await server.stop()
   }
-  console.log(`\n${markdown(lines, 2)}`)
+  const table = markdown(lines, 2)
+  console.log(`\n${table}`)
+  if (values.write) write(table)
+}
+
+/** Renews the table of docs/performance.md. */
+function write(table) {
+  const text = fs.readFileSync(page, 'utf8')
+  const [from, to] = [text.indexOf(START) + START.length, text.indexOf(END)]
+  const { processor, node } = machine()
+  const about = `${new Date().toISOString().slice(0, 10)}, ${processor}, Node ${node}.`
+  fs.writeFileSync(page, `${text.slice(0, from)}\n\n${about}\n\n${table}\n\n${text.slice(to)}`)
+  format([page])
 }
 
 function measure(job, folder) {

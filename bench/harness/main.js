@@ -1,6 +1,7 @@
 'use strict'
 
-// The command line: `node index.js [QUESTION…] [--quick] [--only=TEXT] [--peers=A,B] [--runs=N]`.
+// The command line: `node index.js [QUESTION…] [--quick] [--only=TEXT] [--peers=A,B] [--runs=N]`,
+// or `--report` to write page, charts and table again from what is kept.
 
 const fs = require('node:fs')
 const os = require('node:os')
@@ -10,7 +11,7 @@ const { parseArgs } = require('node:util')
 const { machine, version } = require('./machine')
 const program = require('./program')
 const { runRow } = require('./run')
-const { describe, save, titleOf } = require('./report')
+const { describe, render, save, titleOf } = require('./report')
 const { cells, terminal } = require('./table')
 const { againstBun, bunLines, judge, targetLines } = require('./targets')
 
@@ -32,8 +33,10 @@ async function run(file) {
       only: { type: 'string', multiple: true, default: [] },
       peers: { type: 'string' },
       runs: { type: 'string' },
+      report: { type: 'boolean', default: false },
     },
   })
+  if (values.report) return render(QUESTIONS)
   const asked = file ? [path.basename(file, '.js')] : positionals
   for (const name of asked) {
     if (!QUESTIONS.includes(name)) throw new Error(`no such question: ${name}`)

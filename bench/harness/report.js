@@ -2,6 +2,7 @@
 
 // Keeps what was measured: results/*.json, the charts, docs/benchmarks.md and the table in README.md.
 
+const { execFileSync } = require('node:child_process')
 const fs = require('node:fs')
 const path = require('node:path')
 
@@ -31,11 +32,30 @@ function save(results, names) {
     const text = JSON.stringify({ ...about, rows }, rounded, 1)
     fs.writeFileSync(path.join(resultsFolder, `${name}.json`), `${text}\n`)
   }
+  render(names)
+}
+
+/**
+ * Makes the charts, the page and the table of what is kept.
+ *
+ * @param {string[]} names all questions, in order
+ */
+function render(names) {
   const kept = load(names)
   drawCharts(kept)
   fs.writeFileSync(page, pageText(kept))
-  if (fs.existsSync(readme))
+  if (fs.existsSync(readme)) {
     fs.writeFileSync(readme, withSummary(fs.readFileSync(readme, 'utf8'), kept))
+  }
+  format([page, readme].filter((name) => fs.existsSync(name)))
+}
+
+/** Gives what was written the form that `npm run lint` asks for. */
+function format(files) {
+  const prettier = path.join(root, 'node_modules', 'prettier', 'bin', 'prettier.cjs')
+  if (!fs.existsSync(prettier)) return
+  const options = { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }
+  execFileSync(process.execPath, [prettier, '--write', ...files], options)
 }
 
 /**
@@ -202,28 +222,24 @@ function times(value) {
   return Number.isFinite(value) ? `${short(value)}×` : ''
 }
 
+/** What README shows: TLS alone, since the real service speaks nothing else. */
 function summary(kept) {
   const questions = rowsOf(kept)
-  const lines = [['', 'CPU', 'JavaScript thread', 'throughput']]
-  for (const name of ['receive', 'send', 'echo', 'relay', 'accept', 'memory']) {
+  const lines = [['over TLS', 'CPU', 'JavaScript thread', 'throughput']]
+  for (const name of ['receive', 'send', 'echo', 'relay', 'accept']) {
     for (const row of questions[name] ?? []) {
       const ratios = row.peers['hyco-rs']?.ratios
-      if (row.growth || !ratios) continue
-      const over = row.transport === 'tls' ? 'TLS' : 'TCP'
-      if (name === 'memory') {
-        lines.push([`memory, ${row.name}, ${over}`, `${short(ratios.bytes)}× bytes`, '', ''])
-      } else {
-        const cpu = [times(ratios.cpu), times(ratios.main), times(ratios.rate)]
-        lines.push([`${name} ${row.name}, ${over}`, ...cpu])
-      }
+      if (row.growth || row.transport !== 'tls' || !ratios) continue
+      const cells = [ratios.cpu, ratios.main, ratios.rate].map(times)
+      lines.push([`${name} ${row.name}`, ...cells])
     }
   }
   return [
     '![CPU time per message against ws](docs/charts/cpu.svg)',
-    'hyco-rs relative to `ws` with `bufferutil` (`accept` and `relay`: to a listener written on `ws`):',
+    'hyco-rs relative to `ws` with `bufferutil`; `relay` and `accept` relative to a listener written on `ws`. Less CPU and more throughput is better. All rows: [docs/benchmarks.md](docs/benchmarks.md).',
     markdown(lines, 1),
     describe(newest(kept)),
   ].join('\n\n')
 }
 
-module.exports = { describe, load, rowsOf, save, titleOf }
+module.exports = { describe, format, render, save, titleOf }
