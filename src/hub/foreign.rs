@@ -69,8 +69,8 @@ pub(super) unsafe fn hand_over(
     let (start, length) = (lent.bytes.as_mut_ptr().cast::<c_void>(), lent.bytes.len());
     let hint = Box::into_raw(lent).cast::<c_void>();
     let mut buffer = ptr::null_mut();
-    // SAFETY: the memory lives until `release`; on failure `release` is not called.
     let mut status = if share {
+        // SAFETY: the memory lives until `release`; on failure `release` is not called.
         unsafe {
             sys::napi_create_external_buffer(env, length, start, Some(release), hint, &mut buffer)
         }
