@@ -5,7 +5,7 @@
 //! | commands | methods of [`hub::Hub`] |
 //! | events and received data | one delivery, see [`hub`] |
 //! | tokens and addresses | synchronous functions in [`token`] |
-//! | the local relay | promises, see [`emulator`] |
+//! | the local relay | a class and its events, see [`emulator`] |
 #![expect(
     missing_debug_implementations,
     reason = "napi handles are opaque to Rust"
