@@ -30,11 +30,27 @@ pub(super) struct Delivery {
     function: AtomicPtr<sys::napi_threadsafe_function__>,
     /// JavaScript will look at the queue without being woken again.
     scheduled: AtomicBool,
+    /// The I/O thread wakes JavaScript when it has nothing left to do.
+    due: AtomicBool,
 }
 
 impl Delivery {
+    /// Makes JavaScript look at the queue at the end of this turn of the I/O thread, which is the
+    /// caller's: what the other connections read until then goes along.
+    pub(super) fn wake_after_turn(&self) {
+        self.due.store(true, Ordering::Relaxed);
+    }
+
+    /// Called by the I/O thread at the end of its turns.
+    pub(super) fn park(&self) {
+        if self.due.load(Ordering::Relaxed) {
+            self.wake();
+        }
+    }
+
     /// Makes JavaScript look at the queue soon.
     pub(super) fn wake(&self) {
+        self.due.store(false, Ordering::Relaxed);
         if self.scheduled.swap(true, Ordering::AcqRel) {
             return;
         }

@@ -265,8 +265,13 @@ impl Inbox for HubInbox {
                 .push((current.number, Arc::clone(&current.slab)));
         }
         batch.move_to(&mut queue);
+        let much = queue.weight >= EARLY_BYTES || queue.records.len() >= EARLY_RECORDS;
         drop(queue);
-        self.delivery.wake();
+        if much {
+            self.delivery.wake();
+        } else {
+            self.delivery.wake_after_turn();
+        }
         outcome
     }
 
@@ -282,7 +287,7 @@ impl Inbox for HubInbox {
             offset: 0,
             length,
         });
-        self.delivery.wake();
+        self.delivery.wake_after_turn();
     }
 }
 
@@ -429,6 +434,12 @@ impl Batch for HubBatch {
 
 /// Bytes that may wait for JavaScript; then reading stops until it has taken them.
 const WINDOW: usize = 2 * 1024 * 1024;
+
+/// Bytes from which on JavaScript is woken within a turn of the I/O thread.
+const EARLY_BYTES: usize = 64 * 1024;
+
+/// As many records do the same.
+const EARLY_RECORDS: usize = 64;
 
 /// Records whose memory a queue keeps between deliveries.
 const KEPT_RECORDS: usize = 64 * 1024;

@@ -20,13 +20,15 @@ pub(super) struct IoThread {
 }
 
 impl IoThread {
-    pub(super) fn start() -> io::Result<Self> {
+    /// `park` runs on the thread whenever nothing is left to do, before it waits.
+    pub(super) fn start(park: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
         let (started, handle) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new()
             .name("hyco-io".into())
             .spawn(move || {
-                let runtime = match Builder::new_current_thread().enable_all().build() {
+                let mut builder = Builder::new_current_thread();
+                let runtime = match builder.enable_all().on_thread_park(park).build() {
                     Ok(runtime) => runtime,
                     Err(error) => {
                         let _ = started.send(Err(error));

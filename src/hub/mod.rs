@@ -75,7 +75,8 @@ impl Hub {
         share: bool,
     ) -> Result<Self> {
         let inbox = HubInbox::new(Delivery::default());
-        let io = IoThread::start().map_err(|e| Error::from_reason(e.to_string()))?;
+        let parking = Arc::clone(&inbox);
+        let io = IoThread::start(move || parking.delivery.park()).map_err(|e| Error::from_reason(e.to_string()))?;
         #[expect(unsafe_code, reason = "Node-API calls")]
         // SAFETY: on the JavaScript thread of `env`, with strong references.
         let side = unsafe {
