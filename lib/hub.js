@@ -39,7 +39,8 @@ const EMPTY_BUFFER = Buffer.alloc(0)
 
 const RECORD_WORDS = 4
 const TABLE_RECORDS = 4096
-const RESULT_PAIRS = 2048
+/** At least INLINE_CONNECTIONS of src/hub/mod.rs. */
+const RESULT_PAIRS = 8
 const RING_BYTES = 256 * 1024
 const FRAME_WORDS = 2
 
@@ -412,6 +413,7 @@ class Hub {
         native.raise(error)
       }
     }
+    this.flush()
     return turn.index
   }
 

@@ -6,10 +6,7 @@ use std::{
     ffi::c_void,
     mem, ptr,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicPtr, Ordering},
-    },
+    sync::Arc,
 };
 
 use hyco_client::connection::Connection;
@@ -23,63 +20,6 @@ use super::{
     inbox::{HubInbox, Queue, Record, kind},
     slab::Slab,
 };
-
-/// The way from any thread to the JavaScript thread of one environment.
-#[derive(Debug, Default)]
-pub(super) struct Delivery {
-    function: AtomicPtr<sys::napi_threadsafe_function__>,
-    /// JavaScript will look at the queue without being woken again.
-    scheduled: AtomicBool,
-    /// The I/O thread wakes JavaScript when it has nothing left to do.
-    due: AtomicBool,
-}
-
-impl Delivery {
-    /// Makes JavaScript look at the queue at the end of this turn of the I/O thread, which is the
-    /// caller's: what the other connections read until then goes along.
-    pub(super) fn wake_after_turn(&self) {
-        self.due.store(true, Ordering::Relaxed);
-    }
-
-    /// Called by the I/O thread at the end of its turns.
-    pub(super) fn park(&self) {
-        if self.due.load(Ordering::Relaxed) {
-            self.wake();
-        }
-    }
-
-    /// Makes JavaScript look at the queue soon.
-    pub(super) fn wake(&self) {
-        self.due.store(false, Ordering::Relaxed);
-        if self.scheduled.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let function = self.function.load(Ordering::Acquire);
-        if !function.is_null() {
-            #[expect(unsafe_code, reason = "Node-API call")]
-            // SAFETY: the pointer is cleared, and the I/O thread joined, before the environment
-            // releases the function. A full queue cannot be: it has no limit and one entry.
-            unsafe {
-                sys::napi_call_threadsafe_function(
-                    function,
-                    ptr::null_mut(),
-                    sys::ThreadsafeFunctionCallMode::nonblocking,
-                );
-            }
-        }
-    }
-
-    /// Nothing waits: the next wake calls again. The caller holds the queue's lock.
-    pub(super) fn rest(&self) {
-        self.scheduled.store(false, Ordering::Release);
-    }
-
-    /// No call reaches JavaScript from now on.
-    pub(super) fn revoke(&self) {
-        self.scheduled.store(true, Ordering::Release);
-        self.function.store(ptr::null_mut(), Ordering::Release);
-    }
-}
 
 /// What only the JavaScript thread touches.
 pub(super) struct JsSide {
@@ -161,16 +101,13 @@ impl JsSide {
             ))?;
             check(sys::napi_unref_threadsafe_function(env, function))?;
         }
-        side.inbox
-            .delivery
-            .function
-            .store(function, Ordering::Release);
+        side.inbox.turns.set_function(function);
         Ok(side)
     }
 
     /// Keeps the process alive, or lets it go.
     pub(super) fn hold(&self, env: sys::napi_env, hold: bool) {
-        let function = self.inbox.delivery.function.load(Ordering::Acquire);
+        let function = self.inbox.turns.function();
         if function.is_null() {
             return;
         }
@@ -189,6 +126,11 @@ impl JsSide {
     pub(super) fn with<R>(&self, id: u32, f: impl FnOnce(&Connection) -> R) -> Option<R> {
         let links = self.links.borrow();
         links.get(id as usize)?.as_deref().map(f)
+    }
+
+    /// An open connection, to be kept; `None` when it is gone.
+    pub(super) fn link(&self, id: u32) -> Option<Arc<Connection>> {
+        self.links.borrow().get(id as usize)?.clone()
     }
 
     /// Forgets a connection that was reported closed.

@@ -16,7 +16,9 @@ mod foreign;
 mod inbox;
 mod io_thread;
 pub mod listen;
+mod outgoing;
 mod slab;
+mod turns;
 
 use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
 
@@ -30,11 +32,8 @@ use napi::{
 use napi_derive::napi;
 
 use self::{
-    control::Control,
-    delivery::{Delivery, JsSide},
-    foreign::check,
-    inbox::HubInbox,
-    io_thread::IoThread,
+    control::Control, delivery::JsSide, foreign::check, inbox::HubInbox, io_thread::IoThread,
+    outgoing::Outgoing,
 };
 
 /// The native half of `lib/hub.js`.
@@ -50,6 +49,7 @@ pub struct Hub {
 /// What ends with the environment.
 struct Running {
     inbox: Arc<HubInbox>,
+    outgoing: Arc<Outgoing>,
     control: Control,
     io: IoThread,
 }
@@ -74,9 +74,13 @@ impl Hub {
         deliver: Function<'_, (), ()>,
         share: bool,
     ) -> Result<Self> {
-        let inbox = HubInbox::new(Delivery::default());
-        let parking = Arc::clone(&inbox);
-        let io = IoThread::start(move || parking.delivery.park()).map_err(|e| Error::from_reason(e.to_string()))?;
+        let inbox = HubInbox::new();
+        let turning = Arc::clone(&inbox);
+        let io = IoThread::start(move || turning.turns.end_turn())
+            .map_err(|e| Error::from_reason(e.to_string()))?;
+        let outgoing = Arc::new(Outgoing::default());
+        let writing = Arc::clone(&outgoing).write(Arc::clone(&inbox));
+        io.handle().spawn(writing);
         #[expect(unsafe_code, reason = "Node-API calls")]
         // SAFETY: on the JavaScript thread of `env`, with strong references.
         let side = unsafe {
@@ -86,6 +90,7 @@ impl Hub {
         };
         let running = Running {
             inbox,
+            outgoing,
             control: Control::default(),
             io,
         };
@@ -132,37 +137,25 @@ impl Hub {
     #[napi(catch_unwind)]
     pub fn flush(&self, bytes: u32) -> u32 {
         let ring = self.ring.get(..bytes as usize).unwrap_or_default();
+        let touched = self.append(ring);
         let mut results = self.results.borrow_mut();
         #[expect(unsafe_code, reason = "memory shared with JavaScript")]
         // SAFETY: on the JavaScript thread, which does not run meanwhile.
         let results = unsafe { results.as_mut() };
         let mut pairs = 0;
-        let mut frames = RingFrames { rest: ring }.peekable();
-        let mut masks = self.masks.borrow_mut();
-        while let Some(id) = frames.peek().map(|frame| frame.connection) {
-            let ring_full = pairs * 2 + 2 > results.len();
-            let acknowledged = self.side.with(id, |connection| {
-                let of_connection =
-                    std::iter::from_fn(|| frames.next_if(|frame| frame.connection == id));
-                let new = of_connection.filter(|frame| frame.flags & APPENDED == 0);
-                connection.append(new.map(|frame| frame.with_mask(&mut masks)));
-                // Without room for a result the connection's task writes and reports by a record.
-                if ring_full {
-                    connection.kick()
-                } else {
-                    connection.flush()
-                }
-            });
-            match acknowledged {
-                None => while frames.next_if(|frame| frame.connection == id).is_some() {},
-                Some(0) => {}
-                Some(count) => {
+        if touched.len() > INLINE_CONNECTIONS {
+            self.leave(&touched);
+        } else {
+            for id in touched {
+                let count = self.side.with(id, Connection::flush).unwrap_or(0);
+                if count > 0 {
                     results[pairs * 2] = id;
                     results[pairs * 2 + 1] = count;
                     pairs += 1;
                 }
             }
         }
+        self.give_errand();
         pairs as u32
     }
 
@@ -180,6 +173,9 @@ impl Hub {
             connection.append([frame]);
             if start { connection.flush() } else { 0 }
         });
+        if start {
+            self.give_errand();
+        }
         sent.unwrap_or(0)
     }
 
@@ -199,24 +195,68 @@ impl Hub {
                 connection.resume()
             }
         });
+        self.give_errand();
     }
 
     /// Shuts the sending side of a connection after what is queued.
     #[napi(catch_unwind)]
     pub fn end(&self, id: u32) {
         self.side.with(id, Connection::end);
+        self.give_errand();
     }
 
     /// Drops a connection and what it has queued.
     #[napi(catch_unwind)]
     pub fn destroy(&self, id: u32) {
         self.side.with(id, Connection::destroy);
+        self.give_errand();
     }
 
     /// Forgets a connection that was reported closed: its number may be used again.
     #[napi(catch_unwind)]
     pub fn forget(&self, id: u32) {
         self.side.forget(id);
+    }
+}
+
+impl Hub {
+    /// Appends the frames of the ring; returns the connections that nobody is writing for yet.
+    fn append(&self, ring: &[u8]) -> Vec<u32> {
+        let mut idle = Vec::new();
+        let mut masks = self.masks.borrow_mut();
+        let mut frames = RingFrames { rest: ring }.peekable();
+        while let Some(first) = frames.peek().copied() {
+            let id = first.connection;
+            let mut of_connection =
+                std::iter::from_fn(|| frames.next_if(|frame| frame.connection == id));
+            let was_empty = self.side.with(id, |connection| {
+                let new = of_connection
+                    .by_ref()
+                    .filter(|frame| frame.flags & APPENDED == 0);
+                connection.append(new.map(|frame| frame.with_mask(&mut masks)))
+            });
+            // Those for a connection that is gone are passed over.
+            of_connection.for_each(drop);
+            if was_empty == Some(true) || first.flags & APPENDED != 0 {
+                idle.push(id);
+            }
+        }
+        idle
+    }
+
+    /// Leaves it to the I/O thread to write for these connections.
+    fn leave(&self, ids: &[u32]) {
+        if let Some(running) = self.running.borrow().as_ref() {
+            let linked = ids.iter().filter_map(|&id| Some((id, self.side.link(id)?)));
+            running.outgoing.leave(linked);
+        }
+    }
+
+    /// Lets the I/O thread see at once that it has something to do.
+    fn give_errand(&self) {
+        if let Some(running) = self.running.borrow().as_ref() {
+            running.inbox.turns.give_errand();
+        }
     }
 }
 
@@ -290,6 +330,10 @@ unsafe extern "C" fn end_hub(running: *mut c_void) {
     running.inbox.revoke();
     // Dropping `running` joins the I/O thread: it never waits for JavaScript.
 }
+
+/// Frames for up to so many connections are written by `flush` itself, which saves a hand-over.
+/// Those for more are worth one: writing costs more than all that JavaScript does for an echo.
+const INLINE_CONNECTIONS: usize = 8;
 
 const LENGTH: u32 = 0x000f_ffff;
 const FIN: u32 = 1 << 28;

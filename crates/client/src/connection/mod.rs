@@ -151,11 +151,15 @@ impl Connection {
     ///
     /// A frame that is to be acknowledged counts in [`Signal::Acknowledged`], or in what
     /// [`Self::flush`] returns, when it has been handed to the operating system.
-    pub fn append<'a>(&self, frames: impl IntoIterator<Item = Frame<'a>>) {
+    ///
+    /// Returns whether nothing waited before: then nobody writes until `flush` or `write_out`.
+    pub fn append<'a>(&self, frames: impl IntoIterator<Item = Frame<'a>>) -> bool {
         let mut outbox = self.outbox();
+        let was_empty = outbox.is_empty();
         for frame in frames {
             outbox.append(&frame);
         }
+        was_empty
     }
 
     /// Starts to write what was appended: at once when little is queued and nothing waits before
@@ -184,11 +188,20 @@ impl Connection {
         0
     }
 
-    /// Leaves all writing to the connection's task, which reports what it acknowledges. Returns 0
-    /// in the place of [`Self::flush`].
-    pub fn kick(&self) -> u32 {
-        self.task.wake();
-        0
+    /// Writes what was appended, however much it is. For the I/O thread, which alone may call
+    /// this; returns how many frames it has to acknowledge, or 0 when the connection is gone.
+    pub fn write_out(&self) -> u32 {
+        if self.destroyed.load(Ordering::Acquire) {
+            return 0;
+        }
+        match self.writer.try_lock() {
+            Ok(mut writer) if !writer.is_blocked() => self.flush_now(&mut writer),
+            Ok(_) => 0,
+            Err(_) => {
+                self.task.wake();
+                0
+            }
+        }
     }
 
     fn flush_now(&self, writer: &mut Writer) -> u32 {

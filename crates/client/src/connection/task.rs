@@ -28,11 +28,14 @@ pub(super) struct Task<I: Inbox> {
 /// Reports [`Signal::Closed`] however the task ends, be it by a panic.
 struct Report<I: Inbox> {
     id: u32,
+    connection: Arc<Connection>,
     inbox: Arc<I>,
 }
 
 impl<I: Inbox> Drop for Report<I> {
     fn drop(&mut self) {
+        // Nothing is acknowledged after this.
+        self.connection.destroyed.store(true, Ordering::Release);
         self.inbox.signal(self.id, Signal::Closed);
     }
 }
@@ -45,7 +48,11 @@ impl<I: Inbox> Task<I> {
         reader: Reader,
         inbox: Arc<I>,
     ) -> Self {
-        let report = Report { id, inbox };
+        let report = Report {
+            id,
+            connection: Arc::clone(&connection),
+            inbox,
+        };
         Self {
             id,
             connection,
