@@ -6,6 +6,7 @@ const { test } = require('node:test')
 const { WebSocketServer } = require('ws')
 
 const { Hub } = require('../lib/hub')
+const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options')
 const RelayedSocket = require('../lib/relayed-socket')
 
 /** A socket of a hub of its own, connected to a server that echoes. */
@@ -17,7 +18,7 @@ async function echo(t, hub) {
     peer.on('message', (data, isBinary) => peer.send(data, { binary: isBinary }))
   })
   const address = `ws://127.0.0.1:${server.address().port}`
-  const socket = new RelayedSocket(address, {})
+  const socket = new RelayedSocket(address, socketOptions(SOCKET_DEFAULTS))
   hub.connect(socket, { address, headers: [], protocols: [], timeout: 10_000 })
   await once(socket, 'open')
   return socket

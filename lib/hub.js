@@ -64,7 +64,7 @@ let current = null
  */
 class Hub {
   #native
-  #table = new Uint32Array(TABLE_RECORDS * RECORD_WORDS)
+  #table = new Int32Array(TABLE_RECORDS * RECORD_WORDS)
   #results = new Uint32Array(RESULT_PAIRS * 2)
   #ring = Buffer.allocUnsafeSlow(RING_BYTES)
   #words = new Uint32Array(this.#ring.buffer)
@@ -101,7 +101,7 @@ class Hub {
    */
   constructor(share = true) {
     this.#native = new native.Hub(
-      this.#table,
+      new Uint32Array(this.#table.buffer),
       this.#results,
       this.#ring,
       this.#slabs,
@@ -417,6 +417,21 @@ class Hub {
     return turn.index
   }
 
+  #messages(turn, count, socket, id, word, slab) {
+    const table = this.#table
+    const end = count * RECORD_WORDS
+    const text = (word & ~0xff) | 1
+    const binary = text + 1
+    for (let at = turn.index * RECORD_WORDS; at < end; at += RECORD_WORDS) {
+      word = table[at + 1]
+      if (table[at] !== id || (word !== binary && word !== text)) return
+      turn.index++
+      const length = table[at + 3]
+      const data = length === 0 ? EMPTY_BUFFER : new FastBuffer(slab, table[at + 2], length)
+      socket[kMessage](data, word === binary)
+    }
+  }
+
   #read(count, turn, large, events) {
     const table = this.#table
     const slabs = this.#slabs
@@ -437,9 +452,9 @@ class Hub {
           last = id
         }
         if (kind <= BINARY) {
-          const data =
-            length === 0 ? EMPTY_BUFFER : new FastBuffer(slabs[word >>> 8], offset, length)
-          socket[kMessage](data, kind === BINARY)
+          turn.index = index - 1
+          this.#messages(turn, count, socket, id, word, slabs[word >>> 8])
+          index = turn.index
           continue
         }
         switch (kind) {
@@ -494,7 +509,7 @@ class Hub {
         }
       }
     } finally {
-      turn.index = index
+      if (index > turn.index) turn.index = index
     }
   }
 

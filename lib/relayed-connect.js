@@ -89,7 +89,7 @@ function relayedConnect(address, token, options, fn) {
   }
 
   const socket = new RelayedSocket(url.href, socketOptions(given))
-  if (typeof fn === 'function') socket.on('open', () => fn(socket))
+  if (typeof fn === 'function') socket.once('open', () => fn(socket))
   if (given.signal) endWith(socket, given.signal)
   if (given.signal?.aborted) return socket
   if (tokens === null || tokens.fixed !== undefined) hub.current().connect(socket, spec)

@@ -16,6 +16,9 @@ const RelayedSocket = require('./relayed-socket')
 /** How a server closes its clients, as hyco-ws does. */
 const NORMAL_CLOSURE = 1000
 
+/** One for all clients. */
+const ignore = () => {}
+
 /** A server that listens at a relay: where a `WebSocketServer` of ws has a port, this has an address. */
 class Server extends EventEmitter {
   #hub = null
@@ -289,8 +292,7 @@ class Server extends EventEmitter {
   }
 
   #dial(event, request, protocol) {
-    const socket = new RelayedSocket(event.address, {
-      ...socketOptions(this.options),
+    const socket = new RelayedSocket(event.address, socketOptions(this.options), {
       opened: () => this.#opened(socket, request),
       failed: (_socket, error) => this.#failed(socket, request, error),
     })
@@ -304,7 +306,7 @@ class Server extends EventEmitter {
     this.#live.add(socket)
     if (this.options.clientTracking) this.clients.add(socket)
     // As hyco-ws does: what a sender sends wrong must not end a program that does not listen for it.
-    socket.on('error', () => {})
+    socket.on('error', ignore)
     socket.on('close', () => {
       this.#live.delete(socket)
       this.clients.delete(socket)

@@ -32,6 +32,9 @@ const PONG = 10
 const ABNORMAL = 1006
 const EMPTY_BUFFER = Buffer.alloc(0)
 
+/** Stands where a socket has no list yet: thousands of idle ones share it. */
+const NONE = Object.freeze([])
+
 /** Bytes that events held back may refer to before the network is stopped. */
 const HELD_BYTES = 1024 * 1024
 
@@ -45,8 +48,10 @@ class RelayedSocket extends WebSocket {
   #hub = null
   #id = 0
   #options
+  /** What to tell of opening and failing; `null` when that is over. */
+  #hooks
   #url
-  #protocol
+  #protocol = ''
   #state = CONNECTING
   #binaryType = BINARY_TYPES[0]
   #closeCode = ABNORMAL
@@ -58,49 +63,44 @@ class RelayedSocket extends WebSocket {
   #errorEmitted = false
   #ending = false
   #gone = false
+  #wasOpen = false
+  #finished = false
+  #sendingSide = null
 
   // Sending: callbacks in order of their frames; frames that wait for a Blob to be read.
-  #callbacks = []
+  #callbacks = NONE
   #nextCallback = 0
   #acknowledged = 0
   #firstFragment = true
   #reading = false
-  #waiting = []
+  #waiting = NONE
   #waitingBytes = 0
   #pendingPongs = 0
 
   // Receiving: events held back while paused, or to be emitted one a turn.
   #paused = false
   #holding
-  #held = []
+  #held = NONE
   #heldBytes = 0
   #throttled = false
   #releasing = false
 
   /**
    * @param {string} url the address, for `url`
-   * @param {object} options
-   * @param {string} [options.protocol=''] the subprotocol, where it is known beforehand
-   * @param {number} [options.maxPayload=104857600] the largest message in bytes, 0 for no limit
-   * @param {number} [options.maxFragments=16384] the most fragments of a message, 0 for no limit
-   * @param {boolean} [options.skipUTF8Validation=false] text is taken as it comes
-   * @param {boolean} [options.autoPong=true] pings are answered
-   * @param {number} [options.maxPendingAutoPongs=60] answers that may wait to be written; a peer
-   *   that floods pings beyond is dropped; 0 for no limit
-   * @param {number} [options.closeTimeout=30000] milliseconds for the closing handshake
-   * @param {boolean} [options.allowSynchronousEvents=true] several events in one turn
-   * @param {(socket: RelayedSocket, event: object) => void} [options.opened] called when open,
+   * @param {object} options complete, as `socketOptions` of options.js gives them; may be shared
+   * @param {object} [hooks]
+   * @param {(socket: RelayedSocket, event: object) => void} [hooks.opened] called when open,
    *   before `'open'`
-   * @param {(socket: RelayedSocket, error: Error) => void} [options.failed] called instead of
+   * @param {(socket: RelayedSocket, error: Error) => void} [hooks.failed] called instead of
    *   `'error'` and `'close'` when it cannot be opened
    */
-  constructor(url, options) {
+  constructor(url, options, hooks = null) {
     // What `ws` calls a server's socket: one that something else connects.
     super(null, undefined, { autoPong: false })
     this.#url = url
-    this.#options = { ...DEFAULTS, ...options }
-    this.#protocol = this.#options.protocol
-    this.#holding = !this.#options.allowSynchronousEvents
+    this.#options = options
+    this.#hooks = hooks
+    this.#holding = !options.allowSynchronousEvents
   }
 
   get binaryType() {
@@ -135,6 +135,16 @@ class RelayedSocket extends WebSocket {
   get url() {
     return this.#url
   }
+
+  /** What `createWebSocketStream` looks at; made when it does, since few sockets need it. */
+  get _socket() {
+    if (!this.#wasOpen) return null
+    this.#sendingSide ??= new SendingSide(this.#finished)
+    return this.#sendingSide
+  }
+
+  /** `ws` sets it to `null` while it constructs. */
+  set _socket(_null) {}
 
   /**
    * Takes the number under which the native side knows this socket.
@@ -330,7 +340,8 @@ class RelayedSocket extends WebSocket {
 
   /** All was written and the sending side is shut. @package */
   [kFinished]() {
-    this._socket.finish()
+    this.#finished = true
+    this.#sendingSide?.finish()
   }
 
   /** The connection is gone. @package */
@@ -366,10 +377,11 @@ class RelayedSocket extends WebSocket {
   #opened(event) {
     this.#state = OPEN
     this.#protocol = event.protocol ?? ''
-    this._socket = new SendingSide()
-    const { opened } = this.#options
+    this.#wasOpen = true
+    const hooks = this.#hooks
+    this.#hooks = null
     try {
-      opened?.(this, event)
+      hooks?.opened?.(this, event)
     } finally {
       if (this.#state === OPEN) this.emit('open')
     }
@@ -378,10 +390,11 @@ class RelayedSocket extends WebSocket {
   #failed(error) {
     this.#state = CLOSING
     this.#gone = true
-    const { failed } = this.#options
-    if (failed) {
+    const hooks = this.#hooks
+    this.#hooks = null
+    if (hooks?.failed) {
       this.#state = CLOSED
-      failed(this, error)
+      hooks.failed(this, error)
       return
     }
     this.#errorEmitted = true
@@ -432,6 +445,7 @@ class RelayedSocket extends WebSocket {
   #frame(opcode, fin, mask, payload, cb) {
     if (this.#reading) {
       this.#waitingBytes += sizeOf(payload)
+      if (this.#waiting === NONE) this.#waiting = []
       this.#waiting.push({ opcode, fin, mask, payload: ownCopy(payload), cb })
       return
     }
@@ -440,7 +454,10 @@ class RelayedSocket extends WebSocket {
       return
     }
     const acknowledge = typeof cb === 'function'
-    if (acknowledge) this.#callbacks.push(cb)
+    if (acknowledge) {
+      if (this.#callbacks === NONE) this.#callbacks = []
+      this.#callbacks.push(cb)
+    }
     this.#hub.send(this.#id, opcode, fin, mask, acknowledge, payload)
   }
 
@@ -483,17 +500,19 @@ class RelayedSocket extends WebSocket {
   /** Reports that frames which wait for a Blob will never be sent. */
   #failWaiting(error, cb) {
     const callbacks = [cb, ...this.#waiting.map((frame) => frame.cb)]
-    this.#waiting = []
+    this.#waiting = NONE
     for (const callback of callbacks) {
       if (typeof callback === 'function') this.#hub.guard(callback, error)
     }
   }
 
   #takeCallback() {
+    // Written after `'close'` has told every callback of its failure.
+    if (this.#callbacks === NONE) return undefined
     const callback = this.#callbacks[this.#nextCallback]
     this.#callbacks[this.#nextCallback++] = undefined
     if (this.#nextCallback === this.#callbacks.length) {
-      this.#callbacks = []
+      this.#callbacks = NONE
       this.#nextCallback = 0
     }
     return callback
@@ -564,7 +583,7 @@ class RelayedSocket extends WebSocket {
     if (this.#state === CLOSED) return
     clearTimeout(this.#closeTimer)
     const unsent = this.#callbacks.slice(this.#nextCallback)
-    this.#callbacks = []
+    this.#callbacks = NONE
     this.#nextCallback = 0
     this.#acknowledged = 0
     this.#state = CLOSING
@@ -574,11 +593,12 @@ class RelayedSocket extends WebSocket {
       for (const callback of unsent) this.#hub.guard(callback, error)
     }
     this.#state = CLOSED
-    this._socket?.close()
+    this.#sendingSide?.close()
     this.emit('close', this.#closeCode, this.#closeReason)
   }
 
   #hold(emit, bytes, ...args) {
+    if (this.#held === NONE) this.#held = []
     this.#held.push({ emit, bytes, args })
     this.#heldBytes += bytes
     if (!this.#paused) {
@@ -652,17 +672,6 @@ function sizeOf(payload) {
 /** A frame that waits must not change with the caller's buffer. */
 function ownCopy(payload) {
   return typeof payload === 'string' || isBlob(payload) ? payload : Buffer.from(payload)
-}
-
-const DEFAULTS = {
-  protocol: '',
-  maxPayload: 100 * 1024 * 1024,
-  maxFragments: 16 * 1024,
-  skipUTF8Validation: false,
-  autoPong: true,
-  maxPendingAutoPongs: 60,
-  closeTimeout: 30_000,
-  allowSynchronousEvents: true,
 }
 
 module.exports = RelayedSocket

@@ -6,7 +6,11 @@ const EventEmitter = require('node:events')
  * What `createWebSocketStream` of `ws` asks of a socket's transport: whether all was written.
  */
 class SendingSide extends EventEmitter {
-  _writableState = { finished: false }
+  /** @param {boolean} finished whether it was before anyone asked */
+  constructor(finished) {
+    super()
+    this._writableState = { finished }
+  }
 
   finish() {
     this._writableState.finished = true

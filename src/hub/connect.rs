@@ -45,9 +45,10 @@ impl Hub {
             protocols: spec.protocols,
             timeout: Duration::from_millis(spec.timeout as u64),
         };
-        running.open(id, read.into(), async move {
+        let opening = running.open(id, read.into(), async move {
             sender::connect(&dialer, options).await
         });
+        self.side.opening(id, opening);
         Ok(())
     }
 }

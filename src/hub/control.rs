@@ -19,8 +19,6 @@ pub(crate) struct Control {
     dialers: Dialers,
     /// Dialers by the numbers that JavaScript knows them by.
     trusted: RefCell<Vec<Dialer>>,
-    /// The tasks of connections by number, to be aborted while they are connecting.
-    connecting: RefCell<Vec<Option<AbortHandle>>>,
     /// Listeners by number, until JavaScript has seen them closed.
     pub(super) listeners: RefCell<HashMap<u32, Listener>>,
 }
@@ -87,14 +85,7 @@ impl Hub {
     /// same.
     #[napi(catch_unwind)]
     pub fn abort(&self, id: u32) {
-        let running = self.running.borrow();
-        let Some(running) = running.as_ref() else {
-            return;
-        };
-        let mut connecting = running.control.connecting.borrow_mut();
-        if let Some(task) = connecting.get_mut(id as usize).and_then(Option::take) {
-            task.abort();
-        }
+        self.side.abort(id);
     }
 }
 
@@ -108,13 +99,14 @@ impl Control {
 }
 
 impl Running {
-    /// Spawns the task of a connection: opens it, reports how that went, and serves it.
+    /// Spawns the task of a connection: opens it, reports how that went, and serves it. The handle
+    /// aborts the opening.
     pub(super) fn open(
         &self,
         id: u32,
         options: ConnectionOptions,
         opening: impl Future<Output = std::result::Result<Upgraded, Error>> + Send + 'static,
-    ) {
+    ) -> AbortHandle {
         let inbox = Arc::clone(&self.inbox);
         // Made before the task runs, which may be aborted before it ever does.
         let mut failed = Failed {
@@ -132,12 +124,7 @@ impl Running {
                 Err(error) => failed.report(&error),
             }
         });
-        let mut connecting = self.control.connecting.borrow_mut();
-        let index = id as usize;
-        if connecting.len() <= index {
-            connecting.resize(index + 1, None);
-        }
-        connecting[index] = Some(task.abort_handle());
+        task.abort_handle()
     }
 }
 

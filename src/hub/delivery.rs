@@ -14,6 +14,7 @@ use napi::{
     bindgen_prelude::{Result, Uint32Array},
     sys,
 };
+use tokio::task::AbortHandle;
 
 use super::{
     foreign::{check, hand_over, show},
@@ -30,7 +31,8 @@ pub(super) struct JsSide {
     slabs: sys::napi_ref,
     /// The JavaScript function that reads the table.
     callback: sys::napi_ref,
-    links: RefCell<Vec<Option<Arc<Connection>>>>,
+    /// Connections by number.
+    links: RefCell<Vec<Link>>,
     /// Slabs that JavaScript sees a copy of, by number, where it may not see foreign memory.
     copied: RefCell<HashMap<u32, Arc<Slab>>>,
     /// Whether JavaScript may see memory of Rust's, as far as is known.
@@ -38,6 +40,16 @@ pub(super) struct JsSide {
     /// A batch of which JavaScript has read only a part so far.
     unread: RefCell<Option<Batch>>,
     spare: RefCell<Queue>,
+}
+
+/// A connection as JavaScript's side knows it.
+#[derive(Clone, Default)]
+enum Link {
+    #[default]
+    None,
+    /// JavaScript has not seen it open: it can be aborted.
+    Opening(AbortHandle),
+    Open(Arc<Connection>),
 }
 
 /// Records on their way to JavaScript.
@@ -124,20 +136,44 @@ impl JsSide {
 
     /// Runs `f` with an open connection; `None` when it is gone.
     pub(super) fn with<R>(&self, id: u32, f: impl FnOnce(&Connection) -> R) -> Option<R> {
-        let links = self.links.borrow();
-        links.get(id as usize)?.as_deref().map(f)
+        match self.links.borrow().get(id as usize)? {
+            Link::Open(connection) => Some(f(connection)),
+            Link::None | Link::Opening(_) => None,
+        }
     }
 
     /// An open connection, to be kept; `None` when it is gone.
     pub(super) fn link(&self, id: u32) -> Option<Arc<Connection>> {
-        self.links.borrow().get(id as usize)?.clone()
+        match self.links.borrow().get(id as usize)? {
+            Link::Open(connection) => Some(Arc::clone(connection)),
+            Link::None | Link::Opening(_) => None,
+        }
+    }
+
+    /// Takes note of a connection that is being opened.
+    pub(super) fn opening(&self, id: u32, opening: AbortHandle) {
+        self.set(id, Link::Opening(opening));
+    }
+
+    /// Gives up a connection that is being opened.
+    pub(super) fn abort(&self, id: u32) {
+        if let Some(Link::Opening(opening)) = self.links.borrow().get(id as usize) {
+            opening.abort();
+        }
     }
 
     /// Forgets a connection that was reported closed.
     pub(super) fn forget(&self, id: u32) {
-        if let Some(link) = self.links.borrow_mut().get_mut(id as usize) {
-            *link = None;
+        self.set(id, Link::None);
+    }
+
+    fn set(&self, id: u32, link: Link) {
+        let mut links = self.links.borrow_mut();
+        let index = id as usize;
+        if links.len() <= index {
+            links.resize(index + 1, Link::None);
         }
+        links[index] = link;
     }
 
     /// Hands what waits to JavaScript, until it has had enough for one turn.
@@ -169,13 +205,8 @@ impl JsSide {
     /// Takes all that waits, and the connections that opened.
     fn take(&self) -> Batch {
         let mut queue = self.inbox.take(mem::take(&mut *self.spare.borrow_mut()));
-        let mut links = self.links.borrow_mut();
         for (id, connection) in queue.opened.drain(..) {
-            let id = id as usize;
-            if links.len() <= id {
-                links.resize(id + 1, None);
-            }
-            links[id] = Some(connection);
+            self.set(id, Link::Open(connection));
         }
         Batch {
             queue,

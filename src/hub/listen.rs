@@ -128,7 +128,8 @@ impl Hub {
         self.with_listener(listener, |listener| {
             let meeting = listener.accept(accept, protocol);
             if let Some(running) = self.running.borrow().as_ref() {
-                running.open(id, read.into(), meeting);
+                let opening = running.open(id, read.into(), meeting);
+                self.side.opening(id, opening);
             }
         });
     }

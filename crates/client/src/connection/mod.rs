@@ -144,7 +144,7 @@ impl Connection {
             destroyed: AtomicBool::new(false),
         });
         let task = Task::new(id, Arc::clone(&connection), read, reader, inbox);
-        (connection, task.run())
+        (connection, task)
     }
 
     /// Appends frames; `flush` starts to write them. Payloads are copied.

@@ -1,8 +1,8 @@
 //! The task of one connection: everything that needs the I/O thread.
 
 use std::{
-    future::poll_fn,
     io,
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
 };
@@ -40,6 +40,20 @@ impl<I: Inbox> Drop for Report<I> {
     }
 }
 
+// By hand, since an async block would hold the task twice.
+impl<I: Inbox> Future for Task<I> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // An error of the socket ends it like its close: the owner sees 1006, as with `ws`.
+        self.turn(cx).map(|outcome| {
+            if let Err(error) = outcome {
+                tracing::debug!(connection = self.id, %error, "the connection was lost");
+            }
+        })
+    }
+}
+
 impl<I: Inbox> Task<I> {
     pub(super) fn new(
         id: u32,
@@ -64,15 +78,7 @@ impl<I: Inbox> Task<I> {
         }
     }
 
-    pub(super) async fn run(mut self) {
-        // An error of the socket ends it like its close: the owner sees 1006, as with `ws`.
-        let outcome = poll_fn(|cx| self.poll(cx)).await;
-        if let Err(error) = outcome {
-            tracing::debug!(connection = self.id, %error, "the connection was lost");
-        }
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.task.register(cx.waker());
         if self.connection.destroyed.load(Ordering::Acquire) {
             return Poll::Ready(Ok(()));

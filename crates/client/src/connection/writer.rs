@@ -20,7 +20,8 @@ pub(super) struct Writer {
     /// The chunk being written and how far it was given to TLS or to the socket.
     chunk: Chunk,
     taken: usize,
-    tls: Option<Tls>,
+    /// Boxed: it is large, and plain connections have none.
+    tls: Option<Box<Tls>>,
     blocked: bool,
     finished: bool,
 }
@@ -61,14 +62,14 @@ impl Writer {
             pool,
         };
         Self {
-            tls: Some(tls),
+            tls: Some(Box::new(tls)),
             ..Self::plain()
         }
     }
 
     /// The session, for the reader.
     pub(super) fn session(&mut self) -> Option<&mut Tls> {
-        self.tls.as_mut()
+        self.tls.as_deref_mut()
     }
 
     /// The socket took no more at the last try: the task waits for it.
