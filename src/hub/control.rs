@@ -2,13 +2,16 @@
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
+use futures_util::{
+    FutureExt,
+    future::{AbortHandle, abortable},
+};
 use hyco_client::{
     Dialer, Dialers, Error, Listener, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions},
 };
 use napi_derive::napi;
 use serde_json::{Value, json};
-use tokio::task::AbortHandle;
 
 use super::{Hub, Running, inbox::HubInbox};
 use crate::error::{IntoJs, Result};
@@ -113,18 +116,20 @@ impl Running {
             id,
             inbox: Some(Arc::clone(&inbox)),
         };
-        // The abort handle keeps the task's memory: in a box, what opening needs is freed after it.
-        let opening = Box::pin(opening);
-        let task = self.io.handle().spawn(async move {
+        let opening = async move {
             match opening.await {
                 Ok(upgraded) => {
                     failed.disarm();
+                    // A task of its own: this one's memory, which is a lot, is freed.
                     tokio::spawn(serve(id, upgraded, options, inbox));
                 }
                 Err(error) => failed.report(&error),
             }
-        });
-        task.abort_handle()
+        };
+        let (opening, handle) = abortable(opening);
+        self.errands.run(Box::pin(opening.map(drop)));
+        self.inbox.turns.give_errand();
+        handle
     }
 }
 
@@ -160,12 +165,7 @@ fn serve(
     options: ConnectionOptions,
     inbox: Arc<HubInbox>,
 ) -> impl Future<Output = ()> + Send {
-    let event = json!({
-        "type": "open",
-        "protocol": upgraded.protocol,
-        "headers": upgraded.headers,
-        "trackingId": upgraded.tracking_id,
-    });
+    let event = json!({ "type": "open", "protocol": upgraded.protocol });
     let pool = Arc::clone(&inbox.buffers);
     let (connection, task) = Connection::new(id, upgraded, options, Arc::clone(&inbox), pool);
     inbox.opened(id, connection, event.to_string());

@@ -9,12 +9,12 @@ use std::{
     sync::Arc,
 };
 
+use futures_util::future::AbortHandle;
 use hyco_client::connection::Connection;
 use napi::{
     bindgen_prelude::{Result, Uint32Array},
     sys,
 };
-use tokio::task::AbortHandle;
 
 use super::{
     foreign::{check, hand_over, show},

@@ -7,6 +7,7 @@ use hyco_client::{
     TokenSource,
 };
 use napi_derive::napi;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -87,7 +88,7 @@ impl Hub {
             },
         };
         let inbox = Arc::clone(&running.inbox);
-        let events = Arc::new(move |event| inbox.event(0, to_json(id, event).to_string()));
+        let events = Arc::new(move |event| inbox.event(0, to_json(id, event)));
         let listener = Listener::spawn(running.io.handle(), dialer, options, events);
         running.control.listeners.borrow_mut().insert(id, listener);
         Ok(())
@@ -179,8 +180,9 @@ impl Hub {
 }
 
 /// An event as `lib/relayed-server.js` reads it.
-fn to_json(listener: u32, event: ListenerEvent) -> Value {
+fn to_json(listener: u32, event: ListenerEvent) -> String {
     let event = match event {
+        ListenerEvent::Accept(accept) => return Accept::to_json(listener, &accept),
         ListenerEvent::Connecting { attempt } => {
             json!({ "type": "connecting", "attempt": attempt })
         }
@@ -217,27 +219,41 @@ fn to_json(listener: u32, event: ListenerEvent) -> Value {
             "delay": delay.as_millis() as u64,
             "error": describe(&error),
         }),
-        ListenerEvent::Accept(AcceptRequest {
-            accept,
-            id,
-            address,
-            headers,
-            remote_address,
-            remote_port,
-        }) => json!({
-            "type": "accept",
-            "accept": accept,
-            "id": id,
-            "address": address,
-            "headers": headers,
-            "remoteAddress": remote_address,
-            "remotePort": remote_port,
-        }),
         ListenerEvent::Closed => json!({ "type": "closed" }),
         // The enum may grow; what JavaScript does not know it ignores.
         _ => json!({ "type": "unknown" }),
     };
-    about(listener, event)
+    about(listener, event).to_string()
+}
+
+/// The one event that comes for every sender: written without a tree of values.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Accept<'a> {
+    listener: u32,
+    r#type: &'static str,
+    accept: u32,
+    id: &'a str,
+    address: &'a str,
+    headers: &'a [(String, String)],
+    remote_address: &'a str,
+    remote_port: u16,
+}
+
+impl Accept<'_> {
+    fn to_json(listener: u32, request: &AcceptRequest) -> String {
+        let event = Accept {
+            listener,
+            r#type: "accept",
+            accept: request.accept,
+            id: &request.id,
+            address: &request.address,
+            headers: &request.headers,
+            remote_address: &request.remote_address,
+            remote_port: request.remote_port,
+        };
+        serde_json::to_string(&event).unwrap_or_default()
+    }
 }
 
 fn accept_error(accept: u32, error: &Error) -> Value {

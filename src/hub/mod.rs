@@ -12,11 +12,11 @@
 pub mod connect;
 pub mod control;
 mod delivery;
+mod errands;
 mod foreign;
 mod inbox;
 mod io_thread;
 pub mod listen;
-mod outgoing;
 mod slab;
 mod turns;
 
@@ -32,8 +32,8 @@ use napi::{
 use napi_derive::napi;
 
 use self::{
-    control::Control, delivery::JsSide, foreign::check, inbox::HubInbox, io_thread::IoThread,
-    outgoing::Outgoing,
+    control::Control, delivery::JsSide, errands::Errands, foreign::check, inbox::HubInbox,
+    io_thread::IoThread,
 };
 
 /// The native half of `lib/hub.js`.
@@ -49,7 +49,7 @@ pub struct Hub {
 /// What ends with the environment.
 struct Running {
     inbox: Arc<HubInbox>,
-    outgoing: Arc<Outgoing>,
+    errands: Arc<Errands>,
     control: Control,
     io: IoThread,
 }
@@ -78,9 +78,9 @@ impl Hub {
         let turning = Arc::clone(&inbox);
         let io = IoThread::start(move || turning.turns.end_turn())
             .map_err(|e| Error::from_reason(e.to_string()))?;
-        let outgoing = Arc::new(Outgoing::default());
-        let writing = Arc::clone(&outgoing).write(Arc::clone(&inbox));
-        io.handle().spawn(writing);
+        let errands = Arc::new(Errands::default());
+        io.handle()
+            .spawn(Arc::clone(&errands).attend(Arc::clone(&inbox)));
         #[expect(unsafe_code, reason = "Node-API calls")]
         // SAFETY: on the JavaScript thread of `env`, with strong references.
         let side = unsafe {
@@ -90,7 +90,7 @@ impl Hub {
         };
         let running = Running {
             inbox,
-            outgoing,
+            errands,
             control: Control::default(),
             io,
         };
@@ -248,7 +248,7 @@ impl Hub {
     fn leave(&self, ids: &[u32]) {
         if let Some(running) = self.running.borrow().as_ref() {
             let linked = ids.iter().filter_map(|&id| Some((id, self.side.link(id)?)));
-            running.outgoing.leave(linked);
+            running.errands.write(linked);
         }
     }
 

@@ -58,8 +58,6 @@ pub struct Upgraded {
     pub rest: Vec<u8>,
     /// The sub-protocol the peer chose.
     pub protocol: Option<String>,
-    /// The headers of the answer, names in lower case.
-    pub headers: Vec<(String, String)>,
     /// The service's id of this connection.
     pub tracking_id: Option<String>,
 }
@@ -102,7 +100,6 @@ impl Dialer {
             rest,
             protocol: handshake::header(&response, "sec-websocket-protocol"),
             tracking_id: handshake::header(&response, hyco_protocol::names::TRACKING_ID_HEADER),
-            headers: handshake::headers(&response),
         })
     }
 

@@ -94,14 +94,6 @@ pub(crate) fn header<T>(response: &Response<T>, name: &str) -> Option<String> {
     response.headers().get(name).map(text)
 }
 
-/// All headers.
-pub(crate) fn headers<T>(response: &Response<T>) -> Vec<(String, String)> {
-    let pairs = response.headers().iter();
-    pairs
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-        .collect()
-}
-
 fn text(value: &HeaderValue) -> String {
     value
         .as_bytes()

@@ -1,0 +1,66 @@
+//! What JavaScript leaves to the I/O thread.
+//!
+//! Spawning a task from another thread, or waking one, costs a system call each time. A list with one
+//! waiting task costs one for all that is left within a turn of JavaScript.
+
+use std::{
+    mem,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use hyco_client::connection::{Connection, Inbox, Signal};
+use tokio::sync::Notify;
+
+use super::inbox::HubInbox;
+
+/// The list of one environment.
+#[derive(Default)]
+pub(super) struct Errands {
+    waiting: Mutex<Waiting>,
+    news: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// Connections with frames to be written, with their numbers.
+    writes: Vec<(u32, Arc<Connection>)>,
+    tasks: Vec<Task>,
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Errands {
+    /// Has frames of these connections written.
+    pub(super) fn write(&self, connections: impl Iterator<Item = (u32, Arc<Connection>)>) {
+        self.waiting().writes.extend(connections);
+        self.news.notify_one();
+    }
+
+    /// Has a task run.
+    pub(super) fn run(&self, task: Task) {
+        self.waiting().tasks.push(task);
+        self.news.notify_one();
+    }
+
+    /// Does whatever is left here, forever; a task of the I/O thread.
+    pub(super) async fn attend(self: Arc<Self>, inbox: Arc<HubInbox>) {
+        loop {
+            self.news.notified().await;
+            let Waiting { writes, tasks } = mem::take(&mut *self.waiting());
+            for (id, connection) in writes {
+                let acknowledged = connection.write_out();
+                if acknowledged > 0 {
+                    inbox.signal(id, Signal::Acknowledged(acknowledged));
+                }
+            }
+            for task in tasks {
+                tokio::spawn(task);
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
