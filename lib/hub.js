@@ -211,15 +211,14 @@ class Hub {
    * Connects a sender's socket, which opens or fails later.
    *
    * @param {import('./relayed-socket')} socket
-   * @param {object} spec see `ConnectSpec` in native/binding.d.ts
+   * @param {object} spec see `ConnectSpec` in native/binding.d.ts; its `trust` is set here, after
+   *   its `tls`
    */
   connect(socket, spec) {
-    const { tls, ...rest } = spec
-    const trust = this.#trust(tls)
+    spec.trust = this.#trust(spec.tls)
     const id = this.#attach(socket)
     try {
-      const token = spec.token ?? undefined
-      this.#native.connect(id, { ...rest, token, trust }, socket.attach(this, id))
+      this.#native.connect(id, spec, socket.attach(this, id))
     } catch (error) {
       this.#detach(id)
       throw error
