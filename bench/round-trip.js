@@ -1,25 +1,32 @@
 'use strict'
 
 // How long does an answer take on a socket that has nothing else to do? One message at a time; the
-// Rust program echoes it.
+// Rust program echoes it. And does it matter how many idle sockets are open beside it?
 
 const { since, usage, warmUp } = require('./harness/measure')
 const { transports } = require('./harness/rows')
+const { connectMany } = require('./harness/sockets')
 
 const SIZE = 64
 
 module.exports = {
   title: 'Round trip',
-  text: 'One socket, one message of 64 B at a time, echoed by the other end.',
+  text: 'One socket, one message of 64 B at a time, echoed by the other end; the other sockets of a row are idle.',
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['p50', 'p99', 'cpu', 'main'],
-  rows: transports({ name: '1 socket', count: 10_000 }),
+  rows: [
+    ...transports({ name: '1 socket', sockets: 1, count: 10_000 }),
+    ...[100, 1_000, 5_000].flatMap((sockets) => {
+      const name = `1 of ${sockets.toLocaleString('en')} sockets`
+      return transports({ name, sockets, count: 10_000, growth: true }, ['tcp'])
+    }),
+  ],
 
-  async measure(peer, { count }, { url, ca, group, control }) {
-    const socket = await peer.connect(url, ca)
+  async measure(peer, { sockets, count }, { url, ca, group, control }) {
+    const [socket] = await connectMany(peer, sockets, url, ca, () => {})
     const data = Buffer.alloc(SIZE, 'x')
-    await control.order('wait', { group, sockets: 1 })
+    await control.order('wait', { group, sockets })
     await control.order('reset', { group, mode: 'echo' })
     let times
     let sent

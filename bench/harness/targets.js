@@ -76,6 +76,11 @@ function judge(questions) {
     const what = `echo ${sockets} tcp: CPU against 100 sockets`
     add(what, GROWTH, false, own('echo', sockets, 'tcp')?.cpu / base)
   }
+  for (const sockets of ['100', '1,000', '5,000']) {
+    const base = own('round-trip', '1 socket', 'tcp')?.cpu
+    const what = `round-trip 1 of ${sockets} sockets tcp: CPU against 1 open`
+    add(what, GROWTH, false, own('round-trip', `1 of ${sockets} sockets`, 'tcp')?.cpu / base)
+  }
   const few = own('memory', '2,000 sockets', 'tcp')?.bytes
   const many = own('memory', '5,000 sockets', 'tcp')?.bytes
   add('memory 5,000 sockets tcp: a socket against 2,000', 1.1, false, many / few)
