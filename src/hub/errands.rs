@@ -5,6 +5,7 @@
 
 use std::{
     mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -48,14 +49,14 @@ impl Errands {
         loop {
             self.news.notified().await;
             let Waiting { writes, tasks } = mem::take(&mut *self.waiting());
-            for (id, connection) in writes {
-                let acknowledged = connection.write_out();
-                if acknowledged > 0 {
-                    inbox.signal(id, Signal::Acknowledged(acknowledged));
-                }
-            }
             for task in tasks {
                 tokio::spawn(task);
+            }
+            for some in writes.chunks(WRITES_A_TURN) {
+                for (id, connection) in some {
+                    write(*id, connection, &inbox);
+                }
+                tokio::task::yield_now().await;
             }
         }
     }
@@ -64,3 +65,15 @@ impl Errands {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+fn write(id: u32, connection: &Connection, inbox: &HubInbox) {
+    // A panic must end its own connection only, not the task that all depend on.
+    match catch_unwind(AssertUnwindSafe(|| connection.write_out())) {
+        Ok(0) => {}
+        Ok(acknowledged) => inbox.signal(id, Signal::Acknowledged(acknowledged)),
+        Err(_) => connection.destroy(),
+    }
+}
+
+/// How many connections are written to before others are read from: about a millisecond's work.
+const WRITES_A_TURN: usize = 256;

@@ -183,6 +183,8 @@ impl HubInbox {
             return false;
         }
         self.turns.rest();
+        drop(queue);
+        self.turns.end_nap();
         true
     }
 

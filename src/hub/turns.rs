@@ -103,10 +103,9 @@ impl Turns {
     }
 
     /// JavaScript, which calls this with the queue locked, has read everything: the next wake calls
-    /// again.
+    /// again. [`Self::end_nap`] follows.
     pub(super) fn rest(&self) {
         self.scheduled.store(false, Ordering::Release);
-        self.end_nap();
     }
 
     /// JavaScript has something for the I/O thread to do.
@@ -115,7 +114,8 @@ impl Turns {
         self.end_nap();
     }
 
-    fn end_nap(&self) {
+    /// Lets a napping I/O thread look around.
+    pub(super) fn end_nap(&self) {
         if let Some(io) = self.io.get() {
             io.unpark();
         }
