@@ -261,6 +261,9 @@ describe('over TLS', () => {
     await echoes(send({ rejectUnauthorized: false }))
     const { error } = await failed(send({}))
     assert.equal(error.code, 'HYCO_ERR_TLS')
+    // More different options than are kept prepared: the first ones are prepared again.
+    for (let n = 0; n <= 65; n++) await echoes(send({ tls: { ca: ca + '\n'.repeat(n) } }))
+    await echoes(send({ tls: { ca } }))
     await new Promise((resolve) => listener.close(resolve))
     await secure.close()
   })

@@ -2,6 +2,7 @@
 
 // The global is an accessor, which costs at every use.
 const { Buffer } = require('node:buffer')
+const { createHash } = require('node:crypto')
 
 const native = require('./native')
 const {
@@ -53,6 +54,9 @@ const HUGE = 128 * 1024
 /** Milliseconds that a burst of events, such as new senders, may keep the event loop. */
 const TURN_MS = 4
 
+/** Different TLS options that are kept prepared. */
+const TRUSTED = 64
+
 /** For addresses without TLS. */
 const NO_TLS = { ca: [], rejectUnauthorized: true }
 
@@ -77,8 +81,9 @@ class Hub {
   #sockets = [undefined]
   #freeIds = []
   #listeners = new Map()
-  #trusted = new WeakMap()
-  #trustedByText = new Map()
+  /** Digests of TLS options, and the numbers of prepared ones by digest, the latest used last. */
+  #digests = new WeakMap()
+  #trusted = new Map()
   #nextListener = 1
   #holds = 0
 
@@ -324,15 +329,24 @@ class Hub {
 
   /** The number of prepared TLS options: certificates are parsed once for equal options. */
   #trust(tls = NO_TLS) {
-    let trust = this.#trusted.get(tls)
-    if (trust !== undefined) return trust
-    const key = JSON.stringify(tls)
-    trust = this.#trustedByText.get(key)
+    let digest = this.#digests.get(tls)
+    if (digest === undefined) {
+      // Not the text itself, which holds a key.
+      digest = createHash('sha256').update(JSON.stringify(tls)).digest('base64')
+      this.#digests.set(tls, digest)
+    }
+    let trust = this.#trusted.get(digest)
     if (trust === undefined) {
       trust = this.#native.trust(tls)
-      this.#trustedByText.set(key, trust)
+      if (this.#trusted.size >= TRUSTED) {
+        const [oldest, number] = this.#trusted.entries().next().value
+        this.#trusted.delete(oldest)
+        this.#native.distrust(number)
+      }
+    } else {
+      this.#trusted.delete(digest)
     }
-    this.#trusted.set(tls, trust)
+    this.#trusted.set(digest, trust)
     return trust
   }
 

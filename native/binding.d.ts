@@ -15,6 +15,8 @@ export declare class Hub {
   connect(id: number, spec: ConnectSpec, read: ReadSpec): void
   /** Prepares TLS options; the number stands for them in other calls. */
   trust(spec: TlsSpec): number
+  /** Forgets prepared TLS options. What was opened with them stays. */
+  distrust(trust: number): void
   /**
    * Gives up a connection that is being opened; an `open` or `failed` event follows all the
    * same.

@@ -21,7 +21,7 @@ use crate::error::{IntoJs, Result};
 pub(crate) struct Control {
     dialers: Dialers,
     /// Dialers by the numbers that JavaScript knows them by.
-    trusted: RefCell<Vec<Dialer>>,
+    trusted: RefCell<Vec<Option<Dialer>>>,
     /// Listeners by number, until JavaScript has seen them closed.
     pub(super) listeners: RefCell<HashMap<u32, Listener>>,
 }
@@ -80,8 +80,23 @@ impl Hub {
         };
         let dialer = running.control.dialers.get(&options).into_js()?;
         let mut trusted = running.control.trusted.borrow_mut();
-        trusted.push(dialer);
-        Ok(trusted.len() as u32 - 1)
+        let number = trusted.iter().position(Option::is_none);
+        let number = number.unwrap_or(trusted.len());
+        if number == trusted.len() {
+            trusted.push(None);
+        }
+        trusted[number] = Some(dialer);
+        Ok(number as u32)
+    }
+
+    /// Forgets prepared TLS options. What was opened with them stays.
+    #[napi(catch_unwind)]
+    pub fn distrust(&self, trust: u32) {
+        if let Some(running) = self.running.borrow().as_ref()
+            && let Some(dialer) = running.control.trusted.borrow_mut().get_mut(trust as usize)
+        {
+            *dialer = None;
+        }
     }
 
     /// Gives up a connection that is being opened; an `open` or `failed` event follows all the
@@ -97,7 +112,8 @@ impl Control {
     pub(super) fn dialer(&self, trust: u32) -> std::result::Result<Dialer, Error> {
         let trusted = self.trusted.borrow();
         let unknown = || Error::InvalidTls("never prepared".to_owned());
-        trusted.get(trust as usize).cloned().ok_or_else(unknown)
+        let dialer = trusted.get(trust as usize).cloned().flatten();
+        dialer.ok_or_else(unknown)
     }
 }
 
