@@ -6,6 +6,7 @@ const { createHash } = require('node:crypto')
 
 const native = require('./native')
 const {
+  TEXT,
   BINARY,
   LARGE_TEXT,
   LARGE_BINARY,
@@ -430,11 +431,12 @@ class Hub {
     return turn.index
   }
 
+  /** Hands on a run of messages for one socket out of one slab: the hot loop of a flood. */
   #messages(turn, count, socket, id, word, slab) {
     const table = this.#table
     const end = count * RECORD_WORDS
-    const text = (word & ~0xff) | 1
-    const binary = text + 1
+    const text = (word & ~0xff) | TEXT
+    const binary = (word & ~0xff) | BINARY
     for (let at = turn.index * RECORD_WORDS; at < end; at += RECORD_WORDS) {
       word = table[at + 1]
       if (table[at] !== id || (word !== binary && word !== text)) return
@@ -451,78 +453,72 @@ class Hub {
     const sockets = this.#sockets
     let last = -1
     let socket
-    let index = turn.index
-    try {
-      while (index < count) {
-        const at = index++ * RECORD_WORDS
-        const id = table[at]
-        const word = table[at + 1]
-        const offset = table[at + 2]
-        const length = table[at + 3]
-        const kind = word & 0xff
-        if (id !== last) {
-          socket = sockets[id]
-          last = id
-        }
-        if (kind <= BINARY) {
-          turn.index = index - 1
-          this.#messages(turn, count, socket, id, word, slabs[word >>> 8])
-          index = turn.index
-          continue
-        }
-        switch (kind) {
-          case LARGE_TEXT:
-          case LARGE_BINARY:
-            socket[kMessage](
-              large[offset],
-              kind === LARGE_BINARY,
-              length === 0 ? undefined : JSON.parse(events[length - 1]),
-            )
-            break
-          case PING:
-            socket[kPing](new FastBuffer(slabs[word >>> 8], offset, length))
-            break
-          case PONG:
-            socket[kPong](new FastBuffer(slabs[word >>> 8], offset, length))
-            break
-          case CLOSE: {
-            const slab = slabs[word >>> 8]
-            const [high, low] = new Uint8Array(slab, offset - 2, 2)
-            socket[kClose]((high << 8) | low, Buffer.from(new Uint8Array(slab, offset, length)))
-            break
-          }
-          case CLOSE_WITHOUT_CODE:
-            socket[kClose](1005, EMPTY_BUFFER)
-            break
-          case ACKNOWLEDGED:
-            socket[kAcknowledged](length)
-            break
-          case ENDED:
-            socket[kEnded]()
-            break
-          case FINISHED:
-            socket[kFinished]()
-            break
-          case CLOSED:
-            last = -1
-            this.#native.forget(id)
-            this.#detach(id)
-            socket[kClosed]()
-            break
-          case EVENT:
-            if (turn.until === 0) turn.until = performance.now() + TURN_MS
-            this.#event(id, socket, JSON.parse(events[offset]))
-            last = -1
-            if (performance.now() > turn.until) return
-            break
-          case SLAB_DONE:
-            slabs[word >>> 8] = undefined
-            this.nudge = new ArrayBuffer(8)
-            break
-        }
+    while (turn.index < count) {
+      const at = turn.index * RECORD_WORDS
+      const id = table[at]
+      const word = table[at + 1]
+      const offset = table[at + 2]
+      const length = table[at + 3]
+      const kind = word & 0xff
+      if (id !== last) {
+        socket = sockets[id]
+        last = id
       }
-    } finally {
-      if (index > turn.index) turn.index = index
+      if (kind <= BINARY) {
+        this.#messages(turn, count, socket, id, word, slabs[word >>> 8])
+        continue
+      }
+      turn.index++
+      switch (kind) {
+        case LARGE_TEXT:
+        case LARGE_BINARY:
+          socket[kMessage](
+            large[offset],
+            kind === LARGE_BINARY,
+            length === 0 ? undefined : JSON.parse(events[length - 1]),
+          )
+          break
+        case PING:
+          socket[kPing](new FastBuffer(slabs[word >>> 8], offset, length))
+          break
+        case PONG:
+          socket[kPong](new FastBuffer(slabs[word >>> 8], offset, length))
+          break
+        case CLOSE: {
+          const slab = slabs[word >>> 8]
+          const [high, low] = new Uint8Array(slab, offset - 2, 2)
+          socket[kClose]((high << 8) | low, Buffer.from(new Uint8Array(slab, offset, length)))
+          break
+        }
+        case CLOSE_WITHOUT_CODE:
+          socket[kClose](1005, EMPTY_BUFFER)
+          break
+        case ACKNOWLEDGED:
+          socket[kAcknowledged](length)
+          break
+        case ENDED:
+          socket[kEnded]()
+          break
+        case FINISHED:
+          socket[kFinished]()
+          break
+        case CLOSED:
+          last = -1
+          this.#native.forget(id)
+          this.#detach(id)
+          socket[kClosed]()
+          break
+        case EVENT:
+          if (turn.until === 0) turn.until = performance.now() + TURN_MS
+          this.#event(id, socket, JSON.parse(events[offset]))
+          last = -1
+          if (performance.now() > turn.until) return
+          break
+        case SLAB_DONE:
+          slabs[word >>> 8] = undefined
+          this.nudge = new ArrayBuffer(8)
+          break
+      }
     }
   }
 

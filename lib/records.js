@@ -1,6 +1,7 @@
 'use strict'
 
-// The kinds of record, as in src/hub/inbox.rs; 1 is text, read together with binary.
+// The kinds of record, as in src/hub/inbox.rs.
+const TEXT = 1
 const BINARY = 2
 const LARGE_TEXT = 3
 const LARGE_BINARY = 4
@@ -34,6 +35,7 @@ const kClosed = Symbol('closed')
 const kEvent = Symbol('event')
 
 module.exports = {
+  TEXT,
   BINARY,
   LARGE_TEXT,
   LARGE_BINARY,
