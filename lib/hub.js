@@ -53,7 +53,7 @@ const SMALL = 4 * 1024
 const HUGE = 128 * 1024
 
 /** Milliseconds that a burst of events, such as new senders, may keep the event loop. */
-const TURN_MS = 4
+const TURN_MS = 2
 
 /** Different TLS options that are kept prepared. */
 const TRUSTED = 64

@@ -75,5 +75,5 @@ fn write(id: u32, connection: &Connection, inbox: &HubInbox) {
     }
 }
 
-/// How many connections are written to before others are read from: about a millisecond's work.
-const WRITES_A_TURN: usize = 256;
+/// How many connections are written to before others are read from: some milliseconds' work.
+const WRITES_A_TURN: usize = 1024;

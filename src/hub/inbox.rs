@@ -89,6 +89,8 @@ struct Reading {
     slab: Option<Current>,
     next_number: u32,
     batch: HubBatch,
+    /// Read steps so far.
+    steps: u32,
 }
 
 #[derive(Debug)]
@@ -133,6 +135,7 @@ impl HubInbox {
                 slab: None,
                 next_number: 0,
                 batch,
+                steps: 0,
             }),
             queue: Mutex::default(),
             turns: Turns::default(),
@@ -213,7 +216,12 @@ impl Inbox for HubInbox {
             slab,
             next_number,
             batch,
+            steps,
         } = &mut *reading;
+        *steps = steps.wrapping_add(1);
+        if steps.is_multiple_of(STEPS_A_LOOK) {
+            self.turns.wake_if_late();
+        }
         {
             let mut queue = self.queue();
             if queue.weight >= WINDOW {
@@ -448,6 +456,9 @@ const EARLY_BYTES: usize = 512 * 1024;
 
 /// As many records do the same.
 const EARLY_RECORDS: usize = 256;
+
+/// Read steps between two looks at the clock.
+const STEPS_A_LOOK: u32 = 16;
 
 /// Records whose memory a queue keeps between deliveries.
 const KEPT_RECORDS: usize = 64 * 1024;

@@ -3,7 +3,7 @@
 //! | moment | who | does |
 //! |---|---|---|
 //! | something was queued | I/O thread | notes it: JavaScript is woken once, when the turn is over |
-//! | much was queued | I/O thread | wakes JavaScript within the turn, so that both work |
+//! | much was queued, or a while ago | I/O thread | wakes JavaScript within the turn, so that both work |
 //! | a turn that read from several connections is over | I/O thread | naps while JavaScript is at work |
 //! | all that was queued has been read | JavaScript | ends the nap |
 //! | frames were left to the I/O thread, or it may read again | JavaScript | ends the nap |
@@ -15,7 +15,7 @@ use std::{
     ptr,
     sync::{
         OnceLock,
-        atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, Thread},
     time::{Duration, Instant},
@@ -31,6 +31,9 @@ pub(super) struct Turns {
     scheduled: AtomicBool,
     /// JavaScript is to be woken at the end of this turn of the I/O thread.
     due: AtomicBool,
+    /// Since when: microseconds from `start` on.
+    due_since: AtomicU64,
+    start: OnceLock<Instant>,
     /// Reads of this turn that brought something.
     reads: AtomicUsize,
     /// The I/O thread has got something to do since it last looked.
@@ -73,7 +76,25 @@ impl Turns {
     /// Makes JavaScript look at the queue when this turn of the I/O thread, which calls this, is
     /// over.
     pub(super) fn wake_after_turn(&self) {
-        self.due.store(true, Ordering::Relaxed);
+        if !self.due.swap(true, Ordering::Relaxed) {
+            self.due_since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Wakes JavaScript if the turn has been too long for what was queued in it: a turn does not
+    /// end while there is something to read, such as a large message of another connection. The I/O
+    /// thread calls this before it reads.
+    pub(super) fn wake_if_late(&self) {
+        if self.due.load(Ordering::Relaxed)
+            && self.now() - self.due_since.load(Ordering::Relaxed) > LATE_MICROSECONDS
+        {
+            self.wake();
+        }
+    }
+
+    fn now(&self) -> u64 {
+        let start = self.start.get_or_init(Instant::now);
+        start.elapsed().as_micros() as u64
     }
 
     /// The I/O thread, which calls this, has read something.
@@ -128,6 +149,9 @@ impl Turns {
         self.give_errand();
     }
 }
+
+/// How long a message waits for the end of a turn.
+const LATE_MICROSECONDS: u64 = 1000;
 
 /// Fewer reads in a turn are no crowd: an answer to them should be read at once.
 const NAP_READS: usize = 4;
