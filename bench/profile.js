@@ -16,8 +16,9 @@ const { machine } = require('./harness/machine')
 const { format } = require('./harness/report')
 const { markdown } = require('./harness/table')
 
-/** Samples of the first seconds are of loading and of compiling. */
-const SKIP_SECONDS = 1
+/** Samples of the first seconds are of loading and of compiling; accepting is over sooner. */
+const SKIP_SECONDS = { accept: 0.25 }
+const OTHER_SKIP_SECONDS = 1
 const FREQUENCY = 1999
 /** A profile wants more messages than a measurement, small ones most of all. */
 const SCALE = { '64 B': 30 }
@@ -40,6 +41,7 @@ const USER = [
   ['hyco-rs', /hyco_|tokio|chacha_permute|rng_inner/],
   ['JavaScript', /^(JS|Eval|Script|RegExp):|^Builtins_|^v8::/],
 ]
+const QUESTIONS = ['receive', 'send', 'echo', 'round-trip', 'relay', 'accept']
 const page = path.join(__dirname, '..', 'docs', 'performance.md')
 const START = '<!-- profile:start -->'
 const END = '<!-- profile:end -->'
@@ -66,7 +68,7 @@ async function profile() {
       write: { type: 'boolean', default: false },
     },
   })
-  const questions = positionals.length > 0 ? positionals : ['receive', 'send', 'echo']
+  const questions = positionals.length > 0 ? positionals : QUESTIONS
   const built = program.build()
   const server = { ...(await program.start(built, [])), program: built }
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyco-rs-profile-'))
@@ -75,7 +77,12 @@ async function profile() {
     for (const question of questions) {
       for (const row of require(path.join(__dirname, question)).rows) {
         const label = `${question} ${row.name} ${row.transport}`
-        if (row.growth || !values.only.every((text) => label.includes(text))) continue
+        if (
+          row.growth ||
+          row.count === undefined ||
+          !values.only.every((text) => label.includes(text))
+        )
+          continue
         const job = {
           question,
           peer: values.peer,
@@ -120,22 +127,26 @@ function measure(job, folder) {
   }
   const out = execFileSync('perf', record, options)
   const { cpu } = JSON.parse(out.trim().split('\n').at(-1))
-  const fields = ['script', '-i', data, '-F', 'comm,time,ip,sym,dso']
-  const shares = sort(execFileSync('perf', fields, options))
+  const fields = ['script', '-i', data, '-F', 'comm,pid,time,ip,sym,dso']
+  const skip = SKIP_SECONDS[job.question] ?? OTHER_SKIP_SECONDS
+  const shares = sort(execFileSync('perf', fields, options), skip)
   return { cpu, shares }
 }
 
 /** The share of every kind of work, and in `hyco-io` that of the I/O thread. */
-function sort(script) {
+function sort(script, skip) {
   const counts = {}
   let all = 0
   let start
+  let process
   for (const sample of script.split('\n\n')) {
     const [head, ...frames] = sample.split('\n').filter(Boolean)
-    const time = Number(/(\d+\.\d+):/.exec(head ?? '')?.[1])
-    if (frames.length === 0 || Number.isNaN(time)) continue
-    start ??= time
-    if (time - start < SKIP_SECONDS) continue
+    const [, pid, time] = /(\d+)\s+(\d+\.\d+):/.exec(head ?? '') ?? []
+    if (frames.length === 0 || time === undefined) continue
+    start ??= Number(time)
+    process ??= pid
+    // The others are what it started: the local relay.
+    if (pid !== process || Number(time) - start < skip) continue
     all++
     const kind = kindOf(frames.map(parseFrame))
     counts[kind] = (counts[kind] ?? 0) + 1
