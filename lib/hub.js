@@ -69,6 +69,7 @@ let current = null
  */
 class Hub {
   #native
+  /** Signed, so that V8 has no words to fear that are too large for a small integer. */
   #table = new Int32Array(TABLE_RECORDS * RECORD_WORDS)
   #results = new Uint32Array(RESULT_PAIRS * 2)
   #ring = Buffer.allocUnsafeSlow(RING_BYTES)

@@ -112,7 +112,7 @@ function checkSocketOptions(options) {
  * @return {Object}
  */
 function socketOptions(options) {
-  // Spelt out: an object of a known shape takes half the memory, and each socket has one.
+  // Spelt out: an object of a known shape takes less memory, and each socket has one.
   return {
     allowSynchronousEvents: options.allowSynchronousEvents,
     autoPong: options.autoPong,

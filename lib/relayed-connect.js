@@ -95,7 +95,7 @@ function relayedConnect(address, token, options, fn) {
 }
 
 /**
- * The options with their defaults. Spelt out, since an object of a known shape takes a tenth of the
+ * The options with their defaults. Spelt out, since an object of a known shape takes a third of the
  * memory of one that is put together, and thousands of sockets may be opened at once.
  *
  * @param {Object} options What the user gave

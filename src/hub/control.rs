@@ -143,9 +143,14 @@ impl Running {
             }
         };
         let (opening, handle) = abortable(opening);
-        self.errands.run(Box::pin(opening.map(drop)));
-        self.inbox.turns.give_errand();
+        self.run(opening.map(drop));
         handle
+    }
+
+    /// Has the I/O thread run a task.
+    pub(super) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.errands.run(Box::pin(task));
+        self.inbox.turns.give_errand();
     }
 }
 

@@ -143,7 +143,7 @@ impl Hub {
             let rejecting = handle.reject(accept, status, Some(description));
             if let Some(running) = self.running.borrow().as_ref() {
                 let inbox = Arc::clone(&running.inbox);
-                running.io.handle().spawn(async move {
+                running.run(async move {
                     if let Err(error) = rejecting.await {
                         let event = accept_error(accept, &error);
                         inbox.event(0, about(listener, event).to_string());

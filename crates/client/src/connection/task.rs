@@ -17,7 +17,6 @@ use super::{
 /// Owns the reading side; shares the writing side with the connection's owner.
 pub(super) struct Task<I: Inbox> {
     id: u32,
-    connection: Arc<Connection>,
     read: OwnedReadHalf,
     reader: Reader,
     report: Report<I>,
@@ -64,12 +63,11 @@ impl<I: Inbox> Task<I> {
     ) -> Self {
         let report = Report {
             id,
-            connection: Arc::clone(&connection),
+            connection,
             inbox,
         };
         Self {
             id,
-            connection,
             read,
             reader,
             report,
@@ -79,20 +77,20 @@ impl<I: Inbox> Task<I> {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.task.register(cx.waker());
-        if self.connection.destroyed.load(Ordering::Acquire) {
+        self.report.connection.task.register(cx.waker());
+        if self.report.connection.destroyed.load(Ordering::Acquire) {
             return Poll::Ready(Ok(()));
         }
         self.write(cx)?;
         for _ in 0..STEPS_A_TURN {
-            if self.ended || self.connection.paused.load(Ordering::Acquire) {
+            if self.ended || self.report.connection.paused.load(Ordering::Acquire) {
                 return self.rest();
             }
             let step = self.reader.poll_step(
                 cx,
                 self.id,
                 &mut self.read,
-                &self.connection,
+                &self.report.connection,
                 self.report.inbox.as_ref(),
             );
             match step {
@@ -126,7 +124,7 @@ impl<I: Inbox> Task<I> {
         if self.finished {
             return Ok(());
         }
-        let connection = &self.connection;
+        let connection = &self.report.connection;
         let mut writer = connection.writer()?;
         loop {
             if writer.is_blocked() {
