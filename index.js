@@ -2,10 +2,10 @@
 
 const ws = require('ws')
 
-const { startRelayEmulator } = require('./lib/emulator')
-const relayedConnect = require('./lib/relayed-connect')
-const RelayedServer = require('./lib/relayed-server')
-const RelayedSocket = require('./lib/relayed-socket')
+const { startRelayEmulator } = require('./lib/emulator/emulator')
+const relayedConnect = require('./lib/socket/relayed-connect')
+const RelayedServer = require('./lib/server/relayed-server')
+const RelayedSocket = require('./lib/socket/relayed-socket')
 const uri = require('./lib/uri')
 
 /**

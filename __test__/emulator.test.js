@@ -9,7 +9,7 @@ const { inspect } = require('node:util')
 const { Worker } = require('node:worker_threads')
 const WebSocket = require('ws')
 
-const { startRelayEmulator } = require('../lib/emulator')
+const { startRelayEmulator } = require('../lib/emulator/emulator')
 const { createRelayListenUri, createRelaySendUri, createRelayToken } = require('../lib/uri')
 const certificate = require('./support/certificate')
 
@@ -278,7 +278,7 @@ describe('a rendezvous by hand', () => {
 })
 
 describe('the life of an emulator', () => {
-  const emulator = JSON.stringify(require.resolve('../lib/emulator'))
+  const emulator = JSON.stringify(require.resolve('../lib/emulator/emulator'))
 
   /** Runs a script in a process of its own. */
   function run(script) {

@@ -5,9 +5,9 @@ const { once } = require('node:events')
 const { test } = require('node:test')
 const { WebSocketServer } = require('ws')
 
-const { Hub } = require('../lib/hub')
-const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options')
-const RelayedSocket = require('../lib/relayed-socket')
+const { Hub } = require('../lib/hub/hub')
+const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options/options')
+const RelayedSocket = require('../lib/socket/relayed-socket')
 
 /** A socket of a hub of its own, connected to a server that echoes. */
 async function echo(t, hub) {

@@ -6,11 +6,11 @@ const { describe, it } = require('node:test')
 const { inspect } = require('node:util')
 
 const hyco = require('..')
-const { serverOptions } = require('../lib/options')
-const { parseAddress } = require('../lib/options-address')
-const { reconnectDelay, reconnectPolicy } = require('../lib/options-reconnect')
-const { flatTlsOptions, tlsSpec } = require('../lib/options-tls')
-const { createKeySource, createTokenSource } = require('../lib/options-token')
+const { serverOptions } = require('../lib/options/options')
+const { parseAddress } = require('../lib/options/address')
+const { reconnectDelay, reconnectPolicy } = require('../lib/options/reconnect')
+const { flatTlsOptions, tlsSpec } = require('../lib/options/tls')
+const { createKeySource, createTokenSource } = require('../lib/options/token')
 const { cert: certificate, key } = require('./support/certificate')
 
 const server = 'wss://contoso.servicebus.windows.net:443/$hc/hyco?sb-hc-action=listen'

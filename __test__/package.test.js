@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
 const { readFileSync, readdirSync } = require('node:fs')
-const { join } = require('node:path')
+const { join, relative } = require('node:path')
 const { describe, it } = require('node:test')
 
 const manifest = require('../package.json')
@@ -57,7 +57,11 @@ describe('the package', () => {
     const paths = files
       .map(({ path }) => path)
       .filter((path) => !/^(LICENSE|README\.md)$/.test(path))
-    const lib = readdirSync(join(root, 'lib')).map((name) => `lib/${name}`)
+    const lib = readdirSync(join(root, 'lib'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) =>
+        relative(root, join(entry.parentPath ?? entry.path, entry.name)).replaceAll('\\', '/'),
+      )
     assert.deepEqual(
       paths.sort(),
       [

@@ -9,7 +9,7 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
-/** The native half of `lib/hub.js`. */
+/** The native half of `lib/hub/hub.js`. */
 export declare class Hub {
   /** Connects a sender; an `open` or `failed` event follows. */
   connect(id: number, spec: ConnectSpec, read: ReadSpec): void
@@ -143,7 +143,7 @@ export declare function createRelaySendUri(namespace: string, path: string, toke
 /** Signs a token as hyco-ws does; `expires_at` is a Unix time in seconds. */
 export declare function createRelayToken(uri: string, rule: string, key: string, expiresAt: number): string
 
-/** What an emulator is to be; `lib/emulator.js` has the defaults. Times are in milliseconds. */
+/** What an emulator is to be; `lib/emulator/emulator.js` has the defaults. Times are in milliseconds. */
 export interface EmulatorSpec {
   /** The address to listen on. */
   host: string

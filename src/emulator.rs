@@ -20,7 +20,7 @@ use napi_derive::napi;
 use serde_json::{Value, json};
 use tokio::{runtime::Builder, sync::oneshot};
 
-/// What an emulator is to be; `lib/emulator.js` has the defaults. Times are in milliseconds.
+/// What an emulator is to be; `lib/emulator/emulator.js` has the defaults. Times are in milliseconds.
 #[napi(object, object_to_js = false)]
 pub struct EmulatorSpec {
     /// The address to listen on.

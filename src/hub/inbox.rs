@@ -37,7 +37,7 @@ pub(super) struct Record {
     pub(super) length: u32,
 }
 
-/// The kinds of record; `lib/records.js` has the same list.
+/// The kinds of record; `lib/hub/records.js` has the same list.
 pub(super) mod kind {
     pub(crate) const TEXT: u32 = 1;
     pub(crate) const BINARY: u32 = 2;

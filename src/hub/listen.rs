@@ -179,7 +179,7 @@ impl Hub {
     }
 }
 
-/// An event as `lib/relayed-server.js` reads it.
+/// An event as `lib/server/relayed-server.js` reads it.
 fn to_json(listener: u32, event: ListenerEvent) -> String {
     let event = match event {
         ListenerEvent::Accept(accept) => return Accept::to_json(listener, &accept),

@@ -36,7 +36,7 @@ use self::{
     io_thread::IoThread,
 };
 
-/// The native half of `lib/hub.js`.
+/// The native half of `lib/hub/hub.js`.
 #[napi]
 pub struct Hub {
     side: Rc<JsSide>,

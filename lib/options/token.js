@@ -1,7 +1,7 @@
 'use strict'
 
-const { TOKEN, createError, invalidOption } = require('./errors')
-const { createRelayToken } = require('./uri')
+const { TOKEN, createError, invalidOption } = require('../errors')
+const { createRelayToken } = require('../uri')
 
 /** What a credential of Azure is asked for, unless `tokenScope` says otherwise. */
 const DEFAULT_SCOPE = 'https://relay.azure.net/.default'

@@ -4,7 +4,7 @@ const { X509Certificate, createPrivateKey } = require('node:crypto')
 const { readFileSync } = require('node:fs')
 const tls = require('node:tls')
 
-const { invalidOption } = require('./errors')
+const { invalidOption } = require('../errors')
 
 /** The options that `relayedConnect` also takes beside `tls`, as ws does. */
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'rejectUnauthorized', 'servername']

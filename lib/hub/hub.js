@@ -4,7 +4,7 @@
 const { Buffer } = require('node:buffer')
 const { createHash } = require('node:crypto')
 
-const native = require('./native')
+const native = require('../native')
 const {
   TEXT,
   BINARY,
@@ -189,7 +189,7 @@ class Hub {
    *
    * @param {number} listener
    * @param {number} accept
-   * @param {import('./relayed-socket')} socket
+   * @param {import('../socket/relayed-socket')} socket
    * @param {string} [protocol] the subprotocol to answer with
    */
   accept(listener, accept, socket, protocol) {
@@ -217,7 +217,7 @@ class Hub {
   /**
    * Connects a sender's socket, which opens or fails later.
    *
-   * @param {import('./relayed-socket')} socket
+   * @param {import('../socket/relayed-socket')} socket
    * @param {object} spec see `ConnectSpec` in native/binding.d.ts; its `trust` is set here, after
    *   its `tls`
    */

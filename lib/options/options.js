@@ -2,14 +2,14 @@
 
 const { randomUUID } = require('node:crypto')
 
-const { version } = require('../package.json')
-const { INVALID_ADDRESS, INVALID_OPTION, createError, invalidOption } = require('./errors')
-const native = require('./native')
-const { entityPath, parseAddress } = require('./options-address')
-const checks = require('./options-checks')
-const { reconnectPolicy } = require('./options-reconnect')
-const { tlsSpec } = require('./options-tls')
-const { createKeySource, createTokenSource } = require('./options-token')
+const { version } = require('../../package.json')
+const { INVALID_ADDRESS, INVALID_OPTION, createError, invalidOption } = require('../errors')
+const native = require('../native')
+const { entityPath, parseAddress } = require('./address')
+const checks = require('./checks')
+const { reconnectPolicy } = require('./reconnect')
+const { tlsSpec } = require('./tls')
+const { createKeySource, createTokenSource } = require('./token')
 
 /** How this package names itself to the relay. */
 const USER_AGENT = `hyco-rs/${version} (${process.platform}; node ${process.versions.node})`

@@ -2,13 +2,13 @@
 
 const http = require('node:http')
 
-const { TIMEOUT, createError, invalidArgument } = require('./errors')
-const hub = require('./hub')
-const { SOCKET_DEFAULTS, checkSocketOptions, socketOptions } = require('./options')
-const { parseAddress } = require('./options-address')
-const checks = require('./options-checks')
-const { flatTlsOptions, tlsSpec } = require('./options-tls')
-const { createTokenSource } = require('./options-token')
+const { TIMEOUT, createError, invalidArgument } = require('../errors')
+const hub = require('../hub/hub')
+const { SOCKET_DEFAULTS, checkSocketOptions, socketOptions } = require('../options/options')
+const { parseAddress } = require('../options/address')
+const checks = require('../options/checks')
+const { flatTlsOptions, tlsSpec } = require('../options/tls')
+const { createTokenSource } = require('../options/token')
 const RelayedSocket = require('./relayed-socket')
 
 /**

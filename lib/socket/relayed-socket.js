@@ -4,7 +4,7 @@
 const { Buffer } = require('node:buffer')
 const WebSocket = require('ws')
 
-const errors = require('./errors')
+const errors = require('../errors')
 const {
   kAcknowledged,
   kClose,
@@ -15,7 +15,7 @@ const {
   kMessage,
   kPing,
   kPong,
-} = require('./records')
+} = require('../hub/records')
 const SendingSide = require('./sending-side')
 const { BINARY_TYPES, closePayload, controlPayload, isBlob, shape, toBuffer } = require('./payload')
 
@@ -149,7 +149,7 @@ class RelayedSocket extends WebSocket {
   /**
    * Takes the number under which the native side knows this socket.
    *
-   * @param {import('./hub').Hub} hub
+   * @param {import('../hub/hub').Hub} hub
    * @param {number} id
    * @returns {object} how the native side is to read
    * @package

@@ -2,9 +2,9 @@
 
 const { randomBytes } = require('node:crypto')
 
-const { fromNative, invalidOption } = require('./errors')
-const native = require('./native')
-const { checkCount, checkDuration, checkText, definedOnly } = require('./options-checks')
+const { fromNative, invalidOption } = require('../errors')
+const native = require('../native')
+const { checkCount, checkDuration, checkText, definedOnly } = require('../options/checks')
 
 const RIGHTS = ['Listen', 'Send', 'Manage']
 const LONGEST_NAME = 256

@@ -1,7 +1,7 @@
 'use strict'
 
-const { invalidOption } = require('./errors')
-const { MAX_DELAY } = require('./options-checks')
+const { invalidOption } = require('../errors')
+const { MAX_DELAY } = require('./checks')
 
 /**
  * Milliseconds before each try after a failure, the last one repeated: the schedule of Microsoft's

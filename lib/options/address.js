@@ -1,7 +1,7 @@
 'use strict'
 
-const { INVALID_ADDRESS, createError } = require('./errors')
-const { redact } = require('./native')
+const { INVALID_ADDRESS, createError } = require('../errors')
+const { redact } = require('../native')
 
 /** Schemes that name the same two ways: encrypted, or not. */
 const SCHEMES = new Map([

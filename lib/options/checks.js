@@ -1,6 +1,6 @@
 'use strict'
 
-const { invalidOption } = require('./errors')
+const { invalidOption } = require('../errors')
 
 /** The longest a timer of Node can wait, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1

@@ -4,14 +4,14 @@ const EventEmitter = require('node:events')
 
 const Accept = require('./accept')
 const Clients = require('./clients')
-const { TOKEN, fromNative, invalidArgument } = require('./errors')
-const hub = require('./hub')
-const { redact } = require('./native')
-const { serverOptions, socketOptions } = require('./options')
-const { MAX_DELAY } = require('./options-checks')
-const { reconnectDelay } = require('./options-reconnect')
+const { TOKEN, fromNative, invalidArgument } = require('../errors')
+const hub = require('../hub/hub')
+const { redact } = require('../native')
+const { serverOptions, socketOptions } = require('../options/options')
+const { MAX_DELAY } = require('../options/checks')
+const { reconnectDelay } = require('../options/reconnect')
 const RelayedRequest = require('./request')
-const RelayedSocket = require('./relayed-socket')
+const RelayedSocket = require('../socket/relayed-socket')
 
 /** How a server closes its clients, as hyco-ws does. */
 const NORMAL_CLOSURE = 1000

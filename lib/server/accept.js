@@ -3,7 +3,7 @@
 const { STATUS_CODES } = require('node:http')
 const { subprotocol } = require('ws')
 
-const { HANDLER, INVALID_PROTOCOL, createError } = require('./errors')
+const { HANDLER, INVALID_PROTOCOL, createError } = require('../errors')
 
 /** What a sender is refused with when it is the listener's own code that failed. */
 const HANDLER_FAILED = 502

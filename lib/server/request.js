@@ -3,7 +3,7 @@
 const EventEmitter = require('node:events')
 const http = require('node:http')
 
-const { applicationUrl } = require('./native')
+const { applicationUrl } = require('../native')
 
 // Symbols, not private fields: objects that inherit from a request must be able to read it.
 const kHeaders = Symbol('headers')
