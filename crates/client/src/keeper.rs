@@ -14,9 +14,10 @@ use crate::{
     control_channel::{self, ControlChannel},
     error::{Error, Result},
     event::{AcceptRequest, Events, ListenerEvent},
-    listener::{Shared, random},
     options::{ListenOptions, Policy},
+    random::random,
     rendezvous,
+    shared::Shared,
     token_provider::{Token, TokenProvider},
     unserved,
 };

@@ -41,26 +41,15 @@ use crate::{
     options::ListenOptions,
     pending::PendingAccepts,
     question::Question,
+    random::random,
     rendezvous,
-    token_provider::TokenQuestion,
+    shared::Shared,
 };
 
 /// The application's handle of a listener. Clones are the same listener; dropping them closes nothing.
 #[derive(Clone, Debug)]
 pub struct Listener {
     shared: Arc<Shared>,
-}
-
-/// What the handle and the task have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) dialer: Dialer,
-    pub(crate) accept_timeout: Duration,
-    pub(crate) tokens: Arc<TokenQuestion>,
-    /// Come back after that pause, or not at all?
-    pub(crate) decisions: Question<Option<Duration>>,
-    pub(crate) pending: PendingAccepts,
-    pub(crate) closing: watch::Sender<bool>,
 }
 
 impl Listener {
@@ -151,15 +140,6 @@ fn listen_address(address: &str, id: &str) -> std::result::Result<String, &'stat
         Err(hyco_protocol::Error::InvalidAddress(reason)) => Err(reason),
         Err(_) => Err("it cannot be read"),
     }
-}
-
-/// Random bytes; zeros if the system has none, which only makes ids and pauses guessable.
-pub(crate) fn random<const LENGTH: usize>() -> [u8; LENGTH] {
-    let mut bytes = [0; LENGTH];
-    if let Err(error) = getrandom::fill(&mut bytes) {
-        tracing::warn!(%error, "no random numbers");
-    }
-    bytes
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Whom to trust over TLS: from PEM texts to the configuration of rustls.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustls::{
     CipherSuite, ClientConfig,
@@ -10,7 +10,6 @@ use rustls::{
 };
 
 use crate::{
-    dial::Dialer,
     error::{Error, Result},
     verifier::{TrustAnyone, TrustListed},
 };
@@ -91,31 +90,6 @@ impl TlsOptions {
     }
 }
 
-/// Dialers by their TLS options. Connections with equal options share one configuration, so that
-/// certificates are parsed once and TLS sessions are resumed.
-#[derive(Debug, Default)]
-pub struct Dialers {
-    /// The options used last stand at the end.
-    known: Mutex<Vec<(TlsOptions, Dialer)>>,
-}
-
-impl Dialers {
-    /// The dialer for these options.
-    pub fn get(&self, options: &TlsOptions) -> Result<Dialer> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = match known.iter().position(|(existing, _)| existing == options) {
-            Some(at) => known.remove(at),
-            None => (options.clone(), Dialer::new(options)?),
-        };
-        let dialer = entry.1.clone();
-        if known.len() == REMEMBERED_OPTIONS {
-            known.remove(0);
-        }
-        known.push(entry);
-        Ok(dialer)
-    }
-}
-
 /// ring, with AES-128 before AES-256 and ChaCha20 last: it costs least per record where the CPU has AES.
 fn provider() -> CryptoProvider {
     let mut provider = ring::default_provider();
@@ -145,8 +119,6 @@ pub(crate) fn invalid(reason: impl std::fmt::Display) -> Error {
 
 /// Each rendezvous may be at another node of the service; a session takes about 1 KiB.
 const REMEMBERED_SERVERS: usize = 256;
-/// An application uses one or two sets of options; the bound is for one that makes them up.
-const REMEMBERED_OPTIONS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -194,27 +166,5 @@ mod tests {
         for options in refused {
             assert_eq!(options.config().unwrap_err().code(), "HYCO_ERR_INVALID_TLS");
         }
-    }
-
-    #[test]
-    fn equal_options_share_one_configuration() {
-        let dialers = Dialers::default();
-        let options = TlsOptions {
-            ca: vec![certificate().cert.pem()],
-            ..TlsOptions::default()
-        };
-        let first = dialers.get(&options).unwrap();
-        assert!(first.shares_sessions(&dialers.get(&options.clone()).unwrap()));
-        assert!(!first.shares_sessions(&dialers.get(&TlsOptions::default()).unwrap()));
-        for number in 0..REMEMBERED_OPTIONS {
-            let servername = Some(format!("host{number}"));
-            dialers
-                .get(&TlsOptions {
-                    servername,
-                    ..TlsOptions::default()
-                })
-                .unwrap();
-        }
-        assert!(!first.shares_sessions(&dialers.get(&options).unwrap()));
     }
 }

@@ -1,0 +1,21 @@
+//! What a listener's handle and its task have in common.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use crate::{
+    dial::Dialer, pending::PendingAccepts, question::Question, token_provider::TokenQuestion,
+};
+
+/// What the handle and the task have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) dialer: Dialer,
+    pub(crate) accept_timeout: Duration,
+    pub(crate) tokens: Arc<TokenQuestion>,
+    /// Come back after that pause, or not at all?
+    pub(crate) decisions: Question<Option<Duration>>,
+    pub(crate) pending: PendingAccepts,
+    pub(crate) closing: watch::Sender<bool>,
+}
