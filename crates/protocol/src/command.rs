@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    wire::{parse, status_code, write},
+    wire::{parse, response_headers, status_code, write},
 };
 
 /// The longest JSON of a command: .NET reads into a buffer of this size, Java refuses more.
@@ -143,8 +143,9 @@ pub struct Response {
     /// The reason phrase; none means the standard one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_description: Option<String>,
-    /// The headers.
-    #[serde(default)]
+    /// The headers. On the wire a repeated name is joined by `, `, but for `Set-Cookie`: in the same
+    /// letters it becomes an array, in others it stands by itself.
+    #[serde(default, serialize_with = "response_headers")]
     pub response_headers: Headers,
     /// Whether a binary message with the body follows.
     #[serde(default)]

@@ -26,6 +26,7 @@ pub mod command;
 pub mod connection_string;
 mod encoding;
 mod error;
+pub mod http;
 mod legacy;
 pub mod names;
 pub mod query;

@@ -1,6 +1,6 @@
 //! How commands are read from JSON and written to it.
 
-use std::{fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     command::{Accept, Command, FullRequest, Headers, RemoteEndpoint, Reply, Request, Response},
     error::Error,
+    http::SET_COOKIE,
     names, query,
 };
 
@@ -146,7 +147,10 @@ impl LooseRequest {
             };
         };
         Request::Full(FullRequest {
-            id: self.id.unwrap_or_else(|| id_of(&self.address)),
+            id: self
+                .id
+                .filter(|id| !id.is_empty())
+                .unwrap_or_else(|| id_of(&self.address)),
             address: self.address,
             request_target: self.request_target.unwrap_or_else(|| "/".to_owned()),
             method,
@@ -178,25 +182,60 @@ pub(crate) fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 
 impl Serialize for Headers {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut joined: Vec<(&str, String)> = Vec::with_capacity(self.0.len());
-        for (name, value) in &self.0 {
-            match joined
-                .iter_mut()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-            {
-                Some((_, values)) => {
-                    values.push_str(", ");
-                    values.push_str(value);
-                }
-                None => joined.push((name, value.clone())),
-            }
-        }
+        let joined = joined(self.0.iter());
         let mut map = serializer.serialize_map(Some(joined.len()))?;
         for (name, value) in joined {
             map.serialize_entry(name, &value)?;
         }
         map.end()
     }
+}
+
+/// Writes the headers of a response: cookies are not joined, since a comma may stand in one.
+pub(crate) fn response_headers<S: Serializer>(
+    headers: &Headers,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let is_cookie = |name: &str| name.eq_ignore_ascii_case(SET_COOKIE);
+    let joined = joined(headers.0.iter().filter(|(name, _)| !is_cookie(name)));
+    let mut cookies: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, value) in headers.0.iter().filter(|(name, _)| is_cookie(name)) {
+        match cookies.iter_mut().find(|(spelling, _)| spelling == name) {
+            Some((_, values)) => values.push(value),
+            None => cookies.push((name, vec![value])),
+        }
+    }
+    let mut map = serializer.serialize_map(Some(joined.len() + cookies.len()))?;
+    for (name, value) in joined {
+        map.serialize_entry(name, &value)?;
+    }
+    for (name, values) in cookies {
+        match values.as_slice() {
+            [value] => map.serialize_entry(name, value)?,
+            values => map.serialize_entry(name, values)?,
+        }
+    }
+    map.end()
+}
+
+/// One entry for each name, in any case; cookies of a request are joined as their header joins them.
+fn joined<'a>(headers: impl Iterator<Item = &'a (String, String)>) -> Vec<(&'a str, Cow<'a, str>)> {
+    let mut joined: Vec<(&str, Cow<'_, str>)> = Vec::new();
+    for (name, value) in headers {
+        match joined
+            .iter_mut()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        {
+            Some((_, values)) => {
+                let cookie = name.eq_ignore_ascii_case("cookie");
+                let values = values.to_mut();
+                values.push_str(if cookie { "; " } else { ", " });
+                values.push_str(value);
+            }
+            None => joined.push((name, value.into())),
+        }
+    }
+    joined
 }
 
 impl<'de> Deserialize<'de> for Headers {
