@@ -1,7 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { execFileSync } = require('node:child_process')
+const { execFileSync, spawnSync } = require('node:child_process')
 const { readFileSync, readdirSync } = require('node:fs')
 const { join, relative } = require('node:path')
 const { describe, it } = require('node:test')
@@ -12,16 +12,19 @@ const root = join(__dirname, '..')
 const read = (...path) => readFileSync(join(root, ...path), 'utf8')
 
 describe('the package', () => {
-  it('has one version everywhere', () => {
-    const [, version] = /\[workspace\.package\][^[]*?\nversion = "([^"]+)"/.exec(read('Cargo.toml'))
-    assert.equal(version, manifest.version, 'Cargo.toml')
-    assert.equal(JSON.parse(read('package-lock.json')).version, manifest.version, 'lock file')
-    for (const folder of readdirSync(join(root, 'npm'))) {
-      assert.equal(
-        JSON.parse(read('npm', folder, 'package.json')).version,
-        manifest.version,
-        folder,
-      )
+  it('has one version, and the same platforms, everywhere', () => {
+    const args = [join(root, 'scripts', 'versions.mjs'), '--check']
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    assert.equal(status, 0, `run 'node scripts/versions.mjs': ${stderr}`)
+    assert.match(read('native', 'binding.js'), new RegExp(`expected ${manifest.version} but`))
+    assert.match(read('Cargo.toml'), new RegExp(`\nversion = "${manifest.version}"`))
+  })
+
+  it('has an optional dependency for each platform, of its own version', () => {
+    const names = readdirSync(join(root, 'npm')).map((name) => `hyco-rs-${name}`)
+    assert.deepEqual(Object.keys(manifest.optionalDependencies), names.sort())
+    for (const range of Object.values(manifest.optionalDependencies)) {
+      assert.equal(range, manifest.version)
     }
   })
 
@@ -31,7 +34,7 @@ describe('the package', () => {
       const { name, main, files } = JSON.parse(read('npm', folder, 'package.json'))
       assert.equal(name, `hyco-rs-${folder}`)
       assert.equal(main, `hyco-rs.${folder}.node`)
-      assert.deepEqual(files, [main])
+      assert.deepEqual(files, [main, 'THIRD-PARTY-NOTICES.txt'])
       assert.ok(read('native', 'binding.js').includes(`require('${name}')`), name)
     }
   })

@@ -23,6 +23,9 @@ const TOKEN = 'HYCO_ERR_TOKEN'
 /** A `verifyClient` or `handleProtocols` handler threw, or never decided. */
 const HANDLER = 'HYCO_ERR_HANDLER'
 
+/** There is no binary for this platform, or it cannot be used. */
+const NATIVE_BINDING = 'HYCO_ERR_NATIVE_BINDING'
+
 /** Something took longer than its deadline. */
 const TIMEOUT = 'HYCO_ERR_TIMEOUT'
 
@@ -106,6 +109,7 @@ module.exports = {
   INVALID_ARGUMENT,
   INVALID_OPTION,
   INVALID_PROTOCOL,
+  NATIVE_BINDING,
   TIMEOUT,
   TOKEN,
   createError,

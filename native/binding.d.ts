@@ -283,3 +283,6 @@ export interface TlsSpec {
 
 /** When a token ends, as a Unix time in seconds; nothing if it cannot be read. */
 export declare function tokenExpiry(token: string): number | null
+
+/** The version of this binary. The loader refuses one that is not that of the package. */
+export declare const VERSION: string

@@ -847,3 +847,4 @@ module.exports.parseConnectionString = nativeBinding.parseConnectionString
 module.exports.raise = nativeBinding.raise
 module.exports.redact = nativeBinding.redact
 module.exports.tokenExpiry = nativeBinding.tokenExpiry
+module.exports.VERSION = nativeBinding.VERSION

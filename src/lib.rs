@@ -16,3 +16,7 @@ pub mod error;
 pub mod hub;
 pub mod token;
 pub mod uncaught;
+
+/// The version of this binary. The loader refuses one that is not that of the package.
+#[napi_derive::napi]
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
