@@ -37,8 +37,6 @@ impl IoThread {
                 };
                 let _ = started.send(Ok(runtime.handle().clone()));
                 let _ = runtime.block_on(stopped);
-                // Not waiting for a name look-up that is under way: it has no end to speak of.
-                runtime.shutdown_background();
             })?;
         let handle = handle.recv().map_err(io::Error::other)??;
         Ok(Self {

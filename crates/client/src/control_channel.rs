@@ -30,6 +30,8 @@ pub(crate) struct ControlChannel {
     tracking_id: Option<String>,
     /// When the relay gave its last sign of life.
     heard: Instant,
+    /// It was asked for another since.
+    asked: bool,
     /// A request announced a body, which is the next binary message.
     body_follows: bool,
 }
@@ -65,6 +67,7 @@ impl ControlChannel {
             .await,
             tracking_id: upgraded.tracking_id,
             heard: Instant::now(),
+            asked: false,
             body_follows: false,
         })
     }
@@ -74,9 +77,24 @@ impl ControlChannel {
         self.tracking_id.as_deref()
     }
 
-    /// How long the relay has been silent.
-    pub(crate) fn silence(&self) -> Duration {
-        self.heard.elapsed()
+    /// When to call [`beat`](Self::beat), unless something is heard before; none in this century.
+    pub(crate) fn next_beat(&self, period: Duration) -> Option<Instant> {
+        let periods = if self.asked { 2 } else { 1 };
+        self.heard.checked_add(period.saturating_mul(periods))
+    }
+
+    /// Asks a relay that was silent for one period for a sign of life. One that was silent for two is
+    /// lost (C21).
+    pub(crate) async fn beat(&mut self, period: Duration) -> Result<()> {
+        match self.next_beat(period) {
+            Some(beat) if beat <= Instant::now() && self.asked => Err(silent(self.heard.elapsed())),
+            Some(beat) if beat <= Instant::now() => {
+                self.asked = true;
+                self.write([Message::Ping(tungstenite::Bytes::new())]).await
+            }
+            // Something was heard meanwhile.
+            _ => Ok(()),
+        }
     }
 
     /// The next command. May be dropped and called again without losing one.
@@ -87,7 +105,7 @@ impl ControlChannel {
                 Some(Err(error)) => return Err(lost(&error)),
                 None => return Err(lost(&tungstenite::Error::ConnectionClosed)),
             };
-            self.heard = Instant::now();
+            (self.heard, self.asked) = (Instant::now(), false);
             match message {
                 Message::Text(text) => {
                     if let Some(command) = self.read(&text) {
@@ -111,11 +129,6 @@ impl ControlChannel {
         let text = Message::text(reply.to_json());
         let body = body.map(|body| Message::binary(body.into_bytes()));
         self.write([Some(text), body].into_iter().flatten()).await
-    }
-
-    /// Asks the relay for a sign of life.
-    pub(crate) async fn ping(&mut self) -> Result<()> {
-        self.write([Message::Ping(tungstenite::Bytes::new())]).await
     }
 
     /// Closes with 1000 and waits for the relay's close, but not for long (C17).
@@ -176,7 +189,7 @@ impl ControlChannel {
 }
 
 /// The error of a channel on which nothing was heard for that long.
-pub(crate) fn silent(silence: Duration) -> Error {
+fn silent(silence: Duration) -> Error {
     let reason = format!("no sign of life for {} ms", silence.as_millis());
     Error::Lost {
         code: ABNORMAL,

@@ -10,7 +10,7 @@ use std::{
 
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::TcpStream,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_tungstenite::{client_async_with_config, tungstenite::protocol::WebSocketConfig};
@@ -19,6 +19,7 @@ use crate::{
     endpoint::Endpoint,
     error::{Error, Result},
     handshake,
+    resolver::Resolver,
     stream::Stream,
     tls::TlsStream,
     trust::TlsOptions,
@@ -67,15 +68,22 @@ pub struct Upgraded {
 pub struct Dialer {
     config: Arc<ClientConfig>,
     servername: Option<ServerName<'static>>,
+    resolver: Resolver,
 }
 
 impl Dialer {
     /// A dialer of its own; [`Dialers`](crate::Dialers) shares dialers between equal options.
     pub fn new(options: &TlsOptions) -> Result<Self> {
+        Self::sharing(options, Resolver::default())
+    }
+
+    /// A dialer that shares the threads of its look-ups.
+    pub(crate) fn sharing(options: &TlsOptions, resolver: Resolver) -> Result<Self> {
         let servername = options.servername.as_deref().map(server_name).transpose()?;
         Ok(Self {
             config: Arc::new(options.config()?),
             servername,
+            resolver,
         })
     }
 
@@ -110,7 +118,7 @@ impl Dialer {
     }
 
     async fn connect(&self, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
-        let tcp = connect_tcp(endpoint, deadline).await?;
+        let tcp = connect_tcp(&self.resolver, endpoint, deadline).await?;
         // Frames are gathered before they are written; waiting for more only delays them.
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -134,8 +142,12 @@ impl Dialer {
 }
 
 /// Tries the addresses of the host in turn; a silent one must leave time for the others.
-async fn connect_tcp(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStream> {
-    let addresses = resolve(endpoint, deadline).await?;
+async fn connect_tcp(
+    resolver: &Resolver,
+    endpoint: &Endpoint,
+    deadline: Deadline,
+) -> Result<TcpStream> {
+    let addresses = resolve(resolver, endpoint, deadline).await?;
     let mut last = None;
     for (at, &address) in addresses.iter().enumerate() {
         let left = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
@@ -157,8 +169,12 @@ async fn connect_tcp(endpoint: &Endpoint, deadline: Deadline) -> Result<TcpStrea
     }
 }
 
-/// Literal addresses and `localhost` need no look-up, which would block a thread.
-async fn resolve(endpoint: &Endpoint, deadline: Deadline) -> Result<Vec<SocketAddr>> {
+/// Literal addresses and `localhost` need no look-up.
+async fn resolve(
+    resolver: &Resolver,
+    endpoint: &Endpoint,
+    deadline: Deadline,
+) -> Result<Vec<SocketAddr>> {
     let port = endpoint.port;
     if let Ok(address) = endpoint.host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
@@ -167,24 +183,15 @@ async fn resolve(endpoint: &Endpoint, deadline: Deadline) -> Result<Vec<SocketAd
         let (v4, v6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
         return Ok(vec![(v4, port).into(), (v6, port).into()]);
     }
-    let lookup = lookup_host((endpoint.host.as_str(), port));
-    let found = match deadline.limit("name look-up", lookup).await? {
-        Ok(addresses) => addresses.collect(),
-        Err(source) => {
-            return Err(Error::Lookup {
-                host: endpoint.host.clone(),
-                source,
-            });
-        }
+    let looking = resolver.look_up(&endpoint.host, port);
+    let found = match deadline.limit("name look-up", looking).await? {
+        Ok(found) if found.is_empty() => Err(io::ErrorKind::NotFound.into()),
+        outcome => outcome,
     };
-    if Vec::is_empty(&found) {
-        let source = io::Error::from(io::ErrorKind::NotFound);
-        return Err(Error::Lookup {
-            host: endpoint.host.clone(),
-            source,
-        });
-    }
-    Ok(found)
+    found.map_err(|source| Error::Lookup {
+        host: endpoint.host.clone(),
+        source,
+    })
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::{dial::Dialer, error::Result, trust::TlsOptions};
+use crate::{dial::Dialer, error::Result, resolver::Resolver, trust::TlsOptions};
 
 /// Dialers by their TLS options. Connections with equal options share one configuration, so that
 /// certificates are parsed once and TLS sessions are resumed.
@@ -10,6 +10,7 @@ use crate::{dial::Dialer, error::Result, trust::TlsOptions};
 pub struct Dialers {
     /// The options used last stand at the end.
     known: Mutex<Vec<(TlsOptions, Dialer)>>,
+    resolver: Resolver,
 }
 
 impl Dialers {
@@ -18,7 +19,10 @@ impl Dialers {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = match known.iter().position(|(existing, _)| existing == options) {
             Some(at) => known.remove(at),
-            None => (options.clone(), Dialer::new(options)?),
+            None => {
+                let dialer = Dialer::sharing(options, self.resolver.clone())?;
+                (options.clone(), dialer)
+            }
         };
         let dialer = entry.1.clone();
         if known.len() == REMEMBERED_OPTIONS {

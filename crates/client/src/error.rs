@@ -56,7 +56,7 @@ pub enum Error {
         after: Duration,
     },
     /// The name of the host has no address.
-    #[error("cannot resolve {host}")]
+    #[error("cannot resolve {host}: {source}")]
     Lookup {
         /// The name.
         host: String,
@@ -93,6 +93,9 @@ pub enum Error {
         /// The close reason, or what happened instead of a close.
         reason: String,
     },
+    /// A task of this package panicked; report it.
+    #[error("something failed that should not: {0}")]
+    Internal(String),
     /// What was being opened was given up.
     #[error("closed before it was open")]
     Closed,
@@ -118,6 +121,7 @@ impl Error {
             Self::Tls { .. } => "HYCO_ERR_TLS",
             Self::Handshake(_) | Self::Lost { .. } => "HYCO_ERR_CONNECTION_LOST",
             Self::Protocol(_) => "HYCO_ERR_PROTOCOL",
+            Self::Internal(_) => "HYCO_ERR_INTERNAL",
             Self::Closed => "HYCO_ERR_CLOSED",
         }
     }
@@ -148,7 +152,7 @@ impl Error {
     /// The code Node gives to the underlying failure of the system or of TLS, such as `ECONNREFUSED`.
     pub fn cause_code(&self) -> Option<&'static str> {
         match self {
-            Self::Lookup { .. } => Some("ENOTFOUND"),
+            Self::Lookup { source, .. } => Some(lookup_code(source)),
             Self::Connect { source, .. } | Self::Handshake(source) => io_code(source),
             Self::Tls { source, .. } => tls_code(source).or_else(|| io_code(source)),
             Self::Timeout { .. } => Some("ETIMEDOUT"),
@@ -159,6 +163,13 @@ impl Error {
     /// The text of the underlying failure, if there is one.
     pub fn cause(&self) -> Option<String> {
         std::error::Error::source(self).map(ToString::to_string)
+    }
+
+    /// What a task panicked with.
+    pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Self::Internal(hyco_protocol::redact(text.unwrap_or("a panic")))
     }
 
     /// Sorts an answer other than 101 into its class (docs/protocol.md, 3.2 and 4.4).
@@ -243,6 +254,15 @@ impl std::fmt::Display for Refusal {
 
 /// What [`Error`] is to this crate.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The system's look-up tells what failed in words only.
+fn lookup_code(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => "EAGAIN",
+        _ if error.to_string().contains("emporary failure") => "EAI_AGAIN",
+        _ => "ENOTFOUND",
+    }
+}
 
 fn io_code(error: &io::Error) -> Option<&'static str> {
     Some(match error.kind() {

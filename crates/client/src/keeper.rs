@@ -1,17 +1,18 @@
 //! The task behind a listener; the table of its states is in [`listener`](crate::listener).
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use hyco_protocol::{Accept, Command, Reply, Request};
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 
 use crate::{
     backoff::Backoff,
-    control_channel::{self, ControlChannel},
+    control_channel::ControlChannel,
     error::{Error, Result},
     event::{AcceptRequest, Events, ListenerEvent},
     options::{ListenOptions, Policy},
@@ -63,38 +64,61 @@ impl Keeper {
         let _last = Goodbye(Arc::clone(&self.events));
         let mut closing = self.shared.closing.subscribe();
         loop {
-            self.attempt = self.attempt.saturating_add(1);
-            (self.events)(ListenerEvent::Connecting {
-                attempt: self.attempt,
-            });
-            let opened = tokio::select! {
-                biased;
-                () = closed(&mut closing) => break,
-                opened = self.open() => opened,
+            let round = AssertUnwindSafe(self.round(&mut closing)).catch_unwind();
+            let goes_on = match round.await {
+                Ok(goes_on) => goes_on,
+                Err(panic) => self.recover(Error::panicked(&*panic), &mut closing).await,
             };
-            let error = match opened {
-                Ok((channel, token)) => match self.serve(channel, token, &mut closing).await {
-                    Some(error) => error,
-                    None => break,
-                },
-                Err(error) => error,
-            };
-            let pause = async { self.pause(error).await.map(sleep) };
-            let pause = tokio::select! {
-                biased;
-                () = closed(&mut closing) => break,
-                pause = pause => pause,
-            };
-            let Some(pause) = pause else {
+            if !goes_on {
                 break;
-            };
-            tokio::select! {
-                biased;
-                () = closed(&mut closing) => break,
-                () = pause => {}
             }
         }
         self.shared.pending.clear();
+    }
+
+    /// One attempt to be online, what comes of it, and the pause behind it; whether another follows.
+    async fn round(&mut self, closing: &mut watch::Receiver<bool>) -> bool {
+        self.attempt = self.attempt.saturating_add(1);
+        // A failure is a failure whatever its cause: one that panics must not end the listener.
+        let attempt = AssertUnwindSafe(self.attempt(closing)).catch_unwind();
+        let error = match attempt.await {
+            Ok(Some(error)) => error,
+            Ok(None) => return false,
+            Err(panic) => Error::panicked(&*panic),
+        };
+        let pause = tokio::select! {
+            biased;
+            () = closed(closing) => return false,
+            pause = self.pause(error) => pause,
+        };
+        match pause {
+            Some(pause) => rest(pause, closing).await,
+            None => false,
+        }
+    }
+
+    /// Opens a channel and serves it until it is lost, which is the error; none when the listener is
+    /// closed.
+    async fn attempt(&mut self, closing: &mut watch::Receiver<bool>) -> Option<Error> {
+        (self.events)(ListenerEvent::Connecting {
+            attempt: self.attempt,
+        });
+        let opened = tokio::select! {
+            biased;
+            () = closed(closing) => return None,
+            opened = self.open() => opened,
+        };
+        match opened {
+            Ok((channel, token)) => self.serve(channel, token, closing).await,
+            Err(error) => Some(error),
+        }
+    }
+
+    /// Goes on after a panic that came from reporting a failure, so that nothing is reported here.
+    async fn recover(&mut self, error: Error, closing: &mut watch::Receiver<bool>) -> bool {
+        tracing::error!(%error, "listener restarted");
+        let pause = self.backoff.next(fraction()).max(AFTER_PANIC);
+        rest(pause, closing).await
     }
 
     async fn open(&mut self) -> Result<(ControlChannel, Token)> {
@@ -120,18 +144,17 @@ impl Keeper {
         (self.events)(ListenerEvent::Online { tracking_id });
 
         let period = self.options.keep_alive.filter(|period| !period.is_zero());
-        let mut beats = period.map(beats);
         let mut renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
         let lost = loop {
+            let beat = period.and_then(|period| channel.next_beat(period));
             let outcome = tokio::select! {
+                // A flood of commands must not delay a renewal, and what has arrived is read before the
+                // relay is found to be silent.
+                biased;
                 () = closed(closing) => {
                     channel.close().await;
                     return None;
                 }
-                command = channel.next() => match command {
-                    Ok(command) => self.obey(&mut channel, command).await,
-                    Err(error) => Err(error),
-                },
                 successor = &mut renewal => match successor {
                     Ok(token) => {
                         let reply = Reply::RenewToken(token.text.clone());
@@ -144,10 +167,13 @@ impl Keeper {
                         break error;
                     }
                 },
-                period = beat(beats.as_mut()) => match channel.silence() {
-                    silence if silence >= 2 * period => Err(control_channel::silent(silence)),
-                    _ => channel.ping().await,
+                command = channel.next() => match command {
+                    Ok(command) => self.obey(&mut channel, command).await,
+                    Err(error) => Err(error),
                 },
+                () = due(beat) => {
+                    channel.beat(period.unwrap_or_default()).await
+                }
             };
             if let Err(error) = outcome {
                 break error;
@@ -296,19 +322,20 @@ async fn renewed(tokens: Arc<TokenProvider>, token: Token) -> Result<Token> {
     tokens.renew(&token).await
 }
 
-fn beats(period: Duration) -> Interval {
-    let mut beats = interval_at(Instant::now() + period, period);
-    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    beats
+/// Waits until then; none is never.
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
 }
 
-async fn beat(beats: Option<&mut Interval>) -> Duration {
-    match beats {
-        Some(beats) => {
-            beats.tick().await;
-            beats.period()
-        }
-        None => std::future::pending().await,
+/// Waits out a pause; whether the listener is still to go on.
+async fn rest(pause: Duration, closing: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        biased;
+        () = closed(closing) => false,
+        () = sleep(pause) => true,
     }
 }
 
@@ -321,5 +348,7 @@ fn fraction() -> f64 {
 const STABLE: Duration = Duration::from_secs(1);
 /// The application may decide by asking somebody; after this the schedule decides.
 const DECISION_TIMEOUT: Duration = Duration::from_secs(60);
+/// The least pause after a panic of which nobody could be told.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 /// Rendezvous at which senders are only turned away.
 const MOST_CHORES: usize = 256;

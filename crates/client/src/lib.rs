@@ -20,6 +20,7 @@ mod pending;
 mod question;
 mod random;
 pub mod rendezvous;
+mod resolver;
 pub mod sender;
 mod shared;
 mod stream;

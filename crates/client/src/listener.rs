@@ -15,9 +15,10 @@
 //! | Online | accept | Online | report `Accept`; 503 for the sender when 4,096 are undecided |
 //! | Online | request | Online | answer 501 |
 //! | Online | token is due | Online | ask for a token, send `renewToken` |
-//! | Online | interval without a frame | Online | send a Ping |
+//! | Online | one interval without a frame | Online | send a Ping |
 //! | Online | lost, closed by the relay, two intervals without a frame, token ended | Waiting | report `Offline` |
 //! | Online | close | Closed | send close 1000, wait for the relay's, 5 s at most |
+//! | Connecting, Online | a panic | Waiting | report `Offline` with an internal error |
 //! | Waiting | pause over | Connecting | report `Connecting` |
 //! | Waiting | policy is `Never`, or the application says stop | Closed | the `Offline` was final |
 //! | Waiting | close | Closed | |

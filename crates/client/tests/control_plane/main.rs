@@ -10,6 +10,7 @@
 mod commands;
 mod emulated;
 mod online;
+mod panics;
 mod reconnect;
 mod rendezvous;
 mod requests;

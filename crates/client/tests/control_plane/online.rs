@@ -123,3 +123,26 @@ async fn pongs_and_pings_of_the_relay_keep_the_channel_alive_c22() {
     visit.say(relay.accept_command("1")).await;
     assert_eq!(observed.accept().await.id, "1");
 }
+
+#[tokio::test]
+async fn silence_of_two_intervals_ends_the_channel_whenever_it_began_c21() {
+    let relay = Relay::bind().await;
+    let period = Duration::from_millis(400);
+    let mut observed = Observed::listen(&relay.address(LISTEN), |options| {
+        options.keep_alive = Some(period);
+    });
+    let mut visit = observed.come_online(&relay).await;
+    // The last sign of life comes between two beats that are counted from the start.
+    tokio::time::sleep(period / 4).await;
+    visit.say(relay.accept_command("1")).await;
+    observed.accept().await;
+    let mut silent = visit.socket.into_inner();
+    let offline = observed.offline().await;
+    assert!(offline.error.to_string().contains("no sign of life"));
+    let mut frames = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut silent, &mut frames)
+        .await
+        .unwrap();
+    let pings = frames.chunks(6).filter(|frame| frame[0] == 0x89).count();
+    assert_eq!(pings, 1, "one Ping after the first interval: {frames:?}");
+}

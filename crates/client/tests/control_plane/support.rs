@@ -188,6 +188,11 @@ impl Observed {
         Self { listener, events }
     }
 
+    /// A listener whose events arrive there.
+    pub(crate) fn new(listener: Listener, events: mpsc::UnboundedReceiver<ListenerEvent>) -> Self {
+        Self { listener, events }
+    }
+
     /// The next event; none after the last.
     pub(crate) async fn event(&mut self) -> Option<ListenerEvent> {
         timeout(PATIENCE, self.events.recv())

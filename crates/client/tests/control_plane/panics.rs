@@ -1,0 +1,93 @@
+//! A failure is a failure whatever its cause: a panic ends an attempt and not the listener.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+use hyco_client::{Events, ListenOptions, Listener, ListenerEvent, TokenSource};
+use tokio::{runtime::Handle, sync::mpsc};
+
+use crate::support::{Observed, Relay, dialer};
+
+/// A listener whose next event of a kind panics, once.
+fn listen(relay: &Relay, kind: fn(&ListenerEvent) -> bool) -> Observed {
+    let mut options = ListenOptions::new(relay.address("/$hc/hyco"), TokenSource::Ask);
+    options.reconnect.schedule.delays = vec![std::time::Duration::from_millis(1)];
+    let (sender, events) = mpsc::unbounded_channel();
+    let (panicked, answering) = (
+        AtomicBool::new(false),
+        Arc::new(Mutex::new(None::<Listener>)),
+    );
+    let answers = Arc::clone(&answering);
+    let put: Events = Arc::new(move |event| {
+        if kind(&event) && !panicked.swap(true, Ordering::SeqCst) {
+            panic!("on purpose, with sb-hc-token=secret");
+        }
+        match event {
+            ListenerEvent::TokenNeeded { request } => {
+                let listener = answers.lock().unwrap().clone().unwrap();
+                listener.provide_token(request, Ok("good".to_owned()));
+            }
+            event => drop(sender.send(event)),
+        }
+    });
+    let mut place = answering.lock().unwrap();
+    let listener = Listener::spawn(&Handle::current(), dialer(), options, put);
+    *place = Some(listener.clone());
+    drop(place);
+    Observed::new(listener, events)
+}
+
+#[tokio::test]
+async fn an_attempt_that_panics_is_reported_and_another_follows() {
+    let relay = Relay::bind().await;
+    let mut observed = listen(&relay, |event| {
+        matches!(event, ListenerEvent::TokenNeeded { .. })
+    });
+    assert_eq!(observed.connecting().await, 1);
+    let offline = observed.offline().await;
+    assert_eq!(offline.error.code(), "HYCO_ERR_INTERNAL");
+    let text = offline.error.to_string();
+    assert!(
+        text.contains("on purpose") && !text.contains("secret"),
+        "{text}"
+    );
+    assert!(!offline.is_final && !offline.is_fatal);
+    assert_eq!(observed.connecting().await, 2);
+    let visit = relay.open().await;
+    observed.online().await;
+    observed.listener.close();
+    visit.finish().await;
+    observed.closed().await;
+}
+
+#[tokio::test]
+async fn a_channel_whose_command_panics_is_opened_anew() {
+    let relay = Relay::bind().await;
+    let mut observed = listen(&relay, |event| matches!(event, ListenerEvent::Accept(_)));
+    let mut visit = observed.come_online(&relay).await;
+    visit.say(relay.accept_command("1")).await;
+    let offline = observed.offline().await;
+    assert_eq!(offline.error.code(), "HYCO_ERR_INTERNAL");
+    drop(visit);
+    observed.connecting().await;
+    let mut visit = relay.open().await;
+    observed.online().await;
+    visit.say(relay.accept_command("2")).await;
+    assert_eq!(observed.accept().await.id, "2");
+}
+
+#[tokio::test]
+async fn a_failure_whose_report_panics_is_followed_by_another_attempt() {
+    let relay = Relay::bind().await;
+    let mut observed = listen(&relay, |event| {
+        matches!(event, ListenerEvent::Offline { .. })
+    });
+    observed.connecting().await;
+    relay.refuse("503 Busy").await;
+    assert_eq!(observed.connecting().await, 2);
+    let visit = relay.open().await;
+    observed.online().await;
+    drop(visit);
+}
