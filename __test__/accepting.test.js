@@ -10,6 +10,8 @@ const hyco = require('..')
 const TestRelay = require('./support/relay')
 const { closed, message, uncaught, until } = require('./support/watch')
 
+const TIMEOUT = { timeout: 300_000 }
+
 let relay
 
 before(async () => {
@@ -57,7 +59,7 @@ function answer(...args) {
   })
 }
 
-describe('a connection', () => {
+describe('a connection', TIMEOUT, () => {
   it('is given open, with nothing lost, and its open event comes after', async () => {
     await serving({}, async (server) => {
       const order = []
@@ -167,7 +169,7 @@ describe('a connection', () => {
   })
 })
 
-describe('verifyClient', () => {
+describe('verifyClient', TIMEOUT, () => {
   const asks = (verifyClient, expected) =>
     serving({ verifyClient }, async () => assert.deepEqual(await answer(), expected))
   const open = { status: 101, protocol: '' }
@@ -272,7 +274,7 @@ describe('verifyClient', () => {
   })
 })
 
-describe('the subprotocol', () => {
+describe('the subprotocol', TIMEOUT, () => {
   const chosen = (options, protocols, expected) =>
     serving(options, async () => assert.deepEqual(await answer('hyco', protocols), expected))
   const open = (protocol) => ({ status: 101, protocol })
@@ -363,7 +365,7 @@ describe('the subprotocol', () => {
   })
 })
 
-describe("the 'headers' event", () => {
+describe("the 'headers' event", TIMEOUT, () => {
   it('shows the lines of the answer and the request', async () => {
     await serving({}, async (server) => {
       const [[lines, request]] = await Promise.all([once(server, 'headers'), answer('hyco', ['a'])])
@@ -399,7 +401,7 @@ describe("the 'headers' event", () => {
   })
 })
 
-describe('metrics', () => {
+describe('metrics', TIMEOUT, () => {
   it('count what became of the senders', async () => {
     const verifyClient = ({ req }) => req.url !== '/hyco/no'
     await serving({ verifyClient }, async (server) => {

@@ -10,9 +10,11 @@ const { WebSocketServer } = require('ws')
 
 const { relayedConnect } = require('..')
 
+const TIMEOUT = { timeout: 300_000 }
+
 const SOCKETS = 40
 
-describe('a crowd of sockets', () => {
+describe('a crowd of sockets', TIMEOUT, () => {
   let server
   let address
 

@@ -5,6 +5,8 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { describe, it } = require('node:test')
 
+const TIMEOUT = { timeout: 300_000 }
+
 const root = path.join(__dirname, '..')
 const CODE = /\bHYCO_ERR_[A-Z]+(?:_[A-Z]+)*\b/g
 
@@ -47,7 +49,7 @@ function sections() {
   return read('docs/errors.md').split(/^## /m).slice(1)
 }
 
-describe('error codes', () => {
+describe('error codes', TIMEOUT, () => {
   it('are the same in the sources, in docs/errors.md and in index.d.ts', () => {
     const codes = codesOfSources()
     const [, union] = /type RelayErrorCode =([^}]*?)\n\n/.exec(read('index.d.ts'))

@@ -7,6 +7,8 @@ const ws = require('ws')
 
 const hyco = require('..')
 
+const TIMEOUT = { timeout: 300_000 }
+
 const OURS = [
   'RelayedServer',
   'RelayedSocket',
@@ -21,7 +23,7 @@ const OURS = [
   'startRelayEmulator',
 ]
 
-describe('the export', () => {
+describe('the export', TIMEOUT, () => {
   it('has every own key of ws, with the same value but for the class itself', () => {
     for (const key of Reflect.ownKeys(ws)) {
       const expected = key === 'WebSocket' ? hyco : ws[key]

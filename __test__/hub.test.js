@@ -9,6 +9,8 @@ const { Hub } = require('../lib/hub/hub')
 const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options/options')
 const RelayedSocket = require('../lib/socket/relayed-socket')
 
+const TIMEOUT = { timeout: 300_000 }
+
 /** A socket of a hub of its own, connected to a server that echoes. */
 async function echo(t, hub) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
@@ -53,7 +55,7 @@ for (const share of [true, false]) {
   })
 }
 
-test('several hubs in one thread work side by side', async (t) => {
+test('several hubs in one thread work side by side', TIMEOUT, async (t) => {
   const sockets = await Promise.all([echo(t, new Hub()), echo(t, new Hub())])
   await Promise.all(sockets.map((socket) => exchange(socket, 100)))
   for (const socket of sockets) {

@@ -12,7 +12,7 @@ const hycoWs = require('./support/hyco-ws')
 const TestRelay = require('./support/relay')
 const { closed, message, messages, until } = require('./support/watch')
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 describe('the examples of the public documentation', TIMEOUT, () => {
   let relay
@@ -291,7 +291,7 @@ describe('hyco-ws 1.0.5', TIMEOUT, () => {
   })
 })
 
-describe('ws', () => {
+describe('ws', TIMEOUT, () => {
   it('is left as it was', () => {
     const script = `
       const before = snapshot(require('ws'))

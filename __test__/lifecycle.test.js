@@ -8,7 +8,7 @@ const Program = require('./support/children')
 const TestRelay = require('./support/relay')
 
 const TIMES = 50
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 const WELL = { code: 0, signal: null }
 
 describe('a process', TIMEOUT, () => {

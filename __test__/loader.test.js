@@ -7,7 +7,7 @@ const { afterEach, beforeEach, describe, it } = require('node:test')
 require('..')
 const { Installation, LOADS, addon } = require('./support/installation')
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 /** The platform of this machine, from the name of its binary. */
 const platform = path.basename(addon()).split('.')[1]

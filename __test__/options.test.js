@@ -13,6 +13,8 @@ const { flatTlsOptions, tlsSpec } = require('../lib/options/tls')
 const { createKeySource, createTokenSource } = require('../lib/options/token')
 const { cert: certificate, key } = require('./support/certificate')
 
+const TIMEOUT = { timeout: 300_000 }
+
 const server = 'wss://contoso.servicebus.windows.net:443/$hc/hyco?sb-hc-action=listen'
 const token = 'SharedAccessSignature sr=x&sig=y&se=1&skn=z'
 
@@ -26,7 +28,7 @@ function refuses(call, option) {
   })
 }
 
-describe('the options of a server', () => {
+describe('the options of a server', TIMEOUT, () => {
   it('keep the words of hyco-ws for what is missing', () => {
     const missing = (options, message) =>
       assert.throws(() => hyco.createRelayedServer(options), { name: 'TypeError', message })
@@ -158,7 +160,7 @@ describe('the options of a server', () => {
   })
 })
 
-describe('a connection string', () => {
+describe('a connection string', TIMEOUT, () => {
   const base =
     'Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=rule;SharedAccessKey=a2V5'
 
@@ -219,7 +221,7 @@ describe('a connection string', () => {
   })
 })
 
-describe('an address', () => {
+describe('an address', TIMEOUT, () => {
   const invalid = (address, message) =>
     assert.throws(() => parseAddress(address), { name: 'SyntaxError', message })
 
@@ -234,7 +236,7 @@ describe('an address', () => {
   })
 })
 
-describe('a token', () => {
+describe('a token', TIMEOUT, () => {
   it('may be a string, which cannot be renewed', async () => {
     const tokens = createTokenSource(token)
     assert.equal(tokens.fixed, token)
@@ -295,7 +297,7 @@ describe('a token', () => {
   })
 })
 
-describe('the option reconnect', () => {
+describe('the option reconnect', TIMEOUT, () => {
   it('takes a schedule', () => {
     const { spec } = reconnectPolicy({ delays: [5, 10], jitter: 0 })
     assert.deepEqual(spec, { delays: [5, 10], jitter: 0, policy: 'schedule' })
@@ -326,7 +328,7 @@ describe('the option reconnect', () => {
   })
 })
 
-describe('TLS options', () => {
+describe('TLS options', TIMEOUT, () => {
   it('trust by default what Node trusts, read once', () => {
     const spec = tlsSpec(undefined)
     assert.ok(spec.ca.length > 50)
@@ -385,7 +387,7 @@ describe('TLS options', () => {
   })
 })
 
-describe('the options of relayedConnect', () => {
+describe('the options of relayedConnect', TIMEOUT, () => {
   const connect = (options, address = 'ws://127.0.0.1:1/$hc/hyco') =>
     hyco.relayedConnect(address, null, options)
 

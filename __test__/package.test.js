@@ -8,10 +8,12 @@ const { describe, it } = require('node:test')
 
 const manifest = require('../package.json')
 
+const TIMEOUT = { timeout: 300_000 }
+
 const root = join(__dirname, '..')
 const read = (...path) => readFileSync(join(root, ...path), 'utf8')
 
-describe('the package', () => {
+describe('the package', TIMEOUT, () => {
   it('has one version, and the same platforms, everywhere', () => {
     const args = [join(root, 'scripts', 'versions.mjs'), '--check']
     const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
@@ -78,5 +80,29 @@ describe('the package', () => {
         'package.json',
       ].sort(),
     )
+  })
+})
+
+describe('the tests', TIMEOUT, () => {
+  const files = readdirSync(__dirname, { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith('.test.js'))
+
+  it('each end in time: what stands at the top of a file has a timeout', () => {
+    assert.ok(files.length > 15)
+    for (const file of files) {
+      const tops = read('__test__', file).match(/^(?:describe|it|test)\(.*$/gm) ?? []
+      for (const top of tops) assert.match(top, /TIMEOUT|timeout/, file)
+    }
+  })
+
+  it('are never skipped for good, nor put off', () => {
+    for (const file of files) {
+      assert.doesNotMatch(
+        read('__test__', file),
+        /\b(?:describe|it|test)\.(?:skip|only|todo)\(/,
+        file,
+      )
+    }
   })
 })

@@ -15,7 +15,10 @@ const run = promisify(execFile)
 const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8')
 
 /** A program that does not end by itself is ended, and the test fails. */
-const TIMEOUT = 30_000
+const TIMEOUT = { timeout: 300_000 }
+
+/** How long a program of the documents may take, in milliseconds. */
+const DEADLINE = 60_000
 
 /**
  * @param {String} language
@@ -45,7 +48,7 @@ function patch(program, diff) {
   return patched
 }
 
-describe('README', () => {
+describe('README', TIMEOUT, () => {
   let folder
 
   before(() => {
@@ -68,7 +71,7 @@ describe('README', () => {
   function runProgram(program, env) {
     const file = path.join(folder, 'program.js')
     fs.writeFileSync(file, program)
-    const options = { env: { ...process.env, ...env }, timeout: TIMEOUT }
+    const options = { env: { ...process.env, ...env }, timeout: DEADLINE }
     return run(process.execPath, [file], options)
   }
 
@@ -105,7 +108,7 @@ describe('README', () => {
   })
 })
 
-describe('ARCHITECTURE', () => {
+describe('ARCHITECTURE', TIMEOUT, () => {
   it('names files that exist', () => {
     const places = ['lib', 'src', 'crates', 'bench', 'examples', '__test__', '.ci', 'docs']
     const inside = places.flatMap((place) =>
@@ -120,7 +123,7 @@ describe('ARCHITECTURE', () => {
   })
 })
 
-describe('links of the documents', () => {
+describe('links of the documents', TIMEOUT, () => {
   const inside = (folder) =>
     fs
       .readdirSync(path.join(root, folder))

@@ -11,9 +11,9 @@ const { differences } = require('./support/differences')
 const TestRelay = require('./support/relay')
 const { closed, failed, message, record } = require('./support/watch')
 
-const TIMEOUT = { timeout: 20_000 }
+const TIMEOUT = { timeout: 300_000 }
 
-describe('the differences from ws', () => {
+describe('the differences from ws', TIMEOUT, () => {
   it('are the headings of their page, in its order', () => {
     const page = readFileSync(join(__dirname, '..', 'docs', 'differences-from-ws.md'), 'utf8')
     const headings = page.match(/^## .+$/gm).map((line) => line.slice(3))

@@ -10,6 +10,8 @@ const hyco = require('..')
 const TestRelay = require('./support/relay')
 const { closed, failed, message, uncaught, until } = require('./support/watch')
 
+const TIMEOUT = { timeout: 300_000 }
+
 const EARLY = 'WebSocket was closed before the connection was established'
 
 let relay
@@ -41,7 +43,7 @@ async function echoes(socket) {
   assert.equal((await ended).code, 1000)
 }
 
-describe('relayedConnect', () => {
+describe('relayedConnect', TIMEOUT, () => {
   it('returns the socket while it connects, and calls back with it', async () => {
     const open = await new Promise((resolve) => {
       const socket = hyco.relayedConnect(uri(), relay.token(), (given) => {
@@ -122,7 +124,7 @@ describe('relayedConnect', () => {
   })
 })
 
-describe('a failed connect', () => {
+describe('a failed connect', TIMEOUT, () => {
   it('is an error with all that is known, then a close with 1006 (C56)', async () => {
     const { error, code } = await failed(hyco.relayedConnect(uri()))
     assert.equal(error.code, 'HYCO_ERR_UNAUTHORIZED')
@@ -189,7 +191,7 @@ describe('a failed connect', () => {
   })
 })
 
-describe('a connect that is given up', () => {
+describe('a connect that is given up', TIMEOUT, () => {
   const endings = {
     close: (socket) => socket.close(),
     terminate: (socket) => socket.terminate(),
@@ -244,7 +246,7 @@ describe('a connect that is given up', () => {
   })
 })
 
-describe('over TLS', () => {
+describe('over TLS', TIMEOUT, () => {
   it('a listener and a sender meet, each trusting the relay by its option', async () => {
     const secure = await TestRelay.start({ tls: true })
     const { ca } = secure

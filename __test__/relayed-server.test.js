@@ -9,6 +9,8 @@ const hyco = require('..')
 const TestRelay = require('./support/relay')
 const { closed, failed, uncaught, until } = require('./support/watch')
 
+const TIMEOUT = { timeout: 300_000 }
+
 let relay
 
 before(async () => {
@@ -41,7 +43,7 @@ function record(server) {
   return events
 }
 
-describe('a server', () => {
+describe('a server', TIMEOUT, () => {
   it('can be made with new, without it, by function and by both functions', async () => {
     const options = { server: relay.listenUri('hyco'), token: relay.token() }
     const servers = [
@@ -118,7 +120,7 @@ describe('a server', () => {
   })
 })
 
-describe('a token', () => {
+describe('a token', TIMEOUT, () => {
   const comesOnline = async (token) => {
     const server = create({ token })
     await once(server, 'listening')
@@ -166,7 +168,7 @@ describe('a token', () => {
   })
 })
 
-describe('a failure to listen', () => {
+describe('a failure to listen', TIMEOUT, () => {
   const badToken = () =>
     hyco.createRelayToken(relay.sendUri('hyco'), relay.emulator.keyName, 'not the key')
 
@@ -260,7 +262,7 @@ describe('a failure to listen', () => {
   })
 })
 
-describe('a loss', () => {
+describe('a loss', TIMEOUT, () => {
   it('of the relay brings the server back, and says so each time', async () => {
     let own = await TestRelay.start()
     const { port } = own.emulator.address
@@ -284,7 +286,7 @@ describe('a loss', () => {
   })
 })
 
-describe('close', () => {
+describe('close', TIMEOUT, () => {
   const connected = async (server) => {
     const sender = hyco.relayedConnect(relay.sendUri('hyco'))
     const [[socket]] = await Promise.all([once(server, 'connection'), once(sender, 'open')])
@@ -374,7 +376,7 @@ describe('close', () => {
   })
 })
 
-describe('drain', () => {
+describe('drain', TIMEOUT, () => {
   /** How a sender fails when the relay has seen the listener go, which takes a moment. */
   const untilNobodyListens = async () => {
     const answer = await failed(hyco.relayedConnect(relay.sendUri('hyco')))

@@ -8,6 +8,8 @@ const { describe, it, mock } = require('node:test')
 const native = require('../lib/native')
 const uri = require('../lib/uri')
 
+const TIMEOUT = { timeout: 300_000 }
+
 const TESTDATA = path.join(__dirname, '..', 'crates', 'protocol', 'testdata')
 const vectors = readJson('vectors.json')
 const golden = readJson('hyco-ws.json')
@@ -42,7 +44,7 @@ function at(now, fn) {
   }
 }
 
-describe('createRelayToken', () => {
+describe('createRelayToken', TIMEOUT, () => {
   it('equals hyco-ws in every test vector (C2, C4, C6)', () => {
     for (const vector of vectors.cases) {
       const { id, uri: address, rule, key, se } = vector
@@ -104,7 +106,7 @@ describe('createRelayToken', () => {
   })
 })
 
-describe('the functions of hyco-ws', () => {
+describe('the functions of hyco-ws', TIMEOUT, () => {
   it('return what they always returned, character by character', () => {
     for (const { function: name, arguments: written, result } of golden.cases) {
       const args = written.map((value) => {
@@ -120,7 +122,7 @@ describe('the functions of hyco-ws', () => {
   })
 })
 
-describe('appendRelayToken', () => {
+describe('appendRelayToken', TIMEOUT, () => {
   it('appends to an address with and without query and fragment', () => {
     for (const [address, start, end] of [
       [ADDRESS, `${ADDRESS}?sb-hc-token=SharedAccessSignature%20sr%3D`, ''],
@@ -135,7 +137,7 @@ describe('appendRelayToken', () => {
   })
 })
 
-describe('createRelayBaseUri, createRelayListenUri and createRelaySendUri', () => {
+describe('createRelayBaseUri, createRelayListenUri and createRelaySendUri', TIMEOUT, () => {
   it('take a namespace with scheme and port', () => {
     assert.strictEqual(
       uri.createRelayListenUri('ws://localhost:9400', '/hyco', null, 'id'),
@@ -161,7 +163,7 @@ describe('createRelayBaseUri, createRelayListenUri and createRelaySendUri', () =
   })
 })
 
-describe('the boundary', () => {
+describe('the boundary', TIMEOUT, () => {
   it('reads connection strings (C61, C62, C63)', () => {
     const string =
       'Endpoint=sb://localhost;SharedAccessKeyName=Root;SharedAccessKey=a=b=;EntityPath=team/h c;' +

@@ -90,14 +90,33 @@ function turn() {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+let usual = 30_000
+
+/**
+ * Lets `until` give up earlier while a function runs: what it waits for is not expected to come.
+ *
+ * @param {Number} timeout
+ * @param {Function} run
+ * @return {Promise<*>} What the function gives
+ */
+async function patience(timeout, run) {
+  const before = usual
+  usual = timeout
+  try {
+    return await run()
+  } finally {
+    usual = before
+  }
+}
+
 /**
  * Waits until a condition holds; it is asked once per turn.
  *
  * @param {Function} condition
  * @param {String} what Said when it does not come true
- * @param {Number} [timeout=8000]
+ * @param {Number} [timeout=30000] Generous, since the machine may be busy
  */
-async function until(condition, what, timeout = 8000) {
+async function until(condition, what, timeout = usual) {
   const deadline = Date.now() + timeout
   while (!condition()) {
     if (Date.now() > deadline) throw new Error(`did not happen in time: ${what}`)
@@ -122,4 +141,15 @@ async function uncaught(provoke) {
   return errors
 }
 
-module.exports = { called, closed, failed, message, messages, record, turn, uncaught, until }
+module.exports = {
+  called,
+  closed,
+  failed,
+  message,
+  messages,
+  patience,
+  record,
+  turn,
+  uncaught,
+  until,
+}
