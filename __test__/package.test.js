@@ -70,6 +70,7 @@ describe('the package', TIMEOUT, () => {
     assert.deepEqual(
       paths.sort(),
       [
+        'bin/hyco-rs.js',
         'index.d.mts',
         'index.d.ts',
         'index.js',

@@ -1,0 +1,210 @@
+'use strict'
+
+const { HELP, NETWORK, OUTPUT, SENDER, TARGET, WEBSOCKET, count, seconds } = require('./options')
+
+const SHELLS = ['bash', 'zsh', 'fish']
+
+/**
+ * The commands. The parser, `--help`, the completion of shells and the tables of docs/cli.md all
+ * come from here.
+ *
+ * `positionals` are the arguments without dashes; `options` those with them; `run` loads what does
+ * the work: a function `(values, positionals, terminal) => exit code`.
+ */
+const COMMANDS = [
+  {
+    name: 'listen',
+    summary: 'Accept senders: print what they say, echo it, or give it to a program or a server',
+    description:
+      'Listens on a hybrid connection until you press Ctrl+C. Messages go to standard output, everything else to standard error.',
+    positionals: [],
+    options: {
+      echo: { type: 'boolean', description: 'Send every message back to its sender.' },
+      exec: {
+        type: 'string',
+        value: 'COMMAND',
+        description:
+          'Run a command for each sender: a message is a line of its input, a line of its output is a message.',
+      },
+      to: {
+        type: 'string',
+        value: 'TARGET',
+        description:
+          "Pass senders on to a server: PORT or HOST:PORT. TCP connections of 'forward' are told from WebSockets; tcp://HOST:PORT makes a TCP connection of each sender, ws:// and wss:// a WebSocket.",
+      },
+      ...TARGET,
+      ...NETWORK,
+      ...OUTPUT,
+    },
+    examples: [
+      ['hyco-rs listen --echo', 'answer every message with itself'],
+      ['hyco-rs listen --exec "jq -c .name"', 'answer every JSON text with its name'],
+      ['hyco-rs listen --to 127.0.0.1:22', 'let a forwarded port reach the SSH server here'],
+    ],
+    run: () => require('./commands/listen'),
+  },
+  {
+    name: 'connect',
+    summary: 'Talk to a listener, line by line',
+    description:
+      'Connects as a sender. Each line that you type, or that standard input holds, is a message; what the listener says goes to standard output. At the end of the input it closes and waits for what is still under way.',
+    positionals: [],
+    options: {
+      ...SENDER,
+      ...WEBSOCKET,
+      slash: {
+        type: 'boolean',
+        description: 'Take lines as /ping [TEXT], /pong [TEXT] and /close [CODE [REASON]].',
+      },
+      wait: {
+        type: 'string',
+        value: 'SECONDS',
+        read: seconds,
+        description: 'How long to stay after the end of the input.',
+        default: 'none',
+      },
+      ...TARGET,
+      ...NETWORK,
+      ...OUTPUT,
+    },
+    examples: [
+      ['hyco-rs connect --path hyco', 'type and read'],
+      ['echo hello | hyco-rs connect', 'send a line, print the answers'],
+    ],
+    run: () => require('./commands/connect'),
+  },
+  {
+    name: 'send',
+    summary: 'Send messages and, if you like, wait for answers',
+    description:
+      'Sends each MESSAGE, or standard input as one message, and closes. It succeeds when the listener has closed too.',
+    positionals: [
+      {
+        name: 'MESSAGE',
+        description: 'a message; without any, standard input is sent as one',
+        optional: true,
+        variadic: true,
+      },
+    ],
+    options: {
+      replies: {
+        type: 'string',
+        value: 'COUNT',
+        read: count,
+        description: 'Wait for that many messages of the listener, and print them.',
+        default: '0',
+      },
+      ...SENDER,
+      ...WEBSOCKET,
+      ...TARGET,
+      ...NETWORK,
+      ...OUTPUT,
+    },
+    examples: [
+      ['hyco-rs send --replies 1 hello', 'send a text and print the answer'],
+      ['hyco-rs send --binary < picture.png', 'send a file as one binary message'],
+    ],
+    run: () => require('./commands/send'),
+  },
+  {
+    name: 'forward',
+    summary: "Make a local TCP port lead to what 'listen --to' reaches",
+    description:
+      "Listens on a local TCP port. Each connection goes through the relay to a 'listen --to HOST:PORT' on another machine, and from there to that server. It runs until you press Ctrl+C.",
+    positionals: [
+      {
+        name: 'PORT',
+        description: 'the local port, or HOST:PORT; 0 takes a free port of 127.0.0.1',
+      },
+    ],
+    options: { ...SENDER, ...TARGET, ...NETWORK, ...OUTPUT },
+    examples: [
+      ['hyco-rs forward 2222', "with 'hyco-rs listen --to 22' elsewhere: ssh -p 2222 127.0.0.1"],
+    ],
+    run: () => require('./commands/forward'),
+  },
+  {
+    name: 'token',
+    summary: 'Print a token',
+    description:
+      'Signs a token (a shared access signature) with the key of a rule and prints it. Whoever has it has the rights of the rule until it ends.',
+    positionals: [
+      {
+        name: 'URI',
+        description: 'what the token is for; by default the hybrid connection, or the namespace',
+        optional: true,
+      },
+    ],
+    options: {
+      'expires-in': {
+        type: 'string',
+        value: 'SECONDS',
+        read: seconds,
+        description: 'How long it is valid.',
+        default: '3600',
+      },
+      ...TARGET,
+      json: OUTPUT.json,
+    },
+    examples: [['hyco-rs token --path hyco', 'a token for one hybrid connection']],
+    run: () => require('./commands/token'),
+  },
+  {
+    name: 'uri',
+    summary: 'Print the address of a hybrid connection',
+    description:
+      'Prints the address for other programs: where to listen, where to connect, or where HTTP requests go.',
+    positionals: [
+      {
+        name: 'KIND',
+        description: 'listen, connect, http or base',
+        choices: ['listen', 'connect', 'http', 'base'],
+      },
+    ],
+    options: {
+      'with-token': {
+        type: 'boolean',
+        description: 'Put a token into the address, for clients that cannot set headers.',
+      },
+      'expires-in': {
+        type: 'string',
+        value: 'SECONDS',
+        read: seconds,
+        description: 'How long that token is valid.',
+        default: '3600',
+      },
+      suffix: SENDER.suffix,
+      ...TARGET,
+      json: OUTPUT.json,
+    },
+    examples: [
+      ['hyco-rs uri connect --with-token', 'an address for new WebSocket(…) in a browser'],
+    ],
+    run: () => require('./commands/uri'),
+  },
+  {
+    name: 'completion',
+    summary: 'Print a script that completes commands and options in your shell',
+    description: 'Prints the script; the examples show where each shell wants it.',
+    positionals: [{ name: 'SHELL', description: 'bash, zsh or fish', choices: SHELLS }],
+    options: {},
+    examples: [
+      ['source <(hyco-rs completion bash)', 'in ~/.bashrc'],
+      ['hyco-rs completion zsh > "${fpath[1]}/_hyco-rs"', 'once'],
+      ['hyco-rs completion fish > ~/.config/fish/completions/hyco-rs.fish', 'once'],
+    ],
+    run: () => require('./commands/completion'),
+  },
+]
+
+for (const command of COMMANDS) command.options = { ...command.options, ...HELP }
+
+/**
+ * @param {String} name
+ * @return {(Object|undefined)} The command of that name
+ */
+function findCommand(name) {
+  return COMMANDS.find((command) => command.name === name)
+}
+
+module.exports = { COMMANDS, findCommand }

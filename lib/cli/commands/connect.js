@@ -1,0 +1,111 @@
+'use strict'
+
+const readline = require('node:readline')
+const { setTimeout: sleep } = require('node:timers/promises')
+
+const { showMessage } = require('../messages')
+const { ended, openSender } = require('../sender')
+const { findTarget } = require('../target')
+const { interruption } = require('../terminal')
+
+/** Lines that `--slash` takes as commands. */
+const COMMAND = /^\/(ping|pong|close)(?:\s+(.*))?$/
+
+/**
+ * Talks to a listener, line by line.
+ *
+ * @param {Object} values
+ * @param {String[]} positionals
+ * @param {Terminal} terminal
+ * @return {Promise<Number>} The exit code
+ */
+async function connect(values, positionals, terminal) {
+  const target = findTarget(values)
+  const signal = interruption()
+  const socket = await openSender(target, values, signal)
+  const lines = readline.createInterface({
+    input: process.stdin,
+    output: process.stdout.isTTY ? process.stdout : undefined,
+    terminal: Boolean(process.stdin.isTTY && process.stdout.isTTY),
+  })
+  const prompt = lines.terminal && !terminal.json ? '> ' : ''
+  lines.setPrompt(prompt)
+  /** Writes something above the line that is being typed. */
+  const above = (write) => {
+    if (prompt !== '') readline.cursorTo(process.stdout, 0)
+    if (prompt !== '') readline.clearLine(process.stdout, 0)
+    write()
+    if (prompt !== '') lines.prompt(true)
+  }
+  terminal.status(`connected to ${target.name}`, { event: 'open', protocol: socket.protocol })
+  const label = terminal.style('green', '< ')
+  socket.on('message', (data, isBinary) =>
+    above(() => showMessage(terminal, socket, data, isBinary, { label })),
+  )
+  if (values.slash) {
+    for (const name of ['ping', 'pong']) {
+      socket.on(name, (data) =>
+        above(() => terminal.status(`${name} ${data}`, { event: name, data: String(data) })),
+      )
+    }
+  }
+  const end = ended(socket)
+  const stop = () => {
+    socket.close(1000)
+    lines.close()
+  }
+  signal.addEventListener('abort', stop)
+  lines.on('SIGINT', stop)
+  socket.on('close', (code, reason) => {
+    lines.close()
+    process.stdin.destroy()
+    terminal.status(`closed: ${code} ${reason}`, { event: 'close', code, reason: String(reason) })
+  })
+  if (prompt !== '') lines.prompt()
+  await Promise.all([sendLines(lines, socket, values, signal), end])
+  return 0
+}
+
+/**
+ * Sends every line, and closes at the end of the input.
+ *
+ * @param {Interface} lines
+ * @param {RelayedSocket} socket
+ * @param {Object} values
+ * @param {AbortSignal} signal Aborted when there is to be no more waiting
+ */
+async function sendLines(lines, socket, { binary = false, slash = false, wait }, signal) {
+  const given = new Promise((resolve) => lines.once('close', resolve))
+  // Lines are read as they come, and the input waits while the network is slower.
+  lines.on('line', (line) => {
+    if (socket.readyState !== socket.OPEN) return
+    const command = slash ? COMMAND.exec(line) : null
+    if (command !== null) runCommand(socket, command)
+    else socket.send(binary ? Buffer.from(line) : line, () => lines.resume())
+    if (socket.bufferedAmount > 1024 * 1024) lines.pause()
+    if (lines.terminal) lines.prompt()
+  })
+  await given
+  if (wait !== undefined && socket.readyState === socket.OPEN) {
+    const closed = new AbortController()
+    socket.once('close', () => closed.abort())
+    const until = AbortSignal.any([signal, closed.signal])
+    await sleep(wait, undefined, { signal: until }).catch(() => {})
+  }
+  socket.close(1000)
+}
+
+/**
+ * @param {RelayedSocket} socket
+ * @param {String[]} command What `COMMAND` found
+ */
+function runCommand(socket, [, name, rest = '']) {
+  if (name !== 'close') {
+    socket[name](rest)
+    return
+  }
+  const [, code = '1000', reason = ''] = /^(\d*)\s*(.*)$/.exec(rest)
+  socket.close(Number(code || 1000), reason)
+}
+
+module.exports = connect
