@@ -5,7 +5,7 @@ const ws = require('ws')
 const { startRelayEmulator } = require('./lib/emulator/emulator')
 const relayedConnect = require('./lib/socket/relayed-connect')
 const RelayedServer = require('./lib/server/relayed-server')
-const RelayedSocket = require('./lib/socket/relayed-socket')
+const { RelayedSocket } = require('./lib/socket/relayed-socket')
 const uri = require('./lib/uri')
 
 /**

@@ -7,7 +7,7 @@ const { WebSocketServer } = require('ws')
 
 const { Hub } = require('../lib/hub/hub')
 const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options/options')
-const RelayedSocket = require('../lib/socket/relayed-socket')
+const { createSocket } = require('../lib/socket/relayed-socket')
 
 const TIMEOUT = { timeout: 300_000 }
 
@@ -20,10 +20,10 @@ async function echo(t, hub) {
     peer.on('message', (data, isBinary) => peer.send(data, { binary: isBinary }))
   })
   const address = `ws://127.0.0.1:${server.address().port}`
-  const socket = new RelayedSocket(address, socketOptions(SOCKET_DEFAULTS))
-  hub.connect(socket, { address, headers: [], protocols: [], timeout: 10_000 })
-  await once(socket, 'open')
-  return socket
+  const core = createSocket(address, socketOptions(SOCKET_DEFAULTS))
+  hub.connect(core, { address, headers: [], protocols: [], timeout: 10_000 })
+  await once(core.face, 'open')
+  return core.face
 }
 
 /** Sends messages of many sizes, so that slabs are filled and let go of; checks what comes back. */

@@ -26,6 +26,9 @@ const HANDLER = 'HYCO_ERR_HANDLER'
 /** There is no binary for this platform, or it cannot be used. */
 const NATIVE_BINDING = 'HYCO_ERR_NATIVE_BINDING'
 
+/** A socket was closed by the program before it was open. Rust has the same for what it gave up. */
+const CLOSED = 'HYCO_ERR_CLOSED'
+
 /** Something took longer than its deadline. */
 const TIMEOUT = 'HYCO_ERR_TIMEOUT'
 
@@ -104,6 +107,7 @@ function nativeCause(cause) {
 }
 
 module.exports = {
+  CLOSED,
   HANDLER,
   INVALID_ADDRESS,
   INVALID_ARGUMENT,

@@ -189,7 +189,7 @@ class Hub {
    *
    * @param {number} listener
    * @param {number} accept
-   * @param {import('../socket/relayed-socket')} socket
+   * @param {import('../socket/core')} socket
    * @param {string} [protocol] the subprotocol to answer with
    */
   accept(listener, accept, socket, protocol) {
@@ -217,7 +217,7 @@ class Hub {
   /**
    * Connects a sender's socket, which opens or fails later.
    *
-   * @param {import('../socket/relayed-socket')} socket
+   * @param {import('../socket/core')} socket
    * @param {object} spec see `ConnectSpec` in native/binding.d.ts; its `trust` is set here, after
    *   its `tls`
    */

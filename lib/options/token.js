@@ -68,9 +68,15 @@ function createTokenSource(token, scope = DEFAULT_SCOPE) {
     }
     return new TokenSource(undefined, async () => (await token.getToken(scope))?.token)
   }
-  if (typeof token?.then === 'function') return new TokenSource(undefined, () => token)
+  if (typeof token?.then === 'function') {
+    // Who waits for it is told when it rejects. If nobody does, that must not end the process.
+    token.then(undefined, ignore)
+    return new TokenSource(undefined, () => token)
+  }
   throw invalidOption('token', 'must be a non-empty string, a function or a credential')
 }
+
+const ignore = () => {}
 
 /**
  * Signs tokens with a rule's key.

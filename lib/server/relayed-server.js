@@ -11,7 +11,7 @@ const { serverOptions, socketOptions } = require('../options/options')
 const { MAX_DELAY } = require('../options/checks')
 const { reconnectDelay } = require('../options/reconnect')
 const RelayedRequest = require('./request')
-const RelayedSocket = require('../socket/relayed-socket')
+const { createSocket } = require('../socket/relayed-socket')
 
 /** How a server closes its clients, as hyco-ws does. */
 const NORMAL_CLOSURE = 1000
@@ -292,12 +292,12 @@ class Server extends EventEmitter {
   }
 
   #dial(event, request, protocol) {
-    const socket = new RelayedSocket(event.address, socketOptions(this.options), {
-      opened: () => this.#opened(socket, request),
-      failed: (_socket, error) => this.#failed(socket, request, error),
+    const core = createSocket(event.address, socketOptions(this.options), {
+      opened: (socket) => this.#opened(socket, request),
+      failed: (socket, error) => this.#failed(socket, request, error),
     })
-    this.#dialling.add(socket)
-    this.#hub.accept(this.#listener, event.accept, socket, protocol)
+    this.#dialling.add(core.face)
+    this.#hub.accept(this.#listener, event.accept, core, protocol)
   }
 
   #opened(socket, request) {

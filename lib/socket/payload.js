@@ -6,6 +6,14 @@ const { Buffer } = require('node:buffer')
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY_BUFFER = Buffer.alloc(0)
 
+/** The opcodes of frames. */
+const CONTINUATION = 0
+const TEXT = 1
+const BINARY = 2
+const CLOSE = 8
+const PING = 9
+const PONG = 10
+
 /** The values of `binaryType`, the default first. */
 const BINARY_TYPES = ['nodebuffer', 'arraybuffer', 'fragments', 'blob']
 
@@ -38,6 +46,15 @@ function toBuffer(data) {
 }
 
 /**
+ * @param {(String|Uint8Array|Blob)} payload
+ * @return {Number} Its bytes
+ */
+function sizeOf(payload) {
+  if (typeof payload === 'string') return Buffer.byteLength(payload)
+  return isBlob(payload) ? payload.size : payload.length
+}
+
+/**
  * The payload of a ping or pong.
  *
  * @param {*} data
@@ -47,8 +64,7 @@ function toBuffer(data) {
 function controlPayload(data) {
   if (typeof data === 'number') data = data.toString()
   const payload = data ? (typeof data === 'string' || isBlob(data) ? data : toBuffer(data)) : ''
-  const size = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.size
-  if ((size ?? payload.length) > 125) {
+  if (sizeOf(payload) > 125) {
     throw new RangeError('The data size must not be greater than 125 bytes')
   }
   return payload
@@ -99,7 +115,7 @@ function isValidCloseCode(code) {
 function shape(data, binaryType, ends) {
   switch (binaryType) {
     case 'arraybuffer':
-      if (data.byteLength === data.buffer.byteLength) return data.buffer
+      // A copy, also of a buffer of its own: what native memory backs cannot be transferred.
       return data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
     case 'blob':
       return new Blob([data])
@@ -122,4 +138,18 @@ function fragments(data, ends) {
   return parts
 }
 
-module.exports = { BINARY_TYPES, closePayload, controlPayload, isBlob, shape, toBuffer }
+module.exports = {
+  BINARY,
+  BINARY_TYPES,
+  CLOSE,
+  CONTINUATION,
+  PING,
+  PONG,
+  TEXT,
+  closePayload,
+  controlPayload,
+  isBlob,
+  shape,
+  sizeOf,
+  toBuffer,
+}

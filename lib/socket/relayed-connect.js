@@ -1,15 +1,19 @@
 'use strict'
 
-const http = require('node:http')
-
-const { TIMEOUT, createError, invalidArgument } = require('../errors')
+const { invalidArgument, invalidOption } = require('../errors')
+const { clearTimeout, nextTick, now, setTimeout } = require('../globals')
 const hub = require('../hub/hub')
 const { SOCKET_DEFAULTS, checkSocketOptions, socketOptions } = require('../options/options')
 const { parseAddress } = require('../options/address')
 const checks = require('../options/checks')
 const { flatTlsOptions, tlsSpec } = require('../options/tls')
 const { createTokenSource } = require('../options/token')
-const RelayedSocket = require('./relayed-socket')
+const { warnOfUnknown } = require('../options/unknown')
+const { abortError, callSite, connectError, tokenTimeout } = require('./connect-errors')
+const { headerList, protocolList } = require('./handshake-options')
+const { abandon, fail } = require('./opening')
+const { createSocket } = require('./relayed-socket')
+const { CONNECTING } = require('ws')
 
 /**
  * Milliseconds until a connect is given up: more than the relay itself waits for a listener, so that
@@ -17,16 +21,17 @@ const RelayedSocket = require('./relayed-socket')
  */
 const HANDSHAKE_TIMEOUT = 70_000
 
-const SUBPROTOCOL = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/
+/** The parameter of an address that holds a token. */
+const TOKEN_PARAMETER = 'sb-hc-token'
 
-/** Headers that belong to the handshake itself. */
-const HANDSHAKE_HEADERS = new Set([
-  'connection',
-  'sec-websocket-extensions',
-  'sec-websocket-key',
-  'sec-websocket-version',
-  'upgrade',
-])
+/** Options of ws that a relay gives nothing to do (docs/differences-from-ws.md). */
+const WITHOUT_EFFECT = [
+  'followRedirects',
+  'maxBufferedChunks',
+  'maxRedirects',
+  'perMessageDeflate',
+  'protocolVersion',
+]
 
 /**
  * Connects to a listener through the relay.
@@ -56,23 +61,52 @@ const HANDSHAKE_HEADERS = new Set([
  * @throws {TypeError} for an option that cannot be used
  */
 function relayedConnect(address, token, options, fn) {
-  if (typeof options === 'function') {
+  try {
+    return connect(address, ...sortArguments(address, token, options, fn))
+  } catch (error) {
+    // It is the caller who is to look at the arguments.
+    if (error instanceof Error) Error.captureStackTrace(error, relayedConnect)
+    throw error
+  }
+}
+
+/**
+ * Finds out which argument is which: options and token may be left out before `fn`.
+ *
+ * @return {Array} `token`, `options`, `fn`
+ * @throws {TypeError}
+ */
+function sortArguments(address, token, options, fn) {
+  if (typeof options === 'function' && fn === undefined) {
     fn = options
     options = undefined
   }
   if (options !== undefined && options !== null && typeof options !== 'object') {
     throw invalidArgument('options', 'must be an object')
   }
+  if (fn !== undefined && fn !== null && typeof fn !== 'function') {
+    throw invalidArgument('fn', 'must be a function')
+  }
+  // A function alone is asked for a token, unless it takes the socket or a token is there already.
+  const alone = typeof token === 'function' && (fn ?? null) === null && (options ?? null) === null
+  if (alone && (token.length > 0 || String(address).includes(`${TOKEN_PARAMETER}=`))) {
+    fn = token
+    token = undefined
+  }
+  return [token ?? null, options ?? {}, fn ?? null]
+}
+
+function connect(address, token, options, fn) {
   const url = parseAddress(address)
-  const given = complete(options ?? {})
+  const given = complete(options)
+  warnOfUnknown('relayedConnect', options, KNOWN)
   checkSocketOptions(given)
   checks.checkDuration(given, 'handshakeTimeout', { zero: true })
   checks.checkSignal(given)
   checks.checkProxy(given)
   if (given.id !== undefined) checks.checkText(given, 'id')
 
-  const tokens =
-    token === undefined || token === null ? null : createTokenSource(token, given.tokenScope)
+  const tokens = token === null ? null : createTokenSource(token, given.tokenScope)
   const headers = headerList(given, url)
   const spec = {
     address: url.href,
@@ -81,17 +115,43 @@ function relayedConnect(address, token, options, fn) {
     headers,
     protocols: protocolList(given.protocols),
     timeout: given.handshakeTimeout || checks.MAX_DELAY,
-    tls: url.protocol === 'wss:' ? tlsSpec(given.tls ?? flatTlsOptions(given)) : undefined,
+    tls: url.protocol === 'wss:' ? tlsSpec(tlsOptions(given)) : undefined,
     trust: 0,
   }
 
-  const socket = new RelayedSocket(url.href, socketOptions(given))
-  if (typeof fn === 'function') socket.once('open', () => fn(socket))
-  if (given.signal) endWith(socket, given.signal)
-  if (given.signal?.aborted) return socket
-  if (tokens === null || tokens.fixed !== undefined) hub.current().connect(socket, spec)
-  else connectWithToken(socket, spec, tokens)
+  const blame = callSite(relayedConnect)
+  const core = createSocket(url.href, socketOptions(given), {
+    describe: (failure) => blame(connectError(failure)),
+  })
+  const socket = core.face
+  if (fn !== null) socket.once('open', () => fn(socket))
+  const { signal } = given
+  if (signal?.aborted) {
+    abandon(core, blame(abortError(signal.reason)))
+    return socket
+  }
+  if (signal) endWith(core, signal)
+  if (tokens === null || tokens.fixed !== undefined) hub.current().connect(core, spec)
+  else connectWithToken(core, spec, tokens, blame)
   return socket
+}
+
+/**
+ * @param {Object} options
+ * @return {(Object|undefined)} Those of TLS, which stand together in `tls`, or flat as in ws
+ * @throws {TypeError} when they stand in both places
+ */
+function tlsOptions(options) {
+  const flat = flatTlsOptions(options)
+  const { tls } = options
+  if (tls === undefined || tls === null) return flat
+  if (flat !== undefined) {
+    throw invalidOption(
+      Object.keys(flat)[0],
+      "cannot be given together with 'tls'; put it in there",
+    )
+  }
+  return tls
 }
 
 /**
@@ -140,111 +200,62 @@ function complete(options) {
   }
 }
 
+/** What `complete` reads, and what is documented to have no effect. */
+const KNOWN = new Set([...Object.keys(complete({})), ...WITHOUT_EFFECT])
+
 /**
  * Connects as soon as the token is there. The deadline counts from now.
  *
- * @param {RelayedSocket} socket
+ * @param {SocketCore} core
  * @param {Object} spec What the hub is to do
  * @param {TokenSource} tokens
+ * @param {Function} blame Lets an error point at the caller
  */
-function connectWithToken(socket, spec, tokens) {
-  const started = Date.now()
-  const timer = setTimeout(() => {
-    socket.fail(createError(TIMEOUT, `waiting for a token has timed out after ${spec.timeout} ms`))
-  }, spec.timeout)
-  socket.once('close', () => clearTimeout(timer))
+function connectWithToken(core, spec, tokens, blame) {
+  const started = now()
+  const { timeout } = spec
+  const timer = setTimeout(() => fail(core, blame(tokenTimeout(timeout))), timeout)
+  core.onEnd(() => clearTimeout(timer))
   tokens.get().then(
     (token) => {
       clearTimeout(timer)
       spec.token = token
-      spec.timeout = Math.max(1, spec.timeout - (Date.now() - started))
-      process.nextTick(connectNow, socket, spec)
+      spec.timeout = Math.max(1, timeout - (now() - started))
+      nextTick(connectNow, core, spec)
     },
     // Events are emitted from a tick of their own: what a listener throws is no rejection.
-    (error) => process.nextTick(() => socket.fail(error)),
+    (error) => nextTick(() => fail(core, blame(error))),
   )
 }
 
 /**
  * Connects, unless the socket was closed meanwhile.
  *
- * @param {RelayedSocket} socket
+ * @param {SocketCore} core
  * @param {Object} spec
  */
-function connectNow(socket, spec) {
-  if (socket.readyState !== RelayedSocket.CONNECTING) return
+function connectNow(core, spec) {
+  if (core.state !== CONNECTING) return
   try {
-    hub.current().connect(socket, spec)
+    hub.current().connect(core, spec)
   } catch (error) {
-    socket.fail(error)
+    fail(core, error)
   }
 }
 
 /**
- * Ends a socket with a signal, as if `terminate()` were called.
+ * Ends a socket with a signal: gives it up while it connects, terminates it later.
  *
- * @param {RelayedSocket} socket
+ * @param {SocketCore} core
  * @param {AbortSignal} signal
  */
-function endWith(socket, signal) {
-  const end = () => socket.terminate()
-  if (signal.aborted) {
-    end()
-    return
+function endWith(core, signal) {
+  const end = () => {
+    if (core.state === CONNECTING) abandon(core, abortError(signal.reason))
+    else core.terminate()
   }
   signal.addEventListener('abort', end, { once: true })
-  socket.once('close', () => signal.removeEventListener('abort', end))
-}
-
-/**
- * @param {(String|String[]|undefined|null)} protocols
- * @return {String[]}
- * @throws {SyntaxError} as ws does
- */
-function protocolList(protocols) {
-  if (protocols === undefined || protocols === null) return []
-  const list = Array.isArray(protocols) ? [...protocols] : [protocols]
-  const valid = list.every((name) => typeof name === 'string' && SUBPROTOCOL.test(name))
-  if (!valid || new Set(list).size !== list.length) {
-    throw new SyntaxError('An invalid or duplicated subprotocol was specified')
-  }
-  return list
-}
-
-/**
- * The headers to send, and a user and password taken out of the address, as ws does.
- *
- * @param {Object} options
- * @param {URL} url
- * @return {String[][]} Names and values
- * @throws {TypeError} for a header that cannot be sent, as `http.request` does
- */
-function headerList({ headers, origin }, url) {
-  const list = []
-  for (const name in headers) {
-    if (!Object.hasOwn(headers, name)) continue
-    const value = headers[name]
-    if (value === undefined || value === null) continue
-    http.validateHeaderName(name)
-    if (HANDSHAKE_HEADERS.has(name.toLowerCase())) continue
-    for (const item of Array.isArray(value) ? value : [value]) {
-      http.validateHeaderValue(name, item)
-      list.push([name, String(item)])
-    }
-  }
-  if (origin) {
-    http.validateHeaderValue('Origin', origin)
-    list.push(['Origin', String(origin)])
-  }
-  if (url.username || url.password) {
-    const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
-    if (!list.some(([name]) => name.toLowerCase() === 'authorization')) {
-      list.push(['Authorization', `Basic ${Buffer.from(user).toString('base64')}`])
-    }
-    url.username = ''
-    url.password = ''
-  }
-  return list
+  core.onEnd(() => signal.removeEventListener('abort', end))
 }
 
 module.exports = relayedConnect

@@ -1,0 +1,108 @@
+'use strict'
+
+/**
+ * The context of `AsyncLocalStorage` in which something was made, and in which its listeners and
+ * callbacks run later. Events cross from another thread, so Node cannot know to whom they belong.
+ *
+ * Where no store is set a context is `null`, and running in it costs a comparison.
+ */
+
+const { AsyncLocalStorage, AsyncResource, executionAsyncResource } = require('node:async_hooks')
+
+/** The owner keeps the resource, so nothing needs to watch for its collection. */
+const OPTIONS = { requireManualDestroy: true }
+
+const STORE = 'kResourceStore'
+const FRAME = 'context_frame'
+
+/** Node up to 22 keeps a store in a property of the resource that runs. */
+const storesInResources = typeof new AsyncLocalStorage().kResourceStore === 'symbol'
+
+/** Node from 24 on has one frame with all stores, which every resource remembers. */
+const frame = Object.getOwnPropertySymbols(makeResource()).find(
+  ({ description }) => description === FRAME,
+)
+
+/** A resource without stores, even if the package was loaded where some were set. */
+const root = makeResource()
+
+/** Whether a listener has ever left a store behind in what all sockets share. */
+let careful = false
+
+/**
+ * Captures the context of the caller.
+ *
+ * @return {(AsyncResource|null)} `null` where no store is set
+ */
+function capture() {
+  if (storesInResources)
+    return careful || hasStore(executionAsyncResource()) ? makeResource() : null
+  const resource = makeResource()
+  return frame !== undefined && resource[frame] === undefined ? null : resource
+}
+
+/**
+ * Calls a function in a context.
+ *
+ * @param {(AsyncResource|null)} context
+ * @param {Function} fn
+ * @param {*} thisArg
+ * @param {...*} args
+ * @return {*} What it returns
+ */
+function run(context, fn, thisArg, ...args) {
+  return (context ?? emptied()).runInAsyncScope(fn, thisArg, ...args)
+}
+
+/**
+ * Makes a function run in the context of the caller, whenever and by whomever it is called.
+ *
+ * @param {Function} fn
+ * @return {Function}
+ */
+function bind(fn) {
+  const context = capture()
+  return (...args) => run(context, fn, undefined, ...args)
+}
+
+/**
+ * Removes stores that a listener has set (`enterWith`) in the resource that runs, which is that of
+ * all sockets: another socket must not see them.
+ */
+function scrub() {
+  if (!storesInResources) return
+  const resource = executionAsyncResource()
+  if (!hasStore(resource)) return
+  careful = true
+  removeStores(resource)
+}
+
+/** @return {AsyncResource} The root, without what a function that ran in it has set */
+function emptied() {
+  if (storesInResources) removeStores(root)
+  else if (frame !== undefined) root[frame] = undefined
+  return root
+}
+
+/** @return {AsyncResource} One with the stores of the caller */
+function makeResource() {
+  return new AsyncResource('hyco-rs', OPTIONS)
+}
+
+/**
+ * @param {Object} resource
+ * @return {Boolean}
+ */
+function hasStore(resource) {
+  const symbols = Object.getOwnPropertySymbols(resource)
+  return symbols.some((symbol) => symbol.description === STORE && resource[symbol] !== undefined)
+}
+
+/** @param {Object} resource */
+function removeStores(resource) {
+  for (const symbol of Object.getOwnPropertySymbols(resource)) {
+    if (symbol.description === STORE) resource[symbol] = undefined
+  }
+}
+
+module.exports = { bind, capture, run, scrub }

@@ -1,0 +1,42 @@
+'use strict'
+
+const { Buffer } = require('node:buffer')
+const http = require('node:http')
+
+/**
+ * The answer to a handshake, for `'upgrade'` and `'unexpected-response'`. There is no connection
+ * behind it: its body, if it has one, was read already.
+ *
+ * @extends http.IncomingMessage
+ */
+class HandshakeResponse extends http.IncomingMessage {
+  /**
+   * @param {Object} response As the native side saw it
+   * @param {Number} response.status
+   * @param {String} response.reason The reason phrase
+   * @param {String[][]} response.headers Names and values
+   * @param {String} [response.body] In base64; the first 64 KiB of it
+   * @param {Boolean} [response.complete] Whether that is all of it
+   */
+  constructor({ status, reason, headers, body = '', complete = true }) {
+    super(null)
+    this.statusCode = status
+    this.statusMessage = reason
+    this.httpVersion = '1.1'
+    this.httpVersionMajor = 1
+    this.httpVersionMinor = 1
+    this.complete = complete
+    this.upgrade = status === 101
+    const lines = headers.flat()
+    // What Node's parser calls: `rawHeaders`, `headers` and `headersDistinct` come from it.
+    this._addHeaderLines(lines, lines.length)
+    this.rawHeaders = lines
+    if (body !== '') this.push(Buffer.from(body, 'base64'))
+    this.push(null)
+  }
+
+  /** Everything was pushed already. */
+  _read() {}
+}
+
+module.exports = HandshakeResponse

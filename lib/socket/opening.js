@@ -1,0 +1,88 @@
+'use strict'
+
+const { CONNECTING, OPEN, CLOSING, CLOSED } = require('ws')
+
+const { run } = require('../context')
+const { fromNative } = require('../errors')
+const { nextTick } = require('../globals')
+const HandshakeResponse = require('./handshake-response')
+
+/**
+ * How a socket comes to be open, or not. Each function gets the core of the socket.
+ */
+
+/** The native side has opened the connection. */
+function opened(core, { protocol, response }) {
+  core.connected = true
+  try {
+    if (response && core.face.listenerCount('upgrade') > 0) {
+      core.face.emit('upgrade', new HandshakeResponse(response))
+    }
+  } finally {
+    // A listener may have given it up.
+    if (core.state === CONNECTING) open(core, protocol ?? '')
+  }
+}
+
+function open(core, protocol) {
+  core.state = OPEN
+  core.protocol = protocol
+  core.wasOpen = true
+  const { hooks } = core
+  core.hooks = null
+  try {
+    hooks?.opened?.(core.face)
+  } finally {
+    if (core.state === OPEN) core.face.emit('open')
+  }
+}
+
+/**
+ * The native side could not open it. With a listener for the answer it is up to the program what
+ * becomes of the socket, as in ws.
+ */
+function refused(core, failure) {
+  const { response } = failure
+  if (response && core.face.listenerCount('unexpected-response') > 0) {
+    core.face.emit('unexpected-response', null, new HandshakeResponse(response))
+    return
+  }
+  const describe = core.hooks?.describe ?? fromNative
+  failed(core, describe(failure))
+}
+
+/** Reports that it will not be open. */
+function failed(core, error) {
+  core.state = CLOSING
+  core.gone = true
+  const { hooks } = core
+  core.hooks = null
+  if (hooks?.failed) {
+    core.state = CLOSED
+    hooks.failed(core.face, error)
+    return
+  }
+  try {
+    core.emitError(error)
+  } finally {
+    core.emitClose()
+  }
+}
+
+/** Fails before anything was dialled. */
+function fail(core, error) {
+  if (core.state === CONNECTING) run(core.context, failed, undefined, core, error)
+}
+
+/** Gives the connection up before it is open, for that reason. */
+function abandon(core, error) {
+  core.state = CLOSING
+  if (core.hub !== null && !core.gone) {
+    core.hub.abort(core.id)
+    if (core.connected) core.hub.destroy(core.id)
+  }
+  core.gone = true
+  nextTick(run, core.context, failed, undefined, core, error)
+}
+
+module.exports = { abandon, fail, opened, refused }
