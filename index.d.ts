@@ -864,6 +864,14 @@ declare namespace WebSocket {
     maxConnections?: number | undefined
 
     /**
+     * The longest frame of a relayed connection that is passed on whole, in bytes. Longer ones are cut
+     * into fragments, as Azure does; 0 cuts none.
+     *
+     * @defaultValue `32768`
+     */
+    maxFrame?: number | undefined
+
+    /**
      * How long after its end a token still opens a handshake.
      *
      * @defaultValue `0`

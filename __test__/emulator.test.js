@@ -126,6 +126,7 @@ describe('startRelayEmulator', TIMEOUT, () => {
       maxListeners: [0, -1, 1.5],
       maxConnections: [0, 2 ** 32],
       clockSkewSeconds: [-1, '1'],
+      maxFrame: [-1, 1.5, '1'],
       handshakeTimeout: [0, -1, NaN, 2 ** 31],
       acceptTimeout: [0],
       renewalGrace: [-1],
@@ -232,6 +233,20 @@ describe('a rendezvous by hand', TIMEOUT, () => {
     assert.deepStrictEqual([sender.protocol, listener.protocol], ['b', 'b'])
   })
 
+  test('a listener whose library offers compression meets its sender (E31)', async () => {
+    const relay = await start()
+    const control = await listen(relay)
+    const sender = connect(relay)
+    const { address, connectHeaders } = await nextAccept(control)
+    assert.match(connectHeaders['Sec-WebSocket-Extensions'], /permessage-deflate/)
+    const listener = socket(address)
+    await Promise.all([once(sender, 'open'), once(listener, 'open')])
+    assert.deepStrictEqual([sender.extensions, listener.extensions], ['', ''])
+    sender.send('x'.repeat(100_000))
+    const [data] = await once(listener, 'message')
+    assert.strictEqual(data.length, 100_000)
+  })
+
   test('gives the sender the status and the words of a rejection (E32)', async () => {
     const relay = await start()
     const control = await listen(relay)
@@ -313,6 +328,29 @@ describe('the life of an emulator', TIMEOUT, () => {
       await once(worker, 'message')
       assert.strictEqual(await worker.terminate(), 1)
     }
+  })
+
+  const linuxOnly = { skip: process.platform !== 'linux' && 'reads /proc' }
+
+  test('gives its thread back when it is closed', linuxOnly, async () => {
+    const { child, exited } = run(`
+      const { readFileSync } = require('node:fs')
+      const { startRelayEmulator } = require(${emulator})
+      const megabytes = () => /VmSize:\\s*(\\d+)/.exec(readFileSync('/proc/self/status'))[1] / 1024
+      const cycles = async (count) => {
+        for (let n = 0; n < count; n++) await (await startRelayEmulator()).close()
+      }
+      // By then malloc has all the arenas that it wants, which are of address space, too.
+      cycles(100).then(async () => {
+        const before = megabytes()
+        await cycles(100)
+        console.log(Math.round(megabytes() - before))
+      })
+    `)
+    const [grown] = await once(child.stdout, 'data')
+    // A stack that is kept takes 2 MiB of address space.
+    assert.ok(Number(grown) < 64, `${grown} MiB more`)
+    assert.deepStrictEqual(await exited, [0, null])
   })
 
   test('lets the process end after a failed start', async () => {

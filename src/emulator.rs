@@ -41,6 +41,8 @@ pub struct EmulatorSpec {
     pub max_listeners: u32,
     /// How many connections may be open.
     pub max_connections: u32,
+    /// The longest frame that is passed on whole; 0 cuts none.
+    pub max_frame: f64,
     /// How long after its end a token still opens a handshake, in seconds.
     pub clock_skew: u32,
     /// How long a handshake may take.
@@ -141,6 +143,12 @@ impl RelayEmulator {
     pub fn close(&self) {
         self.running.borrow_mut().close.take();
     }
+
+    /// Gives back the thread after the last event. A thread that nobody joins keeps its stack.
+    #[napi(catch_unwind)]
+    pub fn release(&self) {
+        self.running.borrow_mut().end();
+    }
 }
 
 /// Dropping a sender gives its signal.
@@ -151,7 +159,7 @@ struct Running {
 }
 
 impl Running {
-    /// Ends the emulator at once, without goodbyes.
+    /// Ends the emulator at once, without goodbyes, if it still runs.
     fn end(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
@@ -220,6 +228,7 @@ async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
         max_listeners: spec.max_listeners as usize,
         max_connections: spec.max_connections as usize,
         clock_skew: u64::from(spec.clock_skew),
+        max_frame: spec.max_frame as u64,
         timing: Timing {
             handshake: milliseconds(spec.handshake_timeout),
             accept: milliseconds(spec.accept_timeout),

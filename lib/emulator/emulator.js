@@ -139,6 +139,8 @@ class RelayEmulator {
  *     by default those by which they came
  * @param {Number} [options.maxListeners=25] How many listeners a hybrid connection may have
  * @param {Number} [options.maxConnections=16384] How many connections may be open
+ * @param {Number} [options.maxFrame=32768] The longest frame that is passed on whole; longer ones are
+ *     cut into fragments, as Azure does; 0 cuts none
  * @param {Number} [options.clockSkewSeconds=0] How long after its end a token opens a handshake
  * @param {Number} [options.handshakeTimeout=10000] Milliseconds for TLS, and for a request's head
  * @param {Number} [options.acceptTimeout=30000] How long a sender waits for a listener
@@ -159,7 +161,10 @@ async function startRelayEmulator(options) {
     const emulator = new native.RelayEmulator(spec, (json) => {
       const event = JSON.parse(json)
       if (event.type === 'started') resolve(new RelayEmulator(emulator, event, closed))
-      else ended()
+      else {
+        emulator.release()
+        ended()
+      }
       if (event.type === 'failed') reject(fromNative(event.error))
     })
   })
@@ -186,6 +191,7 @@ function emulatorSpec(options) {
     publicUrl: undefined,
     maxListeners: 25,
     maxConnections: 16384,
+    maxFrame: 32 * 1024,
     clockSkewSeconds: 0,
     handshakeTimeout: 10_000,
     acceptTimeout: 30_000,
@@ -202,6 +208,7 @@ function emulatorSpec(options) {
   if (rest.publicUrl !== undefined) checkText(rest, 'publicUrl')
   for (const name of ['maxListeners', 'maxConnections']) checkPositive(rest, name)
   checkCount({ clockSkewSeconds }, 'clockSkewSeconds')
+  checkCount(rest, 'maxFrame')
   for (const name of ['handshakeTimeout', 'acceptTimeout', 'closeTimeout', 'sendTimeout']) {
     checkDuration(rest, name)
   }

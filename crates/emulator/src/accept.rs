@@ -2,17 +2,23 @@
 
 use std::sync::Arc;
 
-use http::header::{SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
+};
 use hyco_protocol::status::{GONE, UNKNOWN_CONNECTION};
+use hyco_websocket::RewriterConfig;
 use tokio::{sync::oneshot, time::timeout};
 use tracing::{debug, warn};
 
 use crate::{
     answer::{Answer, Failure, refusal, switching_protocols},
     bridge::{Joined, bridge},
-    pending::{Acceptance, Decision},
+    extensions,
+    handshake::Handshake,
+    pending::{Acceptance, Claimed, Decision},
     relay::Relay,
-    visit::{Handshake, Next, Visit},
+    visit::{Next, Visit},
 };
 
 /// Where a listener's end waits for the sender's.
@@ -28,7 +34,8 @@ pub(crate) fn accept(visit: &Visit, handshake: &Handshake) -> Result<Answer, Fai
     let target = &handshake.target;
     let id = target.id.as_deref().ok_or_else(gone)?;
     let connection = visit.relay.find(&target.path).ok_or_else(gone)?;
-    let decision = visit.relay.pending.claim(id, connection).ok_or_else(gone)?;
+    let Claimed { decision, offered } =
+        visit.relay.pending.claim(id, connection).ok_or_else(gone)?;
     if let Some(rejection) = target.rejection() {
         let rejection = rejection.map_err(|error| Failure::new(400, error.to_string()))?;
         if rejection.short_names {
@@ -44,7 +51,7 @@ pub(crate) fn accept(visit: &Visit, handshake: &Handshake) -> Result<Answer, Fai
     }
     let headers = &handshake.headers;
     let protocol = headers.get(SEC_WEBSOCKET_PROTOCOL).cloned();
-    let extensions = headers.get(SEC_WEBSOCKET_EXTENSIONS).cloned();
+    let extensions = extensions(headers, offered.as_deref(), id);
     let (sender, joined) = oneshot::channel();
     let acceptance = Acceptance {
         protocol: protocol.clone(),
@@ -67,6 +74,21 @@ pub(crate) fn accept(visit: &Visit, handshake: &Handshake) -> Result<Answer, Fai
     ))
 }
 
+/// The extensions for both sides.
+fn extensions(headers: &HeaderMap, offered: Option<&str>, id: &str) -> Option<HeaderValue> {
+    let dialled = headers.get(SEC_WEBSOCKET_EXTENSIONS)?;
+    let text = dialled.to_str().ok();
+    let answer = text.and_then(|text| extensions::answer(offered, text));
+    if answer.is_none() {
+        warn!(
+            id,
+            dialled = text,
+            "dropped the extensions in the listener's dial: they cannot be an answer to what the sender offered"
+        );
+    }
+    answer.map(|_| dialled.clone())
+}
+
 impl Rendezvous {
     /// Waits for the sender's end, and lets a task of its own relay between the two.
     pub(crate) async fn join(self, relay: Arc<Relay>, listener: Joined) {
@@ -83,7 +105,11 @@ impl Rendezvous {
         tokio::spawn(async move {
             let (_crossing, ending) = relay.bridges.enter();
             debug!(id, "relaying");
-            let outcome = bridge(sender, listener, allow_rsv, &relay.timing, ending).await;
+            let config = RewriterConfig {
+                allow_rsv,
+                max_frame: relay.max_frame,
+            };
+            let outcome = bridge(sender, listener, config, &relay.timing, ending).await;
             debug!(id, ?outcome, "relayed");
         });
     }

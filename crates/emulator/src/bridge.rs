@@ -17,15 +17,15 @@ use std::{
 };
 
 use bytes::Bytes;
+use hyco_websocket::RewriterConfig;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     sync::{OwnedSemaphorePermit, oneshot},
-    time::{Instant, Sleep, sleep_until, timeout},
+    time::{Instant, Sleep, sleep_until},
 };
 
 use crate::{
-    buffer::Buffer,
     direction::{Direction, Side, Verdict},
+    linger::linger,
     options::Timing,
     stream::Stream,
 };
@@ -55,18 +55,18 @@ pub(crate) enum Outcome {
 
 /// Relays between the two until either ends; `ending` resolves when the relay wants to end.
 ///
-/// `allow_rsv` says that the two agreed on an extension, which may use the reserved bits.
+/// `config` says how frames are passed on.
 pub(crate) async fn bridge(
     sender: Joined,
     listener: Joined,
-    allow_rsv: bool,
+    config: RewriterConfig,
     timing: &Timing,
     ending: oneshot::Receiver<()>,
 ) -> Outcome {
     let _places = (sender.place, listener.place);
     let mut bridge = Bridge {
-        forth: Way::new(allow_rsv, &sender.rest),
-        back: Way::new(allow_rsv, &listener.rest),
+        forth: Way::new(config, &sender.rest),
+        back: Way::new(config, &listener.rest),
         sender: Side::new(sender.stream),
         listener: Side::new(listener.stream),
         half_closed_at: None,
@@ -79,12 +79,7 @@ pub(crate) async fn bridge(
     drop((sender.rest, listener.rest));
     let outcome = poll_fn(|cx| bridge.poll(cx)).await;
     if matches!(outcome, Outcome::Closed | Outcome::Ended) {
-        // A connection that is closed with unread bytes is reset, and its peer may lose the close frame.
-        let (sender, listener) = (bridge.sender.stream, bridge.listener.stream);
-        let _ = timeout(LINGER, async {
-            tokio::join!(finish(sender), finish(listener))
-        })
-        .await;
+        tokio::join!(linger(bridge.sender.stream), linger(bridge.listener.stream));
     }
     outcome
 }
@@ -110,9 +105,9 @@ struct Way {
 }
 
 impl Way {
-    fn new(allow_rsv: bool, rest: &[u8]) -> Self {
+    fn new(config: RewriterConfig, rest: &[u8]) -> Self {
         Self {
-            direction: Direction::new(allow_rsv, rest),
+            direction: Direction::new(config, rest),
             verdict: None,
         }
     }
@@ -219,15 +214,5 @@ impl Bridge {
     }
 }
 
-/// Ends a connection whose close frames are exchanged, after the peer has ended it.
-async fn finish(mut stream: Stream) {
-    if stream.shutdown().await.is_ok() {
-        let mut buffer = Buffer::take();
-        while matches!(stream.read(&mut buffer).await, Ok(count) if count > 0) {}
-    }
-}
-
 const GOING_AWAY: u16 = 1001;
 const SHUT_DOWN: &str = "the relay is shutting down";
-/// How long a peer has to end its connection after the close frames.
-const LINGER: Duration = Duration::from_secs(1);

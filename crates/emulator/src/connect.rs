@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use http::header::SEC_WEBSOCKET_EXTENSIONS;
 use hyco_protocol::{
     Accept, Command, RemoteEndpoint, Right,
     command::MAX_COMMAND,
@@ -24,21 +25,22 @@ use tracing::debug;
 
 use crate::{
     answer::{Answer, Failure, rejected, switching_protocols},
-    handshake,
+    authorize::authorize,
+    handshake::{self, Handshake},
     hybrid_connection::{HybridConnection, Listener},
     pending::Decision,
-    visit::{Handshake, Next, Visit},
+    visit::{Next, Visit},
 };
 
 /// Answers a sender when a listener has decided.
 pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answer, Failure> {
-    let (connection, _) = visit.authorize(&handshake, Right::Send)?;
+    let (connection, _) = authorize(&visit.relay, &handshake, Right::Send)?;
     let candidates = candidates(&connection, &handshake)?;
     let id = &handshake.tracking_id;
     let (_place, decided) = visit
         .relay
         .pending
-        .enter(id, &connection)
+        .enter(id, &connection, offered(&handshake))
         .map_err(|_| Failure::new(400, DUPLICATE_CONNECTION))?;
     let deadline = Instant::now() + visit.relay.timing.accept;
     let decision = timeout_at(deadline, async {
@@ -59,6 +61,16 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
             rejected(&rejection, id)
         }
     })
+}
+
+/// The extensions that the sender offers.
+fn offered(handshake: &Handshake) -> Option<String> {
+    let values = handshake.headers.get_all(SEC_WEBSOCKET_EXTENSIONS);
+    let texts: Vec<_> = values
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 /// The listeners that the sender may be given to.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use hyco_websocket::{
-    ControlSink, OpCode, Rewriter, RewriterConfig, Rewritten, Violation, append_frame,
+    ControlSink, OpCode, ROOM, Rewriter, RewriterConfig, Rewritten, Violation, append_frame,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -95,6 +95,8 @@ pub(crate) struct Direction {
     boundary: Option<usize>,
     /// Where in the buffer the bytes lie that are not rewritten yet.
     input: Range<usize>,
+    /// More of them can be rewritten once the output is written.
+    unrewritten: bool,
     /// Frames of the relay's own that are being written.
     inserted: Vec<u8>,
     inserted_from: usize,
@@ -109,13 +111,14 @@ pub(crate) struct Direction {
 
 impl Direction {
     /// A direction whose first bytes, `rest`, came along with the handshake.
-    pub(crate) fn new(allow_rsv: bool, rest: &[u8]) -> Self {
+    pub(crate) fn new(config: RewriterConfig, rest: &[u8]) -> Self {
         let mut direction = Self {
-            rewriter: Rewriter::new(RewriterConfig { allow_rsv }),
+            rewriter: Rewriter::new(config),
             buffer: None,
             output: 0..0,
             boundary: None,
-            input: 0..rest.len(),
+            input: ROOM..ROOM + rest.len(),
+            unrewritten: !rest.is_empty(),
             inserted: Vec::new(),
             inserted_from: 0,
             close: None,
@@ -124,7 +127,7 @@ impl Direction {
             stalled_since: None,
         };
         if !rest.is_empty() {
-            direction.buffer.insert(Buffer::take())[..rest.len()].copy_from_slice(rest);
+            direction.buffer.insert(Buffer::take())[ROOM..][..rest.len()].copy_from_slice(rest);
         }
         direction
     }
@@ -137,13 +140,13 @@ impl Direction {
         sink: &mut Side,
     ) -> Poll<Verdict> {
         sink.has_new_replies = false;
-        // What came with the handshake has been read already.
-        if !self.input.is_empty() && self.output.is_empty() {
-            self.rewrite(source);
-        }
         for _ in 0..ROUNDS {
             if ready!(self.poll_write_all(cx, sink)).is_err() {
                 return Poll::Ready(Verdict::SinkLost);
+            }
+            if self.unrewritten {
+                self.rewrite(source);
+                continue;
             }
             if let Some(verdict) = self.ending {
                 return self.poll_flush(cx, sink).map(|flushed| match flushed {
@@ -192,8 +195,8 @@ impl Direction {
     /// records that are passed on together cost less.
     fn poll_read(&mut self, cx: &mut Context<'_>, source: &mut Side) -> Poll<io::Result<usize>> {
         let buffer = self.buffer.get_or_insert_with(Buffer::take);
-        buffer.copy_within(self.input.clone(), 0);
-        self.input = 0..self.input.len();
+        buffer.copy_within(self.input.clone(), ROOM);
+        self.input = ROOM..ROOM + self.input.len();
         let mut total = 0;
         while total < buffer.len() / 2 {
             let mut space = ReadBuf::new(&mut buffer[self.input.end..]);
@@ -217,15 +220,15 @@ impl Direction {
         let Some(buffer) = &mut self.buffer else {
             return;
         };
-        let start = self.input.start;
         let mut controls = Controls {
             source,
             close: None,
         };
-        let rewritten = match self
-            .rewriter
-            .rewrite(&mut buffer[self.input.clone()], &mut controls)
-        {
+        let rewritten = match self.rewriter.rewrite(
+            &mut buffer[..self.input.end],
+            self.input.start,
+            &mut controls,
+        ) {
             Ok(rewritten) => rewritten,
             Err(violation) => {
                 self.ending = Some(Verdict::Violated(violation));
@@ -234,6 +237,7 @@ impl Direction {
                     used: self.input.len(),
                     written,
                     boundary: None,
+                    no_room: false,
                 }
             }
         };
@@ -241,9 +245,10 @@ impl Direction {
             self.ending = Some(Verdict::Closed);
             self.close = controls.close;
         }
-        self.output = start..start + rewritten.written;
-        self.boundary = rewritten.boundary.map(|at| start + at);
+        self.output = 0..rewritten.written;
+        self.boundary = rewritten.boundary;
         self.input.start += rewritten.used;
+        self.unrewritten = rewritten.no_room;
     }
 
     fn poll_write_all(&mut self, cx: &mut Context<'_>, sink: &mut Side) -> Poll<io::Result<()>> {

@@ -71,6 +71,7 @@ impl Emulator {
             bridges: Bridges::default(),
             max_listeners: options.max_listeners,
             clock_skew: options.clock_skew,
+            max_frame: options.max_frame,
             timing: options.timing,
             stop: watch::Sender::new(false),
             _alive: alive,

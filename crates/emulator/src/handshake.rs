@@ -5,10 +5,19 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Version,
     header::{CONNECTION, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
-use hyco_protocol::{Headers, names, status::WEB_SOCKET_ONLY};
+use hyco_protocol::{Headers, Target, names, status::WEB_SOCKET_ONLY};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::answer::Failure;
+
+/// A WebSocket request that has been read.
+pub(crate) struct Handshake {
+    pub(crate) target: Target,
+    pub(crate) headers: HeaderMap,
+    pub(crate) accept_key: String,
+    /// The client's tracking id with the relay's suffix.
+    pub(crate) tracking_id: String,
+}
 
 /// Whether the request asks for a WebSocket.
 pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {

@@ -22,6 +22,7 @@
 
 mod accept;
 mod answer;
+mod authorize;
 mod bridge;
 mod buffer;
 mod connect;
@@ -29,13 +30,17 @@ mod control;
 mod direction;
 mod emulator;
 mod error;
+mod extensions;
+mod gate;
 mod handshake;
 mod hybrid_connection;
+mod linger;
 mod listen;
 mod options;
 mod pending;
 mod read_ahead;
 mod relay;
+mod route;
 mod server;
 mod stream;
 mod tls;

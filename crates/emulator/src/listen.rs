@@ -8,13 +8,15 @@ use tracing::debug;
 
 use crate::{
     answer::{Answer, Failure, switching_protocols},
+    authorize::authorize,
     control::ControlChannel,
-    visit::{Handshake, Next, Visit},
+    handshake::Handshake,
+    visit::{Next, Visit},
 };
 
 /// Registers the listener: the 101 is all that tells it so. Extensions are not answered.
 pub(crate) fn listen(visit: &Visit, handshake: Handshake) -> Result<Answer, Failure> {
-    let (connection, verified) = visit.authorize(&handshake, Right::Listen)?;
+    let (connection, verified) = authorize(&visit.relay, &handshake, Right::Listen)?;
     let expires_at = verified.map_or(0, |verified| verified.expires_at);
     let (commands, queue) = mpsc::channel(QUEUE);
     let base = visit.base(&handshake.headers);

@@ -31,6 +31,9 @@ pub struct EmulatorOptions {
     pub max_connections: usize,
     /// For how many seconds after its end a token still opens a handshake.
     pub clock_skew: u64,
+    /// The longest frame of a relayed connection that is passed on whole; longer ones are cut into
+    /// fragments, as Azure does. Zero cuts none.
+    pub max_frame: u64,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -87,6 +90,7 @@ impl Default for EmulatorOptions {
             max_listeners: 25,
             max_connections: 16 * 1024,
             clock_skew: 0,
+            max_frame: 32 * 1024,
             timing: Timing::default(),
         }
     }

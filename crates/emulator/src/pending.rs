@@ -51,7 +51,15 @@ struct State {
 struct Waiting {
     serial: u64,
     connection: Arc<HybridConnection>,
-    decision: oneshot::Sender<Decision>,
+    claimed: Claimed,
+}
+
+/// A sender that a listener has taken out.
+pub(crate) struct Claimed {
+    /// Where the listener's decision goes.
+    pub(crate) decision: oneshot::Sender<Decision>,
+    /// The extensions that the sender offered.
+    pub(crate) offered: Option<String>,
 }
 
 /// A sender's place; dropping it makes the address worthless.
@@ -71,6 +79,7 @@ impl Pending {
         &self,
         id: &str,
         connection: &Arc<HybridConnection>,
+        offered: Option<String>,
     ) -> Result<(Place<'_>, oneshot::Receiver<Decision>), DuplicateId> {
         let id = bare_id(id).to_ascii_lowercase();
         let mut state = self.lock();
@@ -83,7 +92,7 @@ impl Pending {
         vacant.insert(Waiting {
             serial,
             connection: Arc::clone(connection),
-            decision,
+            claimed: Claimed { decision, offered },
         });
         Ok((
             Place {
@@ -95,17 +104,13 @@ impl Pending {
         ))
     }
 
-    /// Takes the sender of that id out; gives where its decision is to be sent.
-    pub(crate) fn claim(
-        &self,
-        id: &str,
-        connection: &Arc<HybridConnection>,
-    ) -> Option<oneshot::Sender<Decision>> {
+    /// Takes the sender of that id out.
+    pub(crate) fn claim(&self, id: &str, connection: &Arc<HybridConnection>) -> Option<Claimed> {
         let mut state = self.lock();
         let Entry::Occupied(waiting) = state.waiting.entry(bare_id(id).to_ascii_lowercase()) else {
             return None;
         };
-        Arc::ptr_eq(&waiting.get().connection, connection).then(|| waiting.remove().decision)
+        Arc::ptr_eq(&waiting.get().connection, connection).then(|| waiting.remove().claimed)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -23,6 +23,8 @@ pub(crate) struct Relay {
     pub(crate) bridges: Bridges,
     pub(crate) max_listeners: usize,
     pub(crate) clock_skew: u64,
+    /// The longest frame that is passed on whole.
+    pub(crate) max_frame: u64,
     pub(crate) timing: Timing,
     /// Turns true when the emulator closes.
     pub(crate) stop: watch::Sender<bool>,

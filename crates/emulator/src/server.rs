@@ -5,7 +5,6 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
@@ -15,8 +14,11 @@ use tracing::{debug, warn};
 
 use crate::{
     bridge::Joined,
+    gate::Gate,
+    linger::linger,
     read_ahead::ReadAhead,
     relay::Relay,
+    route,
     stream::Stream,
     visit::{Next, Visit},
 };
@@ -100,14 +102,14 @@ async fn handshake(
     let visit = Arc::new(Visit::new(Arc::clone(relay), remote, local, secure));
     let service = service_fn(|request| {
         let visit = Arc::clone(&visit);
-        Box::pin(async move { Ok::<_, Infallible>(visit.answer(request).await) })
+        Box::pin(async move { Ok::<_, Infallible>(route::answer(&visit, request).await) })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(deadline)
         .max_buf_size(MAX_HEAD)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Gate::new(stream)), service);
     let parts = match connection.without_shutdown().await {
         Ok(parts) => parts,
         Err(error) => {
@@ -115,18 +117,20 @@ async fn handshake(
             return None;
         }
     };
-    let mut stream = parts.io.into_inner();
+    let (stream, held) = parts.io.into_inner().into_parts();
+    let mut rest = parts.read_buf.to_vec();
+    rest.extend_from_slice(&held);
     match visit.take_next() {
         Some(next) => Some((
             next,
             Joined {
                 stream,
-                rest: parts.read_buf,
+                rest: rest.into(),
                 place,
             },
         )),
         None => {
-            let _ = timeout(deadline, stream.shutdown()).await;
+            linger(stream).await;
             None
         }
     }

@@ -23,5 +23,5 @@ pub use decoder::{Decoder, DecoderConfig, Sink};
 pub use frame::{OpCode, append_frame};
 pub use mask::mask_in_place;
 pub use mask_source::MaskSource;
-pub use rewriter::{ControlSink, Rewriter, RewriterConfig, Rewritten};
+pub use rewriter::{ControlSink, ROOM, Rewriter, RewriterConfig, Rewritten};
 pub use violation::Violation;

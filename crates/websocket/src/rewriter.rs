@@ -12,6 +12,9 @@ use crate::{
 pub struct RewriterConfig {
     /// Whether the two clients agreed on an extension, which may use the reserved bits.
     pub allow_rsv: bool,
+    /// The longest frame that is passed on whole; a longer one is cut into fragments of this length.
+    /// Zero cuts none.
+    pub max_frame: u64,
 }
 
 /// Receives the control frames that a [`Rewriter`] takes out.
@@ -27,31 +30,45 @@ pub trait ControlSink {
 /// What one call of [`Rewriter::rewrite`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rewritten {
-    /// How many bytes of the input are used up. The others, at most 130 of an unfinished header or
-    /// control frame, are to be shown again with more behind them.
+    /// How many bytes of the input are used up. The others are to be shown again: at most 130 of an
+    /// unfinished header or control frame with more behind them, and all that is left when there was
+    /// no [`room`](Self::no_room).
     pub used: usize,
     /// How many bytes of output lie at the front of the buffer.
     pub written: usize,
     /// The last place in the output, if any, where a frame of the caller's own may go in between.
     pub boundary: Option<usize>,
+    /// Whether a fragment's header found no room in front of the input. The output has to be taken
+    /// away, and the rest shown again with at least [`ROOM`] bytes in front.
+    pub no_room: bool,
 }
+
+/// How much room in front of the input lets every call get on.
+pub const ROOM: usize = 64;
 
 /// One direction of a relay: the masked frames of a client become, in place, the unmasked frames that
 /// a server sends.
 ///
 /// Payloads pass as they come, so that a frame of any size needs no memory; they are not looked at.
-/// Data frames and fragments stay what they were. Control frames are taken out and reported.
+/// Data frames and fragments stay what they were, but for long ones, which are cut. Control frames are taken out and reported.
 #[derive(Debug)]
 pub struct Rewriter {
     rules: Rules,
+    max_frame: u64,
     /// Bytes still to come of the current payload.
     missing: u64,
+    /// Bytes of the client's frame behind the fragment that is being written.
+    uncut: u64,
+    /// The FIN bit of that frame, for its last fragment.
+    fin: u8,
     /// The mask as it applies to the next byte of it.
     mask: [u8; 4],
     /// Whether the message goes on in another frame.
     fragmented: bool,
     concluded: bool,
     salvaged: usize,
+    messages: u64,
+    payload: u64,
 }
 
 impl Rewriter {
@@ -62,15 +79,23 @@ impl Rewriter {
                 masked: true,
                 allow_rsv: config.allow_rsv,
             },
+            max_frame: match config.max_frame {
+                0 => u64::MAX,
+                longest => longest,
+            },
             missing: 0,
+            uncut: 0,
+            fin: 0,
             mask: [0; 4],
             fragmented: false,
             concluded: false,
             salvaged: 0,
+            messages: 0,
+            payload: 0,
         }
     }
 
-    /// Rewrites what is in `buf`; the output lies at its front.
+    /// Rewrites the input, which lies in `buf` from `from` on; the output lies at the front of `buf`.
     ///
     /// After a close frame or a violation all input is used up and nothing is written.
     ///
@@ -81,17 +106,19 @@ impl Rewriter {
     pub fn rewrite(
         &mut self,
         buf: &mut [u8],
+        from: usize,
         controls: &mut impl ControlSink,
     ) -> Result<Rewritten, Violation> {
         self.salvaged = 0;
         if self.concluded {
             return Ok(Rewritten {
-                used: buf.len(),
+                used: buf.len() - from,
                 written: 0,
                 boundary: None,
+                no_room: false,
             });
         }
-        let (mut read, mut written) = (0, 0);
+        let (mut read, mut written, mut no_room) = (from, 0, false);
         let mut boundary = self.is_between_frames().then_some(0);
         loop {
             if self.missing > 0 {
@@ -101,10 +128,27 @@ impl Rewriter {
                 self.missing -= count as u64;
                 read += count;
                 written += count;
+                self.payload += count as u64;
                 if self.missing > 0 {
                     break;
                 }
                 boundary = Some(written);
+            }
+            if self.uncut > 0 {
+                // Not before there is something to put into it.
+                if read == buf.len() {
+                    break;
+                }
+                let length = self.uncut.min(self.max_frame);
+                if written + header_size(length) > read {
+                    no_room = true;
+                    break;
+                }
+                self.uncut -= length;
+                self.missing = length;
+                let fin = if self.uncut == 0 { self.fin } else { 0 };
+                written += write_header(&mut buf[written..], fin, length);
+                continue;
             }
             let header = match Header::read(&buf[read..], self.rules, self.fragmented) {
                 Ok(Some(header)) => header,
@@ -130,19 +174,29 @@ impl Rewriter {
                 }
                 continue;
             }
-            written += write_header(&mut buf[written..start], &header);
             read = start;
-            self.missing = header.length;
+            self.missing = header.length.min(self.max_frame);
+            self.uncut = header.length - self.missing;
+            self.fin = header.first & 0x80;
+            // At least four bytes shorter than what was read, since there is no mask.
+            let first = if self.uncut == 0 {
+                header.first
+            } else {
+                header.first & 0x7f
+            };
+            written += write_header(&mut buf[written..start], first, self.missing);
             self.mask = header.mask;
             self.fragmented = !header.fin();
+            self.messages += u64::from(header.fin());
             if header.length == 0 {
                 boundary = Some(written);
             }
         }
         Ok(Rewritten {
-            used: read,
+            used: read - from,
             written,
             boundary,
+            no_room,
         })
     }
 
@@ -154,6 +208,16 @@ impl Rewriter {
     /// Whether the output so far ends between two frames.
     pub fn is_between_frames(&self) -> bool {
         self.missing == 0
+    }
+
+    /// How many messages have passed, the one whose last frame is passing included.
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// How many bytes of payload have passed.
+    pub fn payload(&self) -> u64 {
+        self.payload
     }
 
     /// Whether a close frame or a violation has ended this direction.
@@ -187,25 +251,28 @@ fn report(
     Ok(false)
 }
 
-/// Writes the header of the same frame without a mask, with the length in its shortest form, so that
-/// it is at least four bytes shorter than what was read; returns its size.
+fn header_size(length: u64) -> usize {
+    match length {
+        ..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
+    }
+}
+
+/// Writes the header of a frame without a mask, with the length in its shortest form; returns its size.
 #[inline]
-fn write_header(out: &mut [u8], header: &Header) -> usize {
-    out[0] = header.first;
-    match header.length {
-        length @ ..=125 => {
-            out[1] = length as u8;
-            2
-        }
-        length @ ..=0xffff => {
+fn write_header(out: &mut [u8], first: u8, length: u64) -> usize {
+    out[0] = first;
+    match length {
+        ..=125 => out[1] = length as u8,
+        126..=0xffff => {
             out[1] = 126;
             out[2..4].copy_from_slice(&(length as u16).to_be_bytes());
-            4
         }
-        length => {
+        _ => {
             out[1] = 127;
             out[2..10].copy_from_slice(&length.to_be_bytes());
-            10
         }
     }
+    header_size(length)
 }

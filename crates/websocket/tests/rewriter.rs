@@ -4,7 +4,7 @@ mod common;
 
 use common::strategies::{bytes_of, cuts, frames, pieces};
 use common::{MASK, OF_CLIENT, OF_SERVER, RawFrame, Reading, Record, frame};
-use hyco_websocket::{ControlSink, OpCode, Rewriter, RewriterConfig, Violation};
+use hyco_websocket::{ControlSink, OpCode, ROOM, Rewriter, RewriterConfig, Violation};
 use proptest::prelude::*;
 
 /// A rewriter that is fed piece by piece.
@@ -38,12 +38,23 @@ impl Relaying {
 
     fn feed(&mut self, bytes: &[u8]) {
         self.carry.extend_from_slice(bytes);
-        match self.rewriter.rewrite(&mut self.carry, &mut self.controls) {
+        while self.rewrite() {}
+    }
+
+    /// Rewrites what there is; gives whether more can be rewritten at once.
+    fn rewrite(&mut self) -> bool {
+        let mut buffer = vec![0xee; ROOM];
+        buffer.extend_from_slice(&self.carry);
+        match self.rewriter.rewrite(&mut buffer, ROOM, &mut self.controls) {
             Ok(done) => {
                 let start = self.output.len();
-                self.output.extend_from_slice(&self.carry[..done.written]);
+                self.output.extend_from_slice(&buffer[..done.written]);
                 self.boundaries.extend(done.boundary.map(|at| start + at));
                 self.carry.drain(..done.used);
+                if done.no_room {
+                    assert!(done.written > 0, "with room in front it gets on");
+                    return true;
+                }
                 assert!(
                     self.carry.len() <= 130,
                     "a header or control frame at most is carried"
@@ -51,11 +62,12 @@ impl Relaying {
             }
             Err(violation) => {
                 self.output
-                    .extend_from_slice(&self.carry[..self.rewriter.salvaged()]);
+                    .extend_from_slice(&buffer[..self.rewriter.salvaged()]);
                 self.violation = Some(violation);
                 self.carry.clear();
             }
         }
+        false
     }
 }
 
@@ -95,6 +107,51 @@ fn frames_lose_their_mask_and_stay_the_same_otherwise() {
     let relaying = Relaying::all(&input);
     assert_eq!(relaying.output, expected);
     assert_eq!(relaying.boundaries, [expected.len()]);
+}
+
+#[test]
+fn long_frames_are_cut_into_fragments() {
+    let cutting = |max_frame| {
+        Relaying::new(RewriterConfig {
+            max_frame,
+            ..RewriterConfig::default()
+        })
+    };
+    let payload: Vec<u8> = (0..10).collect();
+    for (length, pieces) in [
+        (3, vec![3]),
+        (4, vec![4]),
+        (5, vec![4, 1]),
+        (9, vec![4, 4, 1]),
+    ] {
+        let mut relaying = cutting(4);
+        relaying.feed(&frame(true, OpCode::Text, &payload[..length], MASK));
+        let mut expected = Vec::new();
+        let mut at = 0;
+        for piece in pieces {
+            let opcode = if at == 0 {
+                OpCode::Text
+            } else {
+                OpCode::Continuation
+            };
+            let part = &payload[at..at + piece];
+            at += piece;
+            expected.extend(frame(at == length, opcode, part, None));
+        }
+        assert_eq!(relaying.output, expected, "{length}");
+        assert_eq!(relaying.rewriter.messages(), 1);
+        assert_eq!(relaying.rewriter.payload(), length as u64);
+    }
+    // Only the last piece of the last fragment ends the message.
+    let mut relaying = cutting(4);
+    relaying.feed(&frame(false, OpCode::Binary, &payload[..5], MASK));
+    relaying.feed(&frame(true, OpCode::Continuation, &payload[..5], MASK));
+    let mut expected = frame(false, OpCode::Binary, &payload[..4], None);
+    expected.extend(frame(false, OpCode::Continuation, &payload[4..5], None));
+    expected.extend(frame(false, OpCode::Continuation, &payload[..4], None));
+    expected.extend(frame(true, OpCode::Continuation, &payload[4..5], None));
+    assert_eq!(relaying.output, expected);
+    assert_eq!(relaying.rewriter.messages(), 1);
 }
 
 #[test]
@@ -213,7 +270,10 @@ fn reserved_bits_pass_where_an_extension_was_agreed_on() {
         payload: b"packed".to_vec(),
     }
     .append_to(&mut input);
-    let mut relaying = Relaying::new(RewriterConfig { allow_rsv: true });
+    let mut relaying = Relaying::new(RewriterConfig {
+        allow_rsv: true,
+        ..RewriterConfig::default()
+    });
     relaying.feed(&input);
     assert_eq!(relaying.output, [&[0xf2, 6][..], b"packed"].concat());
 }
@@ -280,10 +340,65 @@ proptest! {
         cuts in cuts(),
         allow_rsv in any::<bool>(),
     ) {
-        let mut relaying = Relaying::new(RewriterConfig { allow_rsv });
+        let mut relaying = Relaying::new(RewriterConfig { allow_rsv, ..RewriterConfig::default() });
         for piece in pieces(&bytes, &cuts) {
             relaying.feed(piece);
         }
         prop_assert!(relaying.output.len() <= bytes.len());
+    }
+}
+
+/// The messages in a server's frames: opcode and payload.
+fn messages(mut bytes: &[u8], longest: usize) -> Vec<(u8, Vec<u8>)> {
+    let mut messages: Vec<(u8, Vec<u8>)> = Vec::new();
+    let mut open = false;
+    while let [first, second, rest @ ..] = bytes {
+        let (length, rest) = match second {
+            126 => (
+                usize::from(u16::from_be_bytes([rest[0], rest[1]])),
+                &rest[2..],
+            ),
+            127 => (
+                u64::from_be_bytes(rest[..8].try_into().expect("eight bytes")) as usize,
+                &rest[8..],
+            ),
+            length => (usize::from(*length), rest),
+        };
+        assert!(length <= longest, "a frame of {length} bytes");
+        match (first & 0x0f, open) {
+            (0, true) => {}
+            (opcode @ 1..=2, false) => messages.push((opcode, Vec::new())),
+            other => panic!("{other:?}"),
+        }
+        messages
+            .last_mut()
+            .expect("a message")
+            .1
+            .extend_from_slice(&rest[..length]);
+        open = first & 0x80 == 0;
+        bytes = &rest[length..];
+    }
+    assert!(!open);
+    messages
+}
+
+proptest! {
+    /// However frames are cut, and in whatever pieces they come, the messages stay what they were.
+    #[test]
+    fn cut_frames_hold_the_same_messages(
+        sent in prop::collection::vec((1u8..=2, prop::collection::vec(any::<u8>(), 0..300)), 1..6),
+        max_frame in 1u64..200,
+        step in 1usize..400,
+    ) {
+        let mut input = Vec::new();
+        for (opcode, payload) in &sent {
+            let opcode = if *opcode == 1 { OpCode::Text } else { OpCode::Binary };
+            input.extend(frame(true, opcode, payload, MASK));
+        }
+        let mut relaying = Relaying::new(RewriterConfig { max_frame, ..RewriterConfig::default() });
+        for piece in input.chunks(step) {
+            relaying.feed(piece);
+        }
+        prop_assert_eq!(messages(&relaying.output, max_frame as usize), sent);
     }
 }

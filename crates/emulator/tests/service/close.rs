@@ -160,7 +160,9 @@ async fn a_side_that_breaks_the_protocol_is_told_and_the_other_is_not() {
 async fn reserved_bits_pass_only_with_an_extension() {
     let relay = Relay::start().await;
     let mut control = relay.listen().await;
-    let mut sender = relay.raw_connect("/$hc/hyco", "").await;
+    let mut sender = relay
+        .raw_connect("/$hc/hyco", "Sec-WebSocket-Extensions: x-own\r\n")
+        .await;
     let accept = crate::support::next_accept(&mut control).await;
     let address = accept["address"].as_str().unwrap();
     let headers = [("Sec-WebSocket-Extensions", "x-own")];

@@ -6,7 +6,9 @@ use futures_util::{SinkExt, StreamExt};
 use hyco_emulator::{EmulatorOptions, Timing};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Relay, next, next_accept, ping};
+use tokio::{io::AsyncWriteExt, time::timeout};
+
+use crate::support::{Relay, next, next_accept, next_close_code, ping, rest, within};
 
 #[tokio::test]
 async fn pings_are_answered_and_pongs_ignored_e26() {
@@ -71,12 +73,95 @@ async fn a_message_beyond_64_kib_ends_the_channel() {
         .send(Message::binary(vec![0; 64 * 1024 + 1]))
         .await
         .unwrap();
-    while let Some(Ok(message)) = control.next().await {
-        assert!(message.is_close(), "{message:?}");
-    }
+    assert_eq!(next_close_code(&mut control).await.0, 1009);
+    assert!(within(control.next()).await.is_none());
     // It is forgotten at once.
     let head = relay
         .handshake_with("/$hc/hyco", &relay.token("hyco"))
         .await;
     assert_eq!(head.status, 404);
+}
+
+#[tokio::test]
+async fn a_listener_that_breaks_the_protocol_is_told_why() {
+    let relay = Relay::start().await;
+    let cases: [(&[u8], u16); 4] = [
+        // Unmasked.
+        (&[0x81, 0x00], 1002),
+        // A reserved opcode.
+        (&[0x83, 0x80, 0, 0, 0, 0], 1002),
+        // A fragment of nothing.
+        (&[0x80, 0x80, 0, 0, 0, 0], 1002),
+        // Not UTF-8.
+        (&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007),
+    ];
+    for (bytes, code) in cases {
+        let mut stream = relay.listen().await.into_inner();
+        stream.write_all(bytes).await.unwrap();
+        let answer = within(rest(&mut stream)).await;
+        assert_eq!(answer.first(), Some(&0x88), "{bytes:?}: {answer:?}");
+        assert_eq!(answer[2..4], code.to_be_bytes(), "{bytes:?}");
+        assert!(answer.len() > 4, "a reason");
+    }
+}
+
+/// A listener that sends pings until the relay takes no more of them; gives how much it took.
+async fn flood(relay: &Relay) -> (tokio::net::TcpStream, usize) {
+    let mut stream = relay.listen().await.into_inner();
+    let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'p'; 125]].concat();
+    let pings = ping.repeat(500);
+    let mut taken = 0;
+    while let Ok(written) = timeout(
+        Duration::from_secs(2),
+        stream.write(&pings[taken % ping.len()..]),
+    )
+    .await
+    {
+        match written {
+            Ok(count) => taken += count,
+            Err(_) => break,
+        }
+        assert!(
+            taken < 64 * 1024 * 1024,
+            "the relay takes pings without end"
+        );
+    }
+    (stream, taken)
+}
+
+#[tokio::test]
+async fn pings_whose_pongs_nobody_reads_are_not_taken_and_end_the_channel() {
+    let timing = Timing {
+        send: Duration::from_millis(700),
+        ..Timing::default()
+    };
+    let relay = Relay::with(EmulatorOptions {
+        timing,
+        ..EmulatorOptions::default()
+    })
+    .await;
+    let (_stream, _) = flood(&relay).await;
+    // The listener is forgotten when it has taken nothing for the time that it has.
+    within(async {
+        loop {
+            // As long as it is known, a sender waits for it.
+            let token = relay.token("hyco");
+            let sender = relay.handshake_with("/$hc/hyco", &token);
+            if let Ok(head) = timeout(Duration::from_millis(200), sender).await {
+                assert_eq!(head.status, 404);
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_relay_ends_quickly_beside_a_listener_that_reads_nothing() {
+    let relay = Relay::start().await;
+    let (_stream, _) = flood(&relay).await;
+    let Relay { emulator } = relay;
+    timeout(Duration::from_secs(2), emulator.close())
+        .await
+        .expect("the relay waits for a deaf listener");
 }

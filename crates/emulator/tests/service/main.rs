@@ -7,6 +7,7 @@ mod announce;
 mod authorize;
 mod close;
 mod control;
+mod leaving;
 mod listen;
 mod pass;
 mod rendezvous;

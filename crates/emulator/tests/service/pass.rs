@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use hyco_emulator::EmulatorOptions;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -51,25 +52,64 @@ async fn passes(mut from: Socket, mut to: Socket, messages: &[Message]) {
     sending.await.unwrap();
 }
 
-#[tokio::test]
-async fn a_frame_of_32_mib_arrives_e39() {
-    let relay = Relay::start().await;
-    let (mut sender, listener) = relay.bare_pair().await;
-    let payload: Vec<u8> = (0..32 * 1024 * 1024).map(|n| (n % 251) as u8).collect();
+/// A binary message of one frame, masked with zeros.
+fn long_frame(payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x82, 0xff];
     frame.extend_from_slice(&(payload.len() as u64).to_be_bytes());
     frame.extend_from_slice(&[0, 0, 0, 0]);
-    frame.extend_from_slice(&payload);
+    frame.extend_from_slice(payload);
+    frame
+}
+
+#[tokio::test]
+async fn a_frame_of_32_mib_arrives_in_fragments_of_32_kib_e39() {
+    let relay = Relay::start().await;
+    let (mut sender, mut listener) = relay.bare_pair().await;
+    let payload: Vec<u8> = (0..32 * 1024 * 1024 + 5).map(|n| (n % 251) as u8).collect();
+    let frame = long_frame(&payload);
     let sending = tokio::spawn(async move {
         sender.write_all(&frame).await.unwrap();
         sender
     });
-    let mut listener = listener;
-    let mut received = vec![0; 10 + payload.len()];
-    within(listener.read_exact(&mut received)).await.unwrap();
-    assert_eq!(received[..2], [0x82, 0x7f]);
-    assert!(received[10..] == payload[..]);
+    for (index, part) in payload.chunks(32 * 1024).enumerate() {
+        let last = part.len() == 5;
+        let mut expected = vec![if index == 0 { 0x02 } else { 0 } | if last { 0x80 } else { 0 }];
+        match last {
+            true => expected.push(5),
+            false => expected.extend_from_slice(&[126, 0x80, 0]),
+        }
+        expected.extend_from_slice(part);
+        let mut received = vec![0; expected.len()];
+        within(listener.read_exact(&mut received)).await.unwrap();
+        assert!(received == expected, "fragment {index}");
+    }
     sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn frames_are_cut_where_the_options_say_or_not_at_all_e39() {
+    for (max_frame, head) in [
+        (100_000, vec![0x02, 127, 0, 0, 0, 0, 0, 1, 0x86, 0xa0]),
+        (0, {
+            let mut head = vec![0x82, 127];
+            head.extend_from_slice(&300_000u64.to_be_bytes());
+            head
+        }),
+    ] {
+        let relay = Relay::with(EmulatorOptions {
+            max_frame,
+            ..EmulatorOptions::default()
+        })
+        .await;
+        let (mut sender, mut listener) = relay.bare_pair().await;
+        sender
+            .write_all(&long_frame(&vec![7; 300_000]))
+            .await
+            .unwrap();
+        let mut received = vec![0; head.len()];
+        within(listener.read_exact(&mut received)).await.unwrap();
+        assert_eq!(received, head);
+    }
 }
 
 #[tokio::test]
@@ -157,9 +197,16 @@ async fn a_slow_reader_blocks_the_sender_and_loses_nothing_e43() {
         sent += written.unwrap();
         assert!(sent < 32 * 1024 * 1024, "the sender is never blocked");
     }
-    let mut received = vec![0; 10 + sent];
-    within(listener.read_exact(&mut received)).await.unwrap();
-    assert!(received[10..].iter().all(|&byte| byte == 7));
+    // Each fragment of 32 KiB has a head of four bytes.
+    let mut received = 0;
+    while received < sent {
+        let mut head = [0; 4];
+        within(listener.read_exact(&mut head)).await.unwrap();
+        let mut part = vec![0; (32 * 1024).min(sent - received)];
+        within(listener.read_exact(&mut part)).await.unwrap();
+        assert!(part.iter().all(|&byte| byte == 7));
+        received += part.len();
+    }
     // There is room again.
     sender.write_all(&block).await.unwrap();
 }

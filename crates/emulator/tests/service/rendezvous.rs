@@ -42,7 +42,10 @@ async fn protocol_and_extensions_of_the_listener_are_the_answer_to_both_e31() {
     let relay = Relay::start().await;
     let mut control = relay.listen().await;
     let mut sender = relay
-        .raw_connect("/$hc/hyco", "Sec-WebSocket-Protocol: a, b\r\n")
+        .raw_connect(
+            "/$hc/hyco",
+            "Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Extensions: x-own\r\n",
+        )
         .await;
     let accept = next_accept(&mut control).await;
     let headers = "Sec-WebSocket-Protocol: b\r\nSec-WebSocket-Extensions: x-own; level=3\r\n";
@@ -53,6 +56,28 @@ async fn protocol_and_extensions_of_the_listener_are_the_answer_to_both_e31() {
             head.header("Sec-WebSocket-Extensions"),
             Some("x-own; level=3")
         );
+    }
+}
+
+#[tokio::test]
+async fn an_offer_of_the_listeners_library_is_no_answer_e31() {
+    let relay = Relay::start().await;
+    let mut control = relay.listen().await;
+    const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    const ANSWER: &str = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    for (offered, dialled, answered) in [
+        ("", OFFER, None),
+        ("", ANSWER, None),
+        (OFFER, OFFER, None),
+        (OFFER, ANSWER, Some("permessage-deflate")),
+    ] {
+        let mut sender = relay.raw_connect("/$hc/hyco", offered).await;
+        let accept = next_accept(&mut control).await;
+        let dial = relay.raw_dial(&accept, "", dialled).await;
+        for head in [dial, read_head(&mut sender).await] {
+            assert_eq!(head.status, 101);
+            assert_eq!(head.header("Sec-WebSocket-Extensions"), answered);
+        }
     }
 }
 

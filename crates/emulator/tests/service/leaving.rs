@@ -1,0 +1,147 @@
+//! Clients that leave early, and what they are told last.
+
+use std::time::Duration;
+
+use hyco_emulator::{EmulatorOptions, Timing};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::{Relay, handshake, next, next_accept, next_close, read_head, rest, within};
+
+/// What a dial of a sender's address is answered, tried until the sender is gone.
+async fn gone(relay: &Relay, accept: &serde_json::Value) -> u16 {
+    // A dial takes the sender if it is still there, so it cannot be tried again and again: the end
+    // of the sender is waited for by a second sender of the same id, which is refused until then.
+    let id = accept["id"].as_str().unwrap();
+    let target = format!("/$hc/hyco?sb-hc-id={id}&sb-hc-action=connect");
+    within(async {
+        loop {
+            let mut probe = relay.raw_connect(&target, "").await;
+            let waited = tokio::time::timeout(Duration::from_millis(100), read_head(&mut probe));
+            match waited.await {
+                Ok(head) if head.status == 400 => {}
+                Ok(head) => return head.status,
+                // It waits for the listener, so the first sender is gone.
+                Err(_) => return 0,
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_sender_that_leaves_is_noticed_though_it_sent_bytes_behind_its_handshake_e36() {
+    let relay = Relay::start().await;
+    let mut control = relay.listen().await;
+    for behind in [&b""[..], b"x", &[0; 5000]] {
+        let mut sender = relay.raw_connect("/$hc/hyco", "").await;
+        sender.write_all(behind).await.unwrap();
+        let accept = next_accept(&mut control).await;
+        drop(sender);
+        assert_eq!(gone(&relay, &accept).await, 0);
+        next_accept(&mut control).await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_behind_a_handshake_reach_the_listener() {
+    let relay = Relay::start().await;
+    let mut control = relay.listen().await;
+    let token = relay.token("hyco");
+    let head = handshake(
+        "/$hc/hyco",
+        &format!("ServiceBusAuthorization: {token}\r\n"),
+    );
+    let mut sender = TcpStream::connect(relay.emulator.local_addr())
+        .await
+        .unwrap();
+    // In one piece with the head, and in another one.
+    sender
+        .write_all(&[head.as_bytes(), &[0x81, 0x81, 0, 0, 0]].concat())
+        .await
+        .unwrap();
+    let accept = next_accept(&mut control).await;
+    sender.write_all(&[0, b'a']).await.unwrap();
+    let (mut listener, _) = relay.dial(&accept).await.unwrap();
+    assert_eq!(read_head(&mut sender).await.status, 101);
+    sender.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await.unwrap();
+    assert_eq!(next(&mut listener).await, Message::text("a"));
+    assert_eq!(next_close(&mut listener).await, None);
+}
+
+#[tokio::test]
+async fn a_sender_that_does_not_wait_for_its_answer_at_all_is_sent_away() {
+    let relay = Relay::start().await;
+    let mut control = relay.listen().await;
+    let mut sender = relay.raw_connect("/$hc/hyco", "").await;
+    let _accept = next_accept(&mut control).await;
+    let sent = within(async {
+        loop {
+            if sender.write_all(&[0; 64 * 1024]).await.is_err() {
+                return;
+            }
+        }
+    });
+    sent.await;
+}
+
+#[tokio::test]
+async fn a_refusal_can_be_read_though_the_request_was_not() {
+    let relay = Relay::start().await;
+    // More than hyper reads before it answers.
+    let body = vec![b'x'; 300_000];
+    let head = format!(
+        "POST /$hc/hyco HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    for behind in [head.into_bytes(), handshake("/$hc/hyco", "").into_bytes()] {
+        let mut stream = TcpStream::connect(relay.emulator.local_addr())
+            .await
+            .unwrap();
+        stream.write_all(&behind).await.unwrap();
+        // It is taken, and not answered by a reset.
+        stream.write_all(&body[..100_000]).await.unwrap();
+        let head = read_head(&mut stream).await;
+        assert!([400, 401].contains(&head.status), "{head:?}");
+        stream.write_all(&body[..100_000]).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut bytes = Vec::new();
+        let end = within(tokio::io::AsyncReadExt::read_to_end(
+            &mut stream,
+            &mut bytes,
+        ))
+        .await;
+        assert_eq!(end.unwrap(), 0, "an end, and no reset");
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_takes_nothing_does_not_hold_up_the_end() {
+    let timing = Timing {
+        send: Duration::from_secs(60),
+        ..Timing::default()
+    };
+    let relay = Relay::with(EmulatorOptions {
+        timing,
+        ..EmulatorOptions::default()
+    })
+    .await;
+    let (sender, mut listener) = relay.bare_pair().await;
+    // Fills what the sender does not read.
+    let frame = [
+        &[0x82, 0xff, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0][..],
+        &[7; 100_000],
+    ]
+    .concat();
+    while tokio::time::timeout(Duration::from_millis(300), listener.write_all(&frame))
+        .await
+        .is_ok()
+    {}
+    let Relay { emulator } = relay;
+    tokio::time::timeout(Duration::from_secs(2), emulator.close())
+        .await
+        .expect("the relay waits for a deaf sender");
+    drop(sender);
+    rest(&mut listener).await;
+}
