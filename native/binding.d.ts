@@ -11,8 +11,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 
 /** The native half of `lib/hub/hub.js`. */
 export declare class Hub {
-  /** Connects a sender; an `open` or `failed` event follows. */
-  connect(id: number, spec: ConnectSpec, read: ReadSpec): void
+  /** Connects a sender; an `open` or `failed` event follows. Returns the connection's handle. */
+  connect(spec: ConnectSpec, read: ReadSpec): number
   /** Prepares TLS options; the number stands for them in other calls. */
   trust(spec: TlsSpec): number
   /** Forgets prepared TLS options. What was opened with them stays. */
@@ -21,15 +21,15 @@ export declare class Hub {
    * Gives up a connection that is being opened; an `open` or `failed` event follows all the
    * same.
    */
-  abort(id: number): void
+  abort(handle: number): void
   /** Starts a listener; events about it follow, `closed` last. */
   listen(id: number, spec: ListenSpec): void
   /** Answers a `token` event with a token, or with why there is none. */
   provideToken(listener: number, request: number, token?: string | undefined | null, errorMessage?: string | undefined | null): void
   /** Answers a `reconnect` event with milliseconds, or -1 to stop. */
   decideReconnect(listener: number, request: number, delay: number): void
-  /** Meets a sender with the connection `id`; an `open` or `failed` event follows. */
-  accept(listener: number, accept: number, id: number, protocol: string | undefined | null, read: ReadSpec): void
+  /** Meets a sender; an `open` or `failed` event follows. Returns the connection's handle. */
+  accept(listener: number, accept: number, protocol: string | undefined | null, read: ReadSpec): number
   /**
    * Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the
    * relay could not be told.
@@ -56,27 +56,28 @@ export declare class Hub {
   /**
    * Takes the frames in the first `bytes` of the ring and starts to write them.
    *
-   * A frame is a word with the connection, a word with the length (20 bits), the opcode (bits
-   * 24-27), fin (28), acknowledge (29) and unmasked (30), and the payload, padded to a word. With
-   * bit 31 it is no frame: it starts to write what `send_large` has appended.
+   * A frame is two words with the number and the generation of the connection, a word with the
+   * length (20 bits), the opcode (bits 24-27), fin (28), acknowledge (29) and unmasked (30), and
+   * the payload, padded to a word. With bit 31 it is no frame: it starts to write what
+   * `send_large` has appended.
    * Returns how many pairs (connection, acknowledged frames) stand in `results`.
    */
   flush(bytes: number): number
   /**
-   * Appends one large frame; `flags` as the second word of a frame in the ring. With `start` it
+   * Appends one large frame; `flags` as the third word of a frame in the ring. With `start` it
    * also starts to write; returns how many frames of the connection are acknowledged now.
    */
-  sendLarge(id: number, flags: number, payload: Buffer, start: boolean): number
+  sendLarge(handle: number, flags: number, payload: Buffer, start: boolean): number
   /** Bytes that a connection has not yet handed to the operating system. */
-  buffered(id: number): number
+  buffered(handle: number): number
   /** Stops reading from a connection, or goes on. */
-  pause(id: number, pause: boolean): void
+  pause(handle: number, pause: boolean): void
   /** Shuts the sending side of a connection after what is queued. */
-  end(id: number): void
+  end(handle: number): void
   /** Drops a connection and what it has queued. */
-  destroy(id: number): void
+  destroy(handle: number): void
   /** Forgets a connection that was reported closed: its number may be used again. */
-  forget(id: number): void
+  forget(handle: number): void
 }
 
 /** A local relay. It keeps the process alive until it is closed, and ends with its environment. */

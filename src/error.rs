@@ -7,6 +7,12 @@ use napi::bindgen_prelude::Error;
 #[derive(Debug)]
 pub struct Code(&'static str);
 
+impl From<&'static str> for Code {
+    fn from(code: &'static str) -> Self {
+        Self(code)
+    }
+}
+
 impl AsRef<str> for Code {
     fn as_ref(&self) -> &str {
         self.0

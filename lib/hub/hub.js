@@ -5,6 +5,8 @@ const { Buffer } = require('node:buffer')
 const { createHash } = require('node:crypto')
 
 const native = require('../native')
+const Aborted = require('./aborted')
+const Link = require('./link')
 const {
   TEXT,
   BINARY,
@@ -44,7 +46,7 @@ const TABLE_RECORDS = 4096
 /** At least INLINE_CONNECTIONS of src/hub/mod.rs. */
 const RESULT_PAIRS = 8
 const RING_BYTES = 256 * 1024
-const FRAME_WORDS = 2
+const FRAME_WORDS = 3
 
 /** Payloads above this many bytes cross alone: copying them twice costs more than a call. */
 const SMALL = 4 * 1024
@@ -76,12 +78,14 @@ class Hub {
   #words = new Uint32Array(this.#ring.buffer)
   #used = 0
   #holdsFrames = false
-  /** The socket whose large frames the last mark in the ring is for. */
-  #marked = 0
+  /** The link whose large frames the last mark in the ring is for. */
+  #marked = null
   #scheduled = false
   #slabs = []
+  /** Sockets by the numbers of their links. */
   #sockets = [undefined]
-  #freeIds = []
+  /** Their links. */
+  #links = [undefined]
   #listeners = new Map()
   /** Digests of TLS options, and the numbers of prepared ones by digest, the latest used last. */
   #digests = new WeakMap()
@@ -189,12 +193,14 @@ class Hub {
    *
    * @param {number} listener
    * @param {number} accept
-   * @param {import('../socket/core')} socket
+   * @param {object} socket as for `connect`
    * @param {string} [protocol] the subprotocol to answer with
+   * @throws {Error} when the listener has ended
    */
   accept(listener, accept, socket, protocol) {
-    const id = this.#attach(socket)
-    this.#native.accept(listener, accept, id, protocol, socket.attach(this, id))
+    const link = new Link(this)
+    const read = socket.attach(link)
+    this.#attach(socket, link, this.#native.accept(listener, accept, protocol, read))
   }
 
   /**
@@ -217,38 +223,36 @@ class Hub {
   /**
    * Connects a sender's socket, which opens or fails later.
    *
-   * @param {import('../socket/core')} socket
+   * @param {object} socket what gets the events: an object with the methods that records.js names
+   *   by symbols, and with `attach(link)`, which takes the `Link` and returns how the native side
+   *   is to read (`ReadSpec` in native/binding.d.ts)
    * @param {object} spec see `ConnectSpec` in native/binding.d.ts; its `trust` is set here, after
    *   its `tls`
    */
   connect(socket, spec) {
     spec.trust = this.#trust(spec.tls)
-    const id = this.#attach(socket)
-    try {
-      this.#native.connect(id, spec, socket.attach(this, id))
-    } catch (error) {
-      this.#detach(id)
-      throw error
-    }
+    const link = new Link(this)
+    const read = socket.attach(link)
+    this.#attach(socket, link, this.#native.connect(spec, read))
   }
 
-  /** Gives up a socket that is connecting; whatever becomes of it is dropped. @param {number} id */
-  abort(id) {
-    this.#sockets[id] = new Aborted(this, id)
-    this.#native.abort(id)
+  /** See `Link.abort`. @param {Link} link */
+  abort(link) {
+    this.#sockets[link.number] = new Aborted(link)
+    this.#native.abort(link.handle)
   }
 
   /**
-   * Queues a frame; it leaves with all others of this turn.
+   * See `Link.send`.
    *
-   * @param {number} id
+   * @param {Link} link
    * @param {number} opcode
    * @param {boolean} fin
    * @param {boolean} masked
-   * @param {boolean} acknowledge whether the socket wants to know when it was written
-   * @param {Uint8Array|string} payload strings are sent as UTF-8
+   * @param {boolean} acknowledge
+   * @param {Uint8Array|string} payload
    */
-  send(id, opcode, fin, masked, acknowledge, payload) {
+  send(link, opcode, fin, masked, acknowledge, payload) {
     let flags = opcode << OPCODE_SHIFT
     if (fin) flags |= FIN
     if (acknowledge) flags |= ACKNOWLEDGE
@@ -258,7 +262,7 @@ class Hub {
     // A UTF-16 unit takes three bytes at the most.
     const most = isText ? payload.length * 3 : payload.length
     if (most > SMALL) {
-      this.#sendLarge(id, flags, isText ? Buffer.from(payload) : payload)
+      this.#sendLarge(link, flags, isText ? Buffer.from(payload) : payload)
       return
     }
     if (this.#used + FRAME_WORDS * 4 + most + 3 > RING_BYTES) this.flush()
@@ -267,8 +271,7 @@ class Hub {
     let length = most
     if (isText) length = most === 0 ? 0 : this.#ring.write(payload, at)
     else this.#ring.set(payload, at)
-    this.#words[start >> 2] = id
-    this.#words[(start >> 2) + 1] = flags | length
+    this.#mark(start >> 2, link, flags | length)
     this.#used = at + ((length + 3) & ~3)
     this.#holdsFrames = true
     this.#flushLater()
@@ -280,38 +283,33 @@ class Hub {
     const used = this.#used
     this.#used = 0
     this.#holdsFrames = false
-    this.#marked = 0
+    this.#marked = null
     const pairs = this.#native.flush(used)
     for (let i = 0; i < pairs; i++) {
       this.#acknowledgeSoon(this.#results[i * 2], this.#results[i * 2 + 1])
     }
   }
 
-  /**
-   * Bytes that a socket has not yet handed to the operating system.
-   *
-   * @param {number} id
-   * @returns {number}
-   */
-  buffered(id) {
+  /** See `Link.buffered`. @param {Link} link @returns {number} */
+  buffered(link) {
     this.flush()
-    return this.#native.buffered(id)
+    return this.#native.buffered(link.handle)
   }
 
-  /** Stops reading from a socket, or goes on. @param {number} id @param {boolean} pause */
-  pause(id, pause) {
-    this.#native.pause(id, pause)
+  /** See `Link.pause`. @param {Link} link @param {boolean} pause */
+  pause(link, pause) {
+    this.#native.pause(link.handle, pause)
   }
 
-  /** Shuts a socket's sending side after what is queued. @param {number} id */
-  end(id) {
+  /** See `Link.end`. @param {Link} link */
+  end(link) {
     this.flush()
-    this.#native.end(id)
+    this.#native.end(link.handle)
   }
 
-  /** Drops a socket at once. @param {number} id */
-  destroy(id) {
-    this.#native.destroy(id)
+  /** See `Link.destroy`. @param {Link} link */
+  destroy(link) {
+    this.#native.destroy(link.handle)
   }
 
   /**
@@ -352,22 +350,29 @@ class Hub {
     return trust
   }
 
-  #sendLarge(id, flags, payload) {
+  /** Writes the three words that a frame or a mark begins with. */
+  #mark(at, link, flags) {
+    const words = this.#words
+    words[at] = link.number
+    words[at + 1] = link.generation
+    words[at + 2] = flags
+  }
+
+  #sendLarge(link, flags, payload) {
     // Frames that were queued before leave before; marks of other large ones may stay.
     if (this.#holdsFrames) this.flush()
     if (payload.length >= HUGE) {
       // Written from now on by the I/O thread, while the next one is prepared here.
-      const count = this.#native.sendLarge(id, flags, payload, true)
-      if (count > 0) this.#acknowledgeSoon(id, count)
+      const count = this.#native.sendLarge(link.handle, flags, payload, true)
+      if (count > 0) this.#acknowledgeSoon(link.number, count)
       return
     }
-    this.#native.sendLarge(id, flags, payload, false)
-    if (this.#used > 0 && this.#marked === id) return
+    this.#native.sendLarge(link.handle, flags, payload, false)
+    if (this.#used > 0 && this.#marked === link) return
     if (this.#used + FRAME_WORDS * 4 > RING_BYTES) this.flush()
-    this.#words[this.#used >> 2] = id
-    this.#words[(this.#used >> 2) + 1] = APPENDED
+    this.#mark(this.#used >> 2, link, APPENDED)
     this.#used += FRAME_WORDS * 4
-    this.#marked = id
+    this.#marked = link
     this.#flushLater()
   }
 
@@ -378,21 +383,25 @@ class Hub {
   }
 
   /** Never within `send`: callbacks come after it returned. */
-  #acknowledgeSoon(id, count) {
-    const socket = this.#sockets[id]
+  #acknowledgeSoon(number, count) {
+    const socket = this.#sockets[number]
     if (socket !== undefined) process.nextTick(acknowledge, socket, count)
   }
 
-  #attach(socket) {
-    const id = this.#freeIds.pop() ?? this.#sockets.length
-    this.#sockets[id] = socket
+  #attach(socket, link, handle) {
+    link.bind(handle)
+    this.#sockets[link.number] = socket
+    this.#links[link.number] = link
     this.#hold()
-    return id
   }
 
-  #detach(id) {
-    this.#sockets[id] = undefined
-    this.#freeIds.push(id)
+  /** The socket knows that its connection is gone: the number may be given to another. */
+  #detach(number) {
+    const link = this.#links[number]
+    this.#sockets[number] = undefined
+    this.#links[number] = undefined
+    this.#native.forget(link.handle)
+    link.unbind()
     this.#release()
   }
 
@@ -505,9 +514,11 @@ class Hub {
           break
         case CLOSED:
           last = -1
-          this.#native.forget(id)
-          this.#detach(id)
-          socket[kClosed]()
+          try {
+            socket[kClosed]()
+          } finally {
+            this.#detach(id)
+          }
           break
         case EVENT:
           if (turn.until === 0) turn.until = performance.now() + TURN_MS
@@ -525,8 +536,11 @@ class Hub {
 
   #event(id, socket, event) {
     if (id !== 0) {
-      if (event.type === 'failed') this.#detach(id)
-      socket[kEvent](event)
+      try {
+        socket[kEvent](event)
+      } finally {
+        if (event.type === 'failed') this.#detach(id)
+      }
       return
     }
     const listener = this.#listeners.get(event.listener)
@@ -538,30 +552,6 @@ class Hub {
     }
     listener.onEvent(event)
   }
-}
-
-/** Stands where a socket was given up while it was connecting. */
-class Aborted {
-  #hub
-  #id
-
-  constructor(hub, id) {
-    this.#hub = hub
-    this.#id = id
-  }
-
-  [kEvent](event) {
-    if (event.type === 'open') this.#hub.destroy(this.#id)
-  }
-
-  [kMessage]() {}
-  [kPing]() {}
-  [kPong]() {}
-  [kClose]() {}
-  [kAcknowledged]() {}
-  [kEnded]() {}
-  [kFinished]() {}
-  [kClosed]() {}
 }
 
 function acknowledge(socket, count) {

@@ -49,8 +49,8 @@ class SocketCore {
     /** What to tell of opening and failing; `null` when that is over. */
     this.hooks = hooks
     this.context = capture()
-    this.hub = null
-    this.id = 0
+    /** Reaches the connection, and does nothing once that is gone. */
+    this.link = null
     this.state = CONNECTING
     this.protocol = ''
     this.binaryType = BINARY_TYPES[0]
@@ -97,22 +97,20 @@ class SocketCore {
   }
 
   /**
-   * Takes the number under which the native side knows this socket.
+   * Takes what reaches its connection.
    *
-   * @param {Hub} hub
-   * @param {Number} id
+   * @param {Link} link
    * @return {Object} How the native side is to read
    */
-  attach(hub, id) {
-    this.hub = hub
-    this.id = id
+  attach(link) {
+    this.link = link
     const { maxPayload, maxFragments, skipUTF8Validation } = this.options
     return { maxPayload, maxFragments, skipUtf8Validation: skipUTF8Validation }
   }
 
   /** @type {Number} Bytes that were not yet handed to the operating system */
   get bufferedAmount() {
-    const unwritten = this.state === CONNECTING || this.gone ? 0 : this.hub.buffered(this.id)
+    const unwritten = this.state === CONNECTING ? 0 : this.link.buffered()
     return unwritten + this.waitingBytes
   }
 
@@ -202,7 +200,7 @@ class SocketCore {
       return
     }
     const acknowledge = typeof cb === 'function'
-    this.hub.send(this.id, opcode, fin, mask, acknowledge, payload)
+    this.link.send(opcode, fin, mask, acknowledge, payload)
     if (acknowledge) this.#outbox().expect(cb)
   }
 
@@ -226,7 +224,7 @@ class SocketCore {
     if (this.gone) return
     this.holding = true
     this.settleMode()
-    this.hub.pause(this.id, true)
+    this.link.pause(true)
   }
 
   /** Reads again, from the next turn on. */
@@ -245,7 +243,7 @@ class SocketCore {
   flow() {
     this.holding = !this.options.allowSynchronousEvents
     this.settleMode()
-    if (!this.gone) this.hub.pause(this.id, false)
+    if (!this.gone) this.link.pause(false)
   }
 
   /** Starts the closing handshake of an open socket, or goes on with it. */
@@ -282,14 +280,14 @@ class SocketCore {
   destroy() {
     if (this.destroyed || this.gone) return
     this.destroyed = true
-    this.hub.destroy(this.id)
+    this.link.destroy()
   }
 
   /** Shuts the sending side behind what is queued. */
   end() {
     if (this.ending || this.gone || this.destroyed) return
     this.ending = true
-    this.hub.end(this.id)
+    this.link.end()
   }
 
   emitMessage(data, isBinary, ends) {

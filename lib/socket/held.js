@@ -47,7 +47,7 @@ class Held {
     if (core.paused && !core.gone) return
     if (this.#cost > MOST && !this.#throttled && !core.gone) {
       this.#throttled = true
-      core.hub.pause(core.id, true)
+      core.link.pause(true)
     }
     this.releaseSoon()
   }
@@ -85,7 +85,7 @@ class Held {
       this.releaseSoon()
       if (!this.#throttled || this.#cost > MOST / 2) return
       this.#throttled = false
-      if (!this.#core.gone) this.#core.hub.pause(this.#core.id, false)
+      if (!this.#core.gone) this.#core.link.pause(false)
       return
     }
     this.#throttled = false

@@ -77,9 +77,9 @@ function fail(core, error) {
 /** Gives the connection up before it is open, for that reason. */
 function abandon(core, error) {
   core.state = CLOSING
-  if (core.hub !== null && !core.gone) {
-    core.hub.abort(core.id)
-    if (core.connected) core.hub.destroy(core.id)
+  if (core.link !== null && !core.gone) {
+    core.link.abort()
+    if (core.connected) core.link.destroy()
   }
   core.gone = true
   nextTick(run, core.context, failed, undefined, core, error)

@@ -124,7 +124,7 @@ class Outgoing {
 
   /** What a callback throws does not keep the others from being called. */
   #guard(callback, error) {
-    this.#core.hub.guard(run, null, callback, undefined, error)
+    this.#core.link.guard(run, null, callback, undefined, error)
   }
 }
 

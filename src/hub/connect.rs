@@ -29,9 +29,9 @@ pub struct ConnectSpec {
 
 #[napi]
 impl Hub {
-    /// Connects a sender; an `open` or `failed` event follows.
+    /// Connects a sender; an `open` or `failed` event follows. Returns the connection's handle.
     #[napi(catch_unwind)]
-    pub fn connect(&self, id: u32, spec: ConnectSpec, read: ReadSpec) -> Result<()> {
+    pub fn connect(&self, spec: ConnectSpec, read: ReadSpec) -> Result<f64> {
         let running = self.running.borrow();
         let Some(running) = running.as_ref() else {
             return Err(Error::Closed).into_js();
@@ -45,11 +45,9 @@ impl Hub {
             protocols: spec.protocols,
             timeout: Duration::from_millis(spec.timeout as u64),
         };
-        let opening = running.open(id, read.into(), async move {
+        self.open(running, read, async move {
             sender::connect(&dialer, options).await
-        });
-        self.side.opening(id, opening);
-        Ok(())
+        })
     }
 }
 

@@ -10,10 +10,11 @@ use hyco_client::{
     Dialer, Dialers, Error, Listener, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions},
 };
+use hyco_hub::Handle;
 use napi_derive::napi;
 use serde_json::{Value, json};
 
-use super::{Hub, Running, inbox::HubInbox};
+use super::{Hub, Running, handle::js_handle, inbox::HubInbox};
 use crate::error::{IntoJs, Result};
 
 /// What is being opened, and with what.
@@ -102,8 +103,8 @@ impl Hub {
     /// Gives up a connection that is being opened; an `open` or `failed` event follows all the
     /// same.
     #[napi(catch_unwind)]
-    pub fn abort(&self, id: u32) {
-        self.side.abort(id);
+    pub fn abort(&self, handle: f64) {
+        self.side.links.borrow().abort(js_handle(handle));
     }
 }
 
@@ -118,18 +119,18 @@ impl Control {
 }
 
 impl Running {
-    /// Spawns the task of a connection: opens it, reports how that went, and serves it. The handle
-    /// aborts the opening.
+    /// Spawns the task of a connection: opens it, reports how that went, and serves it. What
+    /// it returns aborts the opening.
     pub(super) fn open(
         &self,
-        id: u32,
+        handle: Handle,
         options: ConnectionOptions,
         opening: impl Future<Output = std::result::Result<Upgraded, Error>> + Send + 'static,
     ) -> AbortHandle {
         let inbox = Arc::clone(&self.inbox);
         // Made before the task runs, which may be aborted before it ever does.
         let mut failed = Failed {
-            id,
+            number: handle.number,
             inbox: Some(Arc::clone(&inbox)),
         };
         let opening = async move {
@@ -137,14 +138,14 @@ impl Running {
                 Ok(upgraded) => {
                     failed.disarm();
                     // A task of its own: this one's memory, which is a lot, is freed.
-                    tokio::spawn(serve(id, upgraded, options, inbox));
+                    tokio::spawn(serve(handle, upgraded, options, inbox));
                 }
                 Err(error) => failed.report(&error),
             }
         };
-        let (opening, handle) = abortable(opening);
+        let (opening, abort) = abortable(opening);
         self.run(opening.map(drop));
-        handle
+        abort
     }
 
     /// Has the I/O thread run a task.
@@ -156,7 +157,7 @@ impl Running {
 
 /// Reports a failure also where the task is aborted or panics.
 struct Failed {
-    id: u32,
+    number: u32,
     inbox: Option<Arc<HubInbox>>,
 }
 
@@ -168,7 +169,7 @@ impl Failed {
     fn report(&mut self, error: &Error) {
         if let Some(inbox) = self.inbox.take() {
             let event = json!({ "type": "failed", "error": describe(error) });
-            inbox.event(self.id, event.to_string());
+            inbox.event(self.number, event.to_string());
         }
     }
 }
@@ -181,15 +182,16 @@ impl Drop for Failed {
 
 /// Announces an open connection; the future is its task.
 fn serve(
-    id: u32,
+    handle: Handle,
     upgraded: Upgraded,
     options: ConnectionOptions,
     inbox: Arc<HubInbox>,
 ) -> impl Future<Output = ()> + Send {
     let event = json!({ "type": "open", "protocol": upgraded.protocol });
     let pool = Arc::clone(&inbox.buffers);
-    let (connection, task) = Connection::new(id, upgraded, options, Arc::clone(&inbox), pool);
-    inbox.opened(id, connection, event.to_string());
+    let (connection, task) =
+        Connection::new(handle.number, upgraded, options, Arc::clone(&inbox), pool);
+    inbox.opened(handle, connection, event.to_string());
     task
 }
 

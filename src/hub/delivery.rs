@@ -9,8 +9,8 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::future::AbortHandle;
 use hyco_client::connection::Connection;
+use hyco_hub::{Handle, Links};
 use napi::{
     bindgen_prelude::{Result, Uint32Array},
     sys,
@@ -31,8 +31,7 @@ pub(super) struct JsSide {
     slabs: sys::napi_ref,
     /// The JavaScript function that reads the table.
     callback: sys::napi_ref,
-    /// Connections by number.
-    links: RefCell<Vec<Link>>,
+    pub(super) links: RefCell<Links>,
     /// Slabs that JavaScript sees a copy of, by number, where it may not see foreign memory.
     copied: RefCell<HashMap<u32, Arc<Slab>>>,
     /// Whether JavaScript may see memory of Rust's, as far as is known.
@@ -40,16 +39,6 @@ pub(super) struct JsSide {
     /// A batch of which JavaScript has read only a part so far.
     unread: RefCell<Option<Batch>>,
     spare: RefCell<Queue>,
-}
-
-/// A connection as JavaScript's side knows it.
-#[derive(Clone, Default)]
-enum Link {
-    #[default]
-    None,
-    /// JavaScript has not seen it open: it can be aborted.
-    Opening(AbortHandle),
-    Open(Arc<Connection>),
 }
 
 /// Records on their way to JavaScript.
@@ -135,45 +124,11 @@ impl JsSide {
     }
 
     /// Runs `f` with an open connection; `None` when it is gone.
-    pub(super) fn with<R>(&self, id: u32, f: impl FnOnce(&Connection) -> R) -> Option<R> {
-        match self.links.borrow().get(id as usize)? {
-            Link::Open(connection) => Some(f(connection)),
-            Link::None | Link::Opening(_) => None,
-        }
-    }
-
-    /// An open connection, to be kept; `None` when it is gone.
-    pub(super) fn link(&self, id: u32) -> Option<Arc<Connection>> {
-        match self.links.borrow().get(id as usize)? {
-            Link::Open(connection) => Some(Arc::clone(connection)),
-            Link::None | Link::Opening(_) => None,
-        }
-    }
-
-    /// Takes note of a connection that is being opened.
-    pub(super) fn opening(&self, id: u32, opening: AbortHandle) {
-        self.set(id, Link::Opening(opening));
-    }
-
-    /// Gives up a connection that is being opened.
-    pub(super) fn abort(&self, id: u32) {
-        if let Some(Link::Opening(opening)) = self.links.borrow().get(id as usize) {
-            opening.abort();
-        }
-    }
-
-    /// Forgets a connection that was reported closed.
-    pub(super) fn forget(&self, id: u32) {
-        self.set(id, Link::None);
-    }
-
-    fn set(&self, id: u32, link: Link) {
-        let mut links = self.links.borrow_mut();
-        let index = id as usize;
-        if links.len() <= index {
-            links.resize(index + 1, Link::None);
-        }
-        links[index] = link;
+    pub(super) fn with<R>(&self, handle: Handle, f: impl FnOnce(&Connection) -> R) -> Option<R> {
+        self.links
+            .borrow()
+            .get(handle)
+            .map(|connection| f(connection))
     }
 
     /// Hands what waits to JavaScript, until it has had enough for one turn.
@@ -205,8 +160,8 @@ impl JsSide {
     /// Takes all that waits, and the connections that opened.
     fn take(&self) -> Batch {
         let mut queue = self.inbox.take(mem::take(&mut *self.spare.borrow_mut()));
-        for (id, connection) in queue.opened.drain(..) {
-            self.set(id, Link::Open(connection));
+        for (handle, connection) in queue.opened.drain(..) {
+            self.links.borrow_mut().open(handle, connection);
         }
         Batch {
             queue,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use hyco_client::connection::{Batch, BufferPool, Connection, Inbox, Signal};
+use hyco_hub::Handle;
 use hyco_websocket::{Assembled, Sink, Violation};
 use serde_json::json;
 
@@ -63,8 +64,8 @@ pub(super) struct Queue {
     pub(super) events: Vec<String>,
     /// Slabs that records refer to for the first time, with their numbers.
     pub(super) slabs: Vec<(u32, Arc<Slab>)>,
-    /// Connections that opened, with their numbers.
-    pub(super) opened: Vec<(u32, Arc<Connection>)>,
+    /// Connections that opened.
+    pub(super) opened: Vec<(Handle, Arc<Connection>)>,
     /// Numbers of slabs that JavaScript has let go of.
     pub(super) slab_numbers: Vec<u32>,
     /// Bytes that the records refer to.
@@ -145,10 +146,10 @@ impl HubInbox {
     }
 
     /// Announces an open connection and what is known of it.
-    pub(crate) fn opened(&self, id: u32, connection: Arc<Connection>, event: String) {
+    pub(crate) fn opened(&self, handle: Handle, connection: Arc<Connection>, event: String) {
         let mut queue = self.queue();
-        queue.opened.push((id, connection));
-        queue.push_event(id, event);
+        queue.opened.push((handle, connection));
+        queue.push_event(handle.number, event);
         drop(queue);
         self.turns.wake();
     }

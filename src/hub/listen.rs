@@ -116,23 +116,22 @@ impl Hub {
         });
     }
 
-    /// Meets a sender with the connection `id`; an `open` or `failed` event follows.
+    /// Meets a sender; an `open` or `failed` event follows. Returns the connection's handle.
     #[napi(catch_unwind)]
     pub fn accept(
         &self,
         listener: u32,
         accept: u32,
-        id: u32,
         protocol: Option<String>,
         read: ReadSpec,
-    ) {
-        self.with_listener(listener, |listener| {
-            let meeting = listener.accept(accept, protocol);
-            if let Some(running) = self.running.borrow().as_ref() {
-                let opening = running.open(id, read.into(), meeting);
-                self.side.opening(id, opening);
-            }
-        });
+    ) -> Result<f64> {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return Err(Error::Closed).into_js();
+        };
+        let listener = running.control.listeners.borrow().get(&listener).cloned();
+        let listener = listener.ok_or(Error::Closed).into_js()?;
+        self.open(running, read, listener.accept(accept, protocol))
     }
 
     /// Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the

@@ -14,6 +14,7 @@ pub mod control;
 mod delivery;
 mod errands;
 mod foreign;
+mod handle;
 mod inbox;
 mod io_thread;
 pub mod listen;
@@ -23,6 +24,7 @@ mod turns;
 use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
 
 use hyco_client::connection::{Connection, Frame};
+use hyco_hub::Handle;
 use hyco_websocket::{MaskSource, OpCode};
 use napi::{
     Env, JsValue,
@@ -32,8 +34,8 @@ use napi::{
 use napi_derive::napi;
 
 use self::{
-    control::Control, delivery::JsSide, errands::Errands, foreign::check, inbox::HubInbox,
-    io_thread::IoThread,
+    control::Control, delivery::JsSide, errands::Errands, foreign::check, handle::js_handle,
+    inbox::HubInbox, io_thread::IoThread,
 };
 
 /// The native half of `lib/hub/hub.js`.
@@ -130,9 +132,10 @@ impl Hub {
 
     /// Takes the frames in the first `bytes` of the ring and starts to write them.
     ///
-    /// A frame is a word with the connection, a word with the length (20 bits), the opcode (bits
-    /// 24-27), fin (28), acknowledge (29) and unmasked (30), and the payload, padded to a word. With
-    /// bit 31 it is no frame: it starts to write what `send_large` has appended.
+    /// A frame is two words with the number and the generation of the connection, a word with the
+    /// length (20 bits), the opcode (bits 24-27), fin (28), acknowledge (29) and unmasked (30), and
+    /// the payload, padded to a word. With bit 31 it is no frame: it starts to write what
+    /// `send_large` has appended.
     /// Returns how many pairs (connection, acknowledged frames) stand in `results`.
     #[napi(catch_unwind)]
     pub fn flush(&self, bytes: u32) -> u32 {
@@ -146,10 +149,10 @@ impl Hub {
         if touched.len() > INLINE_CONNECTIONS {
             self.leave(&touched);
         } else {
-            for id in touched {
-                let count = self.side.with(id, Connection::flush).unwrap_or(0);
+            for handle in touched {
+                let count = self.side.with(handle, Connection::flush).unwrap_or(0);
                 if count > 0 {
-                    results[pairs * 2] = id;
+                    results[pairs * 2] = handle.number;
                     results[pairs * 2 + 1] = count;
                     pairs += 1;
                 }
@@ -159,17 +162,24 @@ impl Hub {
         pairs as u32
     }
 
-    /// Appends one large frame; `flags` as the second word of a frame in the ring. With `start` it
+    /// Appends one large frame; `flags` as the third word of a frame in the ring. With `start` it
     /// also starts to write; returns how many frames of the connection are acknowledged now.
     #[napi(catch_unwind)]
-    pub fn send_large(&self, id: u32, flags: u32, payload: BufferSlice<'_>, start: bool) -> u32 {
+    pub fn send_large(
+        &self,
+        handle: f64,
+        flags: u32,
+        payload: BufferSlice<'_>,
+        start: bool,
+    ) -> u32 {
+        let connection = js_handle(handle);
         let frame = RingFrame {
-            connection: id,
+            connection,
             flags,
             payload: &payload,
         };
         let frame = frame.with_mask(&mut self.masks.borrow_mut());
-        let sent = self.side.with(id, |connection| {
+        let sent = self.side.with(connection, |connection| {
             connection.append([frame]);
             if start { connection.flush() } else { 0 }
         });
@@ -181,14 +191,16 @@ impl Hub {
 
     /// Bytes that a connection has not yet handed to the operating system.
     #[napi(catch_unwind)]
-    pub fn buffered(&self, id: u32) -> f64 {
-        self.side.with(id, Connection::buffered).unwrap_or(0) as f64
+    pub fn buffered(&self, handle: f64) -> f64 {
+        self.side
+            .with(js_handle(handle), Connection::buffered)
+            .unwrap_or(0) as f64
     }
 
     /// Stops reading from a connection, or goes on.
     #[napi(catch_unwind)]
-    pub fn pause(&self, id: u32, pause: bool) {
-        self.side.with(id, |connection| {
+    pub fn pause(&self, handle: f64, pause: bool) {
+        self.side.with(js_handle(handle), |connection| {
             if pause {
                 connection.pause()
             } else {
@@ -200,28 +212,28 @@ impl Hub {
 
     /// Shuts the sending side of a connection after what is queued.
     #[napi(catch_unwind)]
-    pub fn end(&self, id: u32) {
-        self.side.with(id, Connection::end);
+    pub fn end(&self, handle: f64) {
+        self.side.with(js_handle(handle), Connection::end);
         self.give_errand();
     }
 
     /// Drops a connection and what it has queued.
     #[napi(catch_unwind)]
-    pub fn destroy(&self, id: u32) {
-        self.side.with(id, Connection::destroy);
+    pub fn destroy(&self, handle: f64) {
+        self.side.with(js_handle(handle), Connection::destroy);
         self.give_errand();
     }
 
     /// Forgets a connection that was reported closed: its number may be used again.
     #[napi(catch_unwind)]
-    pub fn forget(&self, id: u32) {
-        self.side.forget(id);
+    pub fn forget(&self, handle: f64) {
+        self.side.links.borrow_mut().forget(js_handle(handle));
     }
 }
 
 impl Hub {
     /// Appends the frames of the ring; returns the connections that nobody is writing for yet.
-    fn append(&self, ring: &[u8]) -> Vec<u32> {
+    fn append(&self, ring: &[u8]) -> Vec<Handle> {
         let mut idle = Vec::new();
         let mut masks = self.masks.borrow_mut();
         let mut frames = RingFrames { rest: ring }.peekable();
@@ -245,9 +257,12 @@ impl Hub {
     }
 
     /// Leaves it to the I/O thread to write for these connections.
-    fn leave(&self, ids: &[u32]) {
+    fn leave(&self, handles: &[Handle]) {
         if let Some(running) = self.running.borrow().as_ref() {
-            let linked = ids.iter().filter_map(|&id| Some((id, self.side.link(id)?)));
+            let links = self.side.links.borrow();
+            let linked = handles
+                .iter()
+                .filter_map(|&handle| Some((handle.number, Arc::clone(links.get(handle)?))));
             running.errands.write(linked);
         }
     }
@@ -268,7 +283,7 @@ struct RingFrames<'a> {
 /// One frame in the ring.
 #[derive(Clone, Copy)]
 struct RingFrame<'a> {
-    connection: u32,
+    connection: Handle,
     flags: u32,
     payload: &'a [u8],
 }
@@ -278,14 +293,18 @@ impl<'a> Iterator for RingFrames<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<RingFrame<'a>> {
-        let (connection, rest) = self.rest.split_first_chunk()?;
+        let (number, rest) = self.rest.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
         let (flags, rest) = rest.split_first_chunk()?;
         let flags = u32::from_ne_bytes(*flags);
         let length = (flags & LENGTH) as usize;
         let (payload, _) = rest.split_at_checked(length)?;
         self.rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
         Some(RingFrame {
-            connection: u32::from_ne_bytes(*connection),
+            connection: Handle {
+                number: u32::from_ne_bytes(*number),
+                generation: u32::from_ne_bytes(*generation),
+            },
             flags,
             payload,
         })

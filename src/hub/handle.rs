@@ -1,0 +1,32 @@
+//! Handles of connections as JavaScript numbers.
+
+use hyco_client::Upgraded;
+use hyco_hub::Handle;
+use napi::bindgen_prelude::Error;
+
+use super::{Hub, Running, control::ReadSpec};
+use crate::error::Result;
+
+impl Hub {
+    /// Opens a connection under a handle of its own.
+    pub(super) fn open(
+        &self,
+        running: &Running,
+        read: ReadSpec,
+        opening: impl Future<Output = std::result::Result<Upgraded, hyco_client::Error>>
+        + Send
+        + 'static,
+    ) -> Result<f64> {
+        let mut links = self.side.links.borrow_mut();
+        let handle = links.reserve().map_err(|full| {
+            Error::new(hyco_client::Error::Closed.code().into(), full.to_string())
+        })?;
+        links.opening(handle, running.open(handle, read.into(), opening));
+        Ok(handle.to_bits() as f64)
+    }
+}
+
+/// The handle that a number of JavaScript stands for.
+pub(super) fn js_handle(number: f64) -> Handle {
+    Handle::from_bits(number as u64)
+}
