@@ -78,9 +78,11 @@ declare namespace WebSocket {
      *
      * @param scopes What it is for; see `tokenScope`
      */
-    getToken(
-      scopes: string | string[],
-    ): Promise<{ token: string; expiresOnTimestamp?: number } | null>
+    getToken(scopes: string | string[]): Promise<{
+      token: string
+      expiresOnTimestamp?: number
+      refreshAfterTimestamp?: number
+    } | null>
   }
 
   /**

@@ -267,6 +267,24 @@ describe('a token', TIMEOUT, () => {
     ])
   })
 
+  it('brings the times that its credential tells', async () => {
+    const given = { token: 'jwt', expiresOnTimestamp: 2_000, refreshAfterTimestamp: 1_000 }
+    const source = createTokenSource({ getToken: () => given })
+    assert.deepEqual(await source.fetch(), { token: 'jwt', expiresOn: 2_000, refreshAfter: 1_000 })
+    assert.deepEqual(await createTokenSource(() => 'jwt').fetch(), {
+      token: 'jwt',
+      expiresOn: undefined,
+      refreshAfter: undefined,
+    })
+  })
+
+  it('loses the white space at its ends, and must be one that a header can hold', async () => {
+    assert.equal(await createTokenSource(() => ' jwt\r\n').get(), 'jwt')
+    for (const text of ['a\r\nb', 'a\0', '日本', '\n']) {
+      await assert.rejects(createTokenSource(() => text).get(), { code: 'HYCO_ERR_TOKEN' })
+    }
+  })
+
   it('is signed with a key', async () => {
     const tokens = createKeySource(server, 'rule', 'key')
     assert.match(await tokens.get(), /^SharedAccessSignature sr=http.*&skn=rule$/)

@@ -24,8 +24,11 @@ export declare class Hub {
   abort(handle: number): void
   /** Starts a listener; events about it follow, `closed` last. */
   listen(id: number, spec: ListenSpec): void
-  /** Answers a `token` event with a token, or with why there is none. */
-  provideToken(listener: number, request: number, token?: string | undefined | null, errorMessage?: string | undefined | null): void
+  /**
+   * Answers a `token` event with a token and the times that came with it, in milliseconds since
+   * 1970; or with why there is none.
+   */
+  provideToken(listener: number, request: number, token?: string | undefined | null, errorMessage?: string | undefined | null, expiresOn?: number | undefined | null, refreshAfter?: number | undefined | null): void
   /** Answers a `reconnect` event with milliseconds, or -1 to stop. */
   decideReconnect(listener: number, request: number, delay: number): void
   /** Meets a sender; an `open` or `failed` event follows. Returns the connection's handle. */
@@ -208,8 +211,12 @@ export interface ListenSpec {
   address: string
   /** The tracking id. */
   id?: string
-  /** A token that never changes; without it `token` events ask. */
+  /** A token that never changes; without it and without a key `token` events ask. */
   token?: string
+  /** The rule whose key signs tokens for the address. */
+  keyName?: string
+  /** That key. */
+  key?: string
   /** The header `User-Agent` of the control channel. */
   userAgent?: string
   /** Milliseconds between pings on the control channel; 0 means none. */

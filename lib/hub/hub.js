@@ -170,11 +170,12 @@ class Hub {
    *
    * @param {number} listener
    * @param {number} request
-   * @param {string|null} token
+   * @param {(Object|null)} given `token`, `expiresOn` and `refreshAfter`, as a TokenSource fetches it
    * @param {string} [errorMessage] why there is none
    */
-  provideToken(listener, request, token, errorMessage) {
-    this.#native.provideToken(listener, request, token, errorMessage)
+  provideToken(listener, request, given, errorMessage) {
+    const { token, expiresOn, refreshAfter } = given ?? {}
+    this.#native.provideToken(listener, request, token, errorMessage, expiresOn, refreshAfter)
   }
 
   /**

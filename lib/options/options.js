@@ -79,6 +79,8 @@ function serverOptions(given) {
     address: url.href,
     id: options.id ?? url.searchParams.get('sb-hc-id') ?? randomUUID(),
     token: tokens.fixed,
+    keyName: tokens.keyName,
+    key: tokens.key,
     keepAliveInterval: options.keepAliveInterval,
     openTimeout: options.openTimeout,
     acceptTimeout: options.acceptTimeout,

@@ -1,6 +1,7 @@
 'use strict'
 
 const { TOKEN, createError, invalidOption } = require('../errors')
+const { redact } = require('../native')
 const { createRelayToken } = require('../uri')
 
 /** What a credential of Azure is asked for, unless `tokenScope` says otherwise. */
@@ -12,19 +13,30 @@ const TOKEN_SECONDS = 3600
 /** Longest name or key of a rule (docs/protocol.md, 7.1). */
 const LONGEST_RULE_PART = 256
 
+/** What no header can hold: control characters, and what is beyond Latin-1. */
+// oxlint-disable-next-line no-control-regex -- these are what is looked for
+const UNSENDABLE = /[\0-\x1f\x7f-\x9f]|[^\0-\xff]/
+
 /**
- * Yields tokens. Either `fixed` is set, and there is only ever this one, or `get` is to be asked.
+ * Yields tokens. Where `fixed` is set there is only ever this one; where `keyName` and `key` are set
+ * the native side can sign tokens by itself; else it is to be asked.
  */
 class TokenSource {
   #get
 
   /**
-   * @param {(String|undefined)} fixed A token that cannot be renewed
-   * @param {Function} [get] Gives a token, or a promise of one
+   * @param {Function} get Gives a token, or an object with `token` and perhaps `expiresOnTimestamp` and
+     `refreshAfterTimestamp`, or a promise of either
+   * @param {Object} [known]
+   * @param {String} [known.fixed] A token that cannot be renewed
+   * @param {String} [known.keyName] The rule whose key signs
+   * @param {String} [known.key] Its key
    */
-  constructor(fixed, get) {
+  constructor(get, { fixed, keyName, key } = {}) {
     /** @type {(String|undefined)} */
     this.fixed = fixed
+    this.keyName = keyName
+    Object.defineProperty(this, 'key', { value: key })
     this.#get = get
   }
 
@@ -35,19 +47,45 @@ class TokenSource {
    * @throws {Error} HYCO_ERR_TOKEN, whatever went wrong, with the cause
    */
   async get() {
-    if (this.fixed !== undefined) return this.fixed
-    let token
+    return (await this.fetch()).token
+  }
+
+  /**
+   * Asks for a token and its times.
+   *
+   * @return {Promise<Object>} `token`; `expiresOn`, when it ends, and `refreshAfter`, when it wants to be
+   *     renewed, both in milliseconds since 1970 and `undefined` where the source does not tell
+   * @throws {Error} HYCO_ERR_TOKEN, whatever went wrong, with the cause
+   */
+  async fetch() {
+    let given
     try {
-      token = await this.#get()
+      given = await this.#get()
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause)
-      throw createError(TOKEN, `the token provider failed: ${why}`, { cause })
+      throw createError(TOKEN, `the token provider failed: ${redact(why)}`, { cause })
     }
+    const token = (typeof given === 'object' ? given?.token : given)?.trim?.()
     if (typeof token !== 'string' || token === '') {
       throw createError(TOKEN, 'the token provider gave no token')
     }
-    return token
+    if (UNSENDABLE.test(token)) {
+      throw createError(TOKEN, 'the token provider gave a text that no header can hold')
+    }
+    return {
+      token,
+      expiresOn: timestamp(given.expiresOnTimestamp),
+      refreshAfter: timestamp(given.refreshAfterTimestamp),
+    }
   }
+}
+
+/**
+ * @param {*} value
+ * @return {(Number|undefined)} The value, if it is a time
+ */
+function timestamp(value) {
+  return typeof value === 'number' && value > 0 ? value : undefined
 }
 
 /**
@@ -60,18 +98,20 @@ class TokenSource {
  * @throws {TypeError}
  */
 function createTokenSource(token, scope = DEFAULT_SCOPE) {
-  if (typeof token === 'string' && token !== '') return new TokenSource(token)
-  if (typeof token === 'function') return new TokenSource(undefined, () => token())
+  if (typeof token === 'string' && token !== '') {
+    return new TokenSource(() => token, { fixed: token })
+  }
+  if (typeof token === 'function') return new TokenSource(() => token())
   if (typeof token?.getToken === 'function') {
     if (typeof scope !== 'string' && !Array.isArray(scope)) {
       throw invalidOption('tokenScope', 'must be a string')
     }
-    return new TokenSource(undefined, async () => (await token.getToken(scope))?.token)
+    return new TokenSource(() => token.getToken(scope))
   }
   if (typeof token?.then === 'function') {
     // Who waits for it is told when it rejects. If nobody does, that must not end the process.
     token.then(undefined, ignore)
-    return new TokenSource(undefined, () => token)
+    return new TokenSource(() => token)
   }
   throw invalidOption('token', 'must be a non-empty string, a function or a credential')
 }
@@ -90,7 +130,8 @@ const ignore = () => {}
 function createKeySource(uri, keyName, key) {
   checkRulePart('keyName', keyName)
   checkRulePart('key', key)
-  return new TokenSource(undefined, () => createRelayToken(uri, keyName, key, TOKEN_SECONDS))
+  const sign = () => createRelayToken(uri, keyName, key, TOKEN_SECONDS)
+  return new TokenSource(sign, { keyName, key })
 }
 
 /**

@@ -239,15 +239,15 @@ class Server extends EventEmitter {
   }
 
   #provideToken(request) {
-    const provide = (token, message) => {
-      if (token !== null) this.#tokenError = null
+    const provide = (given, message) => {
+      if (given !== null) this.#tokenError = null
       if (this.#listener !== null) {
-        this.#hub.provideToken(this.#listener, request, token, message)
+        this.#hub.provideToken(this.#listener, request, given, message)
       }
     }
-    const answered = (token) => provide(token)
+    const answered = (given) => provide(given)
     // A failure comes back with the event of the try or of the renewal that failed for it.
-    this.#tokens.get().then(answered, (error) => {
+    this.#tokens.fetch().then(answered, (error) => {
       this.#tokenError = error
       provide(null, error.message)
     })

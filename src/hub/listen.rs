@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use hyco_client::{
-    AcceptRequest, Error, ListenOptions, Listener, ListenerEvent, Policy, Reconnect, Schedule,
-    TokenSource,
+    AcceptRequest, Error, GivenToken, ListenOptions, Listener, ListenerEvent, Policy, Reconnect,
+    Schedule, TokenSource,
 };
 use napi_derive::napi;
 use serde::Serialize;
@@ -23,8 +23,12 @@ pub struct ListenSpec {
     pub address: String,
     /// The tracking id.
     pub id: Option<String>,
-    /// A token that never changes; without it `token` events ask.
+    /// A token that never changes; without it and without a key `token` events ask.
     pub token: Option<String>,
+    /// The rule whose key signs tokens for the address.
+    pub key_name: Option<String>,
+    /// That key.
+    pub key: Option<String>,
     /// The header `User-Agent` of the control channel.
     pub user_agent: Option<String>,
     /// Milliseconds between pings on the control channel; 0 means none.
@@ -63,9 +67,16 @@ impl Hub {
         let dialer = running.control.dialer(spec.trust).into_js()?;
         let keep_alive = milliseconds(spec.keep_alive_interval);
         let options = ListenOptions {
+            token: match (spec.token, spec.key_name, spec.key) {
+                (Some(token), ..) => TokenSource::Fixed(token),
+                (None, Some(rule), Some(key)) => {
+                    let uri = spec.address.clone();
+                    TokenSource::Key { uri, rule, key }
+                }
+                _ => TokenSource::Ask,
+            },
             address: spec.address,
             id: spec.id,
-            token: spec.token.map_or(TokenSource::Ask, TokenSource::Fixed),
             user_agent: spec.user_agent,
             keep_alive: (!keep_alive.is_zero()).then_some(keep_alive),
             open_timeout: milliseconds(spec.open_timeout),
@@ -94,7 +105,8 @@ impl Hub {
         Ok(())
     }
 
-    /// Answers a `token` event with a token, or with why there is none.
+    /// Answers a `token` event with a token and the times that came with it, in milliseconds since
+    /// 1970; or with why there is none.
     #[napi(catch_unwind)]
     pub fn provide_token(
         &self,
@@ -102,9 +114,16 @@ impl Hub {
         request: u32,
         token: Option<String>,
         error_message: Option<String>,
+        expires_on: Option<f64>,
+        refresh_after: Option<f64>,
     ) {
-        let token = token.ok_or_else(|| error_message.unwrap_or_default());
-        self.with_listener(listener, |listener| listener.provide_token(request, token));
+        let given = token.map(|text| GivenToken {
+            text,
+            expires_on: expires_on.map(milliseconds),
+            refresh_after: refresh_after.map(milliseconds),
+        });
+        let given = given.ok_or_else(|| error_message.unwrap_or_default());
+        self.with_listener(listener, |listener| listener.provide_token(request, given));
     }
 
     /// Answers a `reconnect` event with milliseconds, or -1 to stop.
@@ -203,6 +222,9 @@ fn to_json(listener: u32, event: ListenerEvent) -> String {
             "error": describe(&error),
         }),
         ListenerEvent::TokenNeeded { request } => json!({ "type": "token", "request": request }),
+        ListenerEvent::TokenExpiring { left } => {
+            json!({ "type": "tokenExpiring", "left": left.as_millis() as u64 })
+        }
         ListenerEvent::RenewalFailed { error } => {
             json!({ "type": "renewalFailed", "error": describe(&error) })
         }

@@ -20,7 +20,7 @@ use crate::{
     dial::{Dial, Dialer},
     error::{Error, Result},
     stream::Stream,
-    token_provider::Token,
+    token::Token,
 };
 
 /// An open control channel.

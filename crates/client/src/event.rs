@@ -44,6 +44,11 @@ pub enum ListenerEvent {
         /// Why.
         error: Arc<Error>,
     },
+    /// A token that cannot be renewed is about to end; told once.
+    TokenExpiring {
+        /// What is left of its life.
+        left: Duration,
+    },
     /// The control channel is down: come back? Answer with
     /// [`Listener::decide_reconnect`](crate::Listener::decide_reconnect).
     ReconnectDecision {

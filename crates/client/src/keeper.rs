@@ -15,11 +15,12 @@ use crate::{
     control_channel::ControlChannel,
     error::{Error, Result},
     event::{AcceptRequest, Events, ListenerEvent},
-    options::{ListenOptions, Policy},
-    random::random,
+    options::{ListenOptions, Policy, TokenSource},
+    random::fraction,
     rendezvous,
     shared::Shared,
-    token_provider::{Token, TokenProvider},
+    token::Token,
+    token_provider::TokenProvider,
     unserved,
 };
 
@@ -123,8 +124,9 @@ impl Keeper {
 
     async fn open(&mut self) -> Result<(ControlChannel, Token)> {
         let address = self.address.clone().map_err(Error::InvalidAddress)?;
-        let token = self.tokens.fetch().await?;
-        let (dialer, timeout) = (&self.shared.dialer, self.options.open_timeout);
+        let (started, limit) = (Instant::now(), self.options.open_timeout);
+        let token = self.tokens.fetch(limit).await?;
+        let (dialer, timeout) = (&self.shared.dialer, limit.saturating_sub(started.elapsed()));
         let user_agent = self.options.user_agent.as_deref();
         let channel = ControlChannel::open(dialer, address, &token, user_agent, timeout).await?;
         Ok((channel, token))
@@ -245,7 +247,7 @@ impl Keeper {
 
     /// Reports a failure and decides how long to wait; none means for ever.
     async fn pause(&mut self, error: Error) -> Option<Duration> {
-        let is_fatal = !self.was_online && is_fatal(&error);
+        let is_fatal = !self.was_online && (is_fatal(&error) || self.is_permanent(&error));
         let proposal = self.backoff.next(fraction());
         let proposal = self.backoff.at_least(proposal);
         let (attempt, error) = (self.attempt, Arc::new(error));
@@ -288,6 +290,8 @@ impl Keeper {
         match error {
             Error::EndpointNotFound(_) => true,
             Error::InvalidAddress(_) | Error::InvalidHeader(_) | Error::InvalidTls(_) => true,
+            // Only a source of the application can give another one.
+            Error::Token(_) => !matches!(self.options.token, TokenSource::Ask),
             error => match error.status() {
                 Some(400) => true,
                 Some(404) => !self.was_online,
@@ -307,10 +311,7 @@ impl Drop for Goodbye {
 }
 
 fn is_fatal(error: &Error) -> bool {
-    match error {
-        Error::InvalidAddress(_) | Error::InvalidHeader(_) | Error::InvalidTls(_) => true,
-        error => matches!(error.status(), Some(400 | 401 | 403 | 404)),
-    }
+    matches!(error.status(), Some(400 | 401 | 403 | 404))
 }
 
 async fn closed(closing: &mut watch::Receiver<bool>) {
@@ -337,11 +338,6 @@ async fn rest(pause: Duration, closing: &mut watch::Receiver<bool>) -> bool {
         () = closed(closing) => false,
         () = sleep(pause) => true,
     }
-}
-
-/// A random number from 0 to 1.
-fn fraction() -> f64 {
-    f64::from(u32::from_le_bytes(random())) / f64::from(u32::MAX)
 }
 
 /// How long a channel must have been up for its loss to be answered at once.

@@ -45,6 +45,7 @@ use crate::{
     random::random,
     rendezvous,
     shared::Shared,
+    token::GivenToken,
 };
 
 /// The application's handle of a listener. Clones are the same listener; dropping them closes nothing.
@@ -73,7 +74,7 @@ impl Listener {
     }
 
     /// Answers [`TokenNeeded`](crate::ListenerEvent::TokenNeeded) with a token, or with why there is none.
-    pub fn provide_token(&self, request: u32, token: std::result::Result<String, String>) {
+    pub fn provide_token(&self, request: u32, token: std::result::Result<GivenToken, String>) {
         self.shared.tokens.answer(request, token);
     }
 

@@ -17,7 +17,7 @@ pub struct ListenOptions {
     pub user_agent: Option<String>,
     /// Pause between Pings on the control channel; none sends no Ping and never finds it dead.
     pub keep_alive: Option<Duration>,
-    /// Deadline of the control channel's handshake.
+    /// Deadline of coming online: for the token and the control channel's handshake.
     pub open_timeout: Duration,
     /// Deadline of each rendezvous' handshake.
     pub accept_timeout: Duration,
@@ -61,6 +61,15 @@ impl std::fmt::Debug for ListenOptions {
 pub enum TokenSource {
     /// Always this one; it is never renewed.
     Fixed(String),
+    /// Tokens are signed here with the key of a rule, for that URI.
+    Key {
+        /// The listen address.
+        uri: String,
+        /// The rule's name.
+        rule: String,
+        /// Its key.
+        key: String,
+    },
     /// The application is asked before every handshake and before a token ends.
     Ask,
 }
@@ -69,6 +78,7 @@ impl std::fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Fixed(_) => "Fixed(***)",
+            Self::Key { .. } => "Key(***)",
             Self::Ask => "Ask",
         })
     }

@@ -8,3 +8,8 @@ pub(crate) fn random<const LENGTH: usize>() -> [u8; LENGTH] {
     }
     bytes
 }
+
+/// A random number from 0 to 1.
+pub(crate) fn fraction() -> f64 {
+    f64::from(u32::from_le_bytes(random())) / f64::from(u32::MAX)
+}

@@ -27,7 +27,7 @@ fn listen(relay: &Relay, kind: fn(&ListenerEvent) -> bool) -> Observed {
         match event {
             ListenerEvent::TokenNeeded { request } => {
                 let listener = answers.lock().unwrap().clone().unwrap();
-                listener.provide_token(request, Ok("good".to_owned()));
+                listener.provide_token(request, Ok("good".to_owned().into()));
             }
             event => drop(sender.send(event)),
         }

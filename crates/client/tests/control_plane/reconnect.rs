@@ -76,7 +76,7 @@ async fn a_refused_token_is_tried_again_with_a_fresh_one_c13() {
     let request = observed.token_request().await;
     observed
         .listener
-        .provide_token(request, Ok("first".to_owned()));
+        .provide_token(request, Ok("first".to_owned().into()));
     let head = relay
         .refuse("401 ExpiredToken: The token is expired. TrackingId:abc_G1, x")
         .await;
@@ -93,7 +93,7 @@ async fn a_refused_token_is_tried_again_with_a_fresh_one_c13() {
     let request = observed.token_request().await;
     observed
         .listener
-        .provide_token(request, Ok("second".to_owned()));
+        .provide_token(request, Ok("second".to_owned().into()));
     let visit = relay.open().await;
     assert_eq!(visit.header("ServiceBusAuthorization"), Some("second"));
     observed.online().await;

@@ -219,8 +219,13 @@ impl Observed {
         matches!(self.event().await, Some(ListenerEvent::Online { .. })).then_some(())
     }
 
+    /// The next failure or loss; that a fixed token ends may be told before.
     pub(crate) async fn offline(&mut self) -> Offline {
-        match self.event().await {
+        let mut event = self.event().await;
+        if matches!(event, Some(ListenerEvent::TokenExpiring { .. })) {
+            event = self.event().await;
+        }
+        match event {
             Some(ListenerEvent::Offline {
                 attempt,
                 delay,

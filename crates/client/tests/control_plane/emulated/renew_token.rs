@@ -27,14 +27,16 @@ async fn a_renewed_token_keeps_the_channel_c19() {
     let mut observed = relay.listen(|options| options.token = TokenSource::Ask);
     observed.connecting().await;
     let request = observed.token_request().await;
-    observed.listener.provide_token(request, Ok(relay.token(3)));
+    observed
+        .listener
+        .provide_token(request, Ok(relay.token(3).into()));
     observed.online().await;
     // Asked again before the first token ends; the second one is asked for, too, before it ends.
     for life in [3, 3600] {
         let request = observed.token_request().await;
         observed
             .listener
-            .provide_token(request, Ok(relay.token(life)));
+            .provide_token(request, Ok(relay.token(life).into()));
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (mut sender, mut listener) = relay.join(&mut observed).await;
