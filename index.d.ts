@@ -292,7 +292,8 @@ declare namespace WebSocket {
   /** Options of a {@link RelayedServer} that any way of addressing takes. */
   interface RelayedServerSettings extends SocketOptions {
     /**
-     * Milliseconds for each rendezvous with a sender, and for `handleProtocols`.
+     * Milliseconds for each rendezvous with a sender, and for a `verifyClient` or `handleProtocols` that
+     * answers later.
      *
      * @defaultValue `20000`
      */
@@ -482,8 +483,9 @@ declare namespace WebSocket {
     listening: []
 
     /**
-     * A sender is about to be accepted. Of the lines of the answer, the one that begins with
-     * `Sec-WebSocket-Protocol:` can be changed, added or removed; the relay carries no other.
+     * A sender is about to be accepted. The line that begins with `Sec-WebSocket-Protocol:` can be
+     * changed, added or removed. Lines that you add go with the accept handshake to the relay; one that
+     * cannot be sent has the sender refused with 502.
      */
     headers: [headers: string[], request: RelayedRequest]
 
@@ -529,8 +531,12 @@ declare namespace WebSocket {
     /** The open sockets. */
     readonly clients: Clients
 
-    /** Whether it has stopped accepting for good. */
-    readonly closeRequested: boolean
+    /**
+     * Whether the control channel will not be opened again. If you set it, a server that is online stays
+     * so until its control channel is lost, and one that is offline ends at once; `'close'` follows, and
+     * open sockets stay open.
+     */
+    closeRequested: boolean
 
     /** What it does at the moment. */
     readonly status: RelayedServerStatus
@@ -543,8 +549,9 @@ declare namespace WebSocket {
      * again.
      *
      * @param callback Called when all of it is down
+     * @returns Fulfilled when all of it is down
      */
-    close(callback?: () => void): void
+    close(callback?: () => void): Promise<void>
 
     /**
      * Stops accepting, waits for the open sockets to end, then closes.

@@ -365,42 +365,6 @@ describe('the subprotocol', TIMEOUT, () => {
   })
 })
 
-describe("the 'headers' event", TIMEOUT, () => {
-  it('shows the lines of the answer and the request', async () => {
-    await serving({}, async (server) => {
-      const [[lines, request]] = await Promise.all([once(server, 'headers'), answer('hyco', ['a'])])
-      assert.deepEqual(lines, [
-        'HTTP/1.1 101 Switching Protocols',
-        'Upgrade: websocket',
-        'Connection: Upgrade',
-        'Sec-WebSocket-Protocol: a',
-      ])
-      assert.equal(request.url, '/hyco')
-    })
-  })
-
-  it('can change the subprotocol, add one and take it away', async () => {
-    await serving({}, async (server) => {
-      server.once('headers', (lines) => {
-        lines[3] = 'sec-websocket-protocol: b'
-      })
-      const first = once(server, 'connection')
-      assert.deepEqual(await answer('hyco', ['a', 'b']), { status: 101, protocol: 'b' })
-      // The sender may be open before its listener knows.
-      await first
-      server.once('headers', (lines) => lines.pop())
-      const sender = connect('hyco', ['a'])
-      const [socket] = await once(server, 'connection')
-      assert.equal(socket.protocol, '')
-      sender.terminate()
-    })
-    await serving({ handleProtocols: () => false }, async (server) => {
-      server.once('headers', (lines) => lines.push('Sec-WebSocket-Protocol: b', 'X-Other: c'))
-      assert.deepEqual(await answer('hyco', ['a', 'b']), { status: 101, protocol: 'b' })
-    })
-  })
-})
-
 describe('metrics', TIMEOUT, () => {
   it('count what became of the senders', async () => {
     const verifyClient = ({ req }) => req.url !== '/hyco/no'

@@ -14,6 +14,9 @@ const INVALID_ARGUMENT = 'HYCO_ERR_INVALID_ARGUMENT'
 /** An address is no URL that a relay can be reached at. */
 const INVALID_ADDRESS = 'HYCO_ERR_INVALID_ADDRESS'
 
+/** A header has a name or a value that cannot be sent, or is one that the protocol itself needs. */
+const INVALID_HEADER = 'HYCO_ERR_INVALID_HEADER'
+
 /** `handleProtocols` or a `'headers'` listener chose a subprotocol that the sender did not offer. */
 const INVALID_PROTOCOL = 'HYCO_ERR_INVALID_PROTOCOL'
 
@@ -111,6 +114,7 @@ module.exports = {
   HANDLER,
   INVALID_ADDRESS,
   INVALID_ARGUMENT,
+  INVALID_HEADER,
   INVALID_OPTION,
   INVALID_PROTOCOL,
   NATIVE_BINDING,

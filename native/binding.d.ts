@@ -31,8 +31,11 @@ export declare class Hub {
   provideToken(listener: number, request: number, token?: string | undefined | null, errorMessage?: string | undefined | null, expiresOn?: number | undefined | null, refreshAfter?: number | undefined | null): void
   /** Answers a `reconnect` event with milliseconds, or -1 to stop. */
   decideReconnect(listener: number, request: number, delay: number): void
-  /** Meets a sender; an `open` or `failed` event follows. Returns the connection's handle. */
-  accept(listener: number, accept: number, protocol: string | undefined | null, read: ReadSpec): number
+  /**
+   * Meets a sender; an `open` or `failed` event follows. `headers` are further ones of the
+   * handshake, names and values. Returns the connection's handle.
+   */
+  accept(listener: number, accept: number, protocol: string | undefined | null, headers: Array<Array<string>>, read: ReadSpec): number
   /**
    * Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the
    * relay could not be told.

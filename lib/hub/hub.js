@@ -195,13 +195,14 @@ class Hub {
    * @param {number} listener
    * @param {number} accept
    * @param {object} socket as for `connect`
-   * @param {string} [protocol] the subprotocol to answer with
+   * @param {string|undefined} protocol the subprotocol to answer with
+   * @param {string[][]} headers further ones of the handshake, names and values
    * @throws {Error} when the listener has ended
    */
-  accept(listener, accept, socket, protocol) {
+  accept(listener, accept, socket, protocol, headers) {
     const link = new Link(this)
     const read = socket.attach(link)
-    this.#attach(socket, link, this.#native.accept(listener, accept, protocol, read))
+    this.#attach(socket, link, this.#native.accept(listener, accept, protocol, headers, read))
   }
 
   /**

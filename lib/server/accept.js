@@ -1,41 +1,19 @@
 'use strict'
 
 const { STATUS_CODES } = require('node:http')
-const { subprotocol } = require('ws')
 
 const { HANDLER, INVALID_PROTOCOL, createError } = require('../errors')
+const { answerLines, readAnswer } = require('./answer-lines')
+const OfferedProtocols = require('./offered-protocols')
 
 /** What a sender is refused with when it is the listener's own code that failed. */
 const HANDLER_FAILED = 502
 
-/** The line of a handshake answer that names the subprotocol. */
-const PROTOCOL_LINE = /^sec-websocket-protocol:\s*(.*?)\s*$/i
+/** What a sender is refused with when `verifyClient` never answers. */
+const TOO_LATE = 504
 
-/**
- * The subprotocols a sender offers: an `Array` as hyco-ws gives it to `handleProtocols`, with the
- * `has` and `size` of the `Set` that ws 8 gives.
- *
- * @extends Array
- */
-class OfferedProtocols extends Array {
-  /** Derived arrays are plain ones. */
-  static get [Symbol.species]() {
-    return Array
-  }
-
-  /** @type {Number} */
-  get size() {
-    return this.length
-  }
-
-  /**
-   * @param {String} protocol
-   * @return {Boolean} whether it was offered
-   */
-  has(protocol) {
-    return this.includes(protocol)
-  }
-}
+/** What a sender is refused with when the server stops accepting. */
+const CLOSING = 503
 
 /**
  * Decides about one sender: `verifyClient`, then the subprotocol, then the `'headers'` event. Ends
@@ -55,7 +33,8 @@ class Accept {
    * @param {Object} outcome What to do with the decision
    * @param {Function} outcome.headers Given the lines of the answer, shows them to the listeners;
    *     `null` when nobody listens
-   * @param {Function} outcome.accept Given the subprotocol, or `undefined` for none
+   * @param {Function} outcome.accept Given the subprotocol, or `undefined` for none, and the names and
+   *     values of further headers
    * @param {Function} outcome.reject Given a status, a reason phrase, and an error when the fault is
    *     the listener's
    */
@@ -69,12 +48,17 @@ class Accept {
   start() {
     const header = this.#request.headers['sec-websocket-protocol']
     try {
-      this.#offered = OfferedProtocols.from(header === undefined ? [] : subprotocol.parse(header))
+      this.#offered = OfferedProtocols.parse(header)
     } catch {
       this.#reject(400, 'Invalid Sec-WebSocket-Protocol header')
       return
     }
-    this.#verify()
+    this.#run(() => this.#verify())
+  }
+
+  /** Refuses the sender because the server stops accepting; what a handler decides later is ignored. */
+  giveUp() {
+    this.#reject(CLOSING, 'The listener is closing')
   }
 
   /** Asks `verifyClient`, in the forms ws 8 knows, or one that returns a promise. */
@@ -93,22 +77,27 @@ class Accept {
     }
     const verified = (answer, code, message) => {
       if (this.#decided) return
-      if (answer) this.#chooseProtocol()
+      clearTimeout(this.#timer)
+      if (answer) this.#run(() => this.#chooseProtocol())
       else this.#reject(isStatus(code) ? code : 401, message)
     }
     if (options.verifyClient.length === 2) {
       let answered = false
-      const callback = (...answer) => {
+      this.#waitFor('verifyClient', TOO_LATE, 'The listener did not decide in time')
+      options.verifyClient(info, (...answer) => {
         if (answered) return
         answered = true
         verified(...answer)
-      }
-      this.#run(() => options.verifyClient(info, callback))
+      })
       return
     }
-    const answer = this.#run(() => options.verifyClient(info))
-    if (typeof answer?.then === 'function') this.#await(answer, verified)
-    else verified(answer)
+    const answer = options.verifyClient(info)
+    if (typeof answer?.then === 'function') {
+      this.#waitFor('verifyClient', TOO_LATE, 'The listener did not decide in time')
+      this.#await(answer, verified)
+    } else {
+      verified(answer)
+    }
   }
 
   /** Asks `handleProtocols`, in the form of ws 8 or of hyco-ws; else takes the first offered. */
@@ -120,31 +109,30 @@ class Accept {
     }
     const respond = (ok, protocol) => {
       if (this.#decided) return
-      if (ok) this.#take(protocol)
+      if (ok) this.#run(() => this.#take(protocol))
       else this.#reject(401, 'Unauthorized')
     }
-    const answer = this.#run(() =>
-      options.handleProtocols(this.#offered, createResponder(this.#request, respond)),
-    )
+    const answer = options.handleProtocols(this.#offered, createResponder(this.#request, respond))
     if (this.#decided) return
     if (typeof answer?.then === 'function') {
-      this.#waitForResponse()
+      this.#waitFor('handleProtocols', 501, 'Could not process protocols')
       this.#await(answer, (value) => {
-        if (value !== undefined && !this.#decided) this.#take(value)
+        if (value !== undefined && !this.#decided) this.#run(() => this.#take(value))
       })
     } else if (answer === undefined && options.handleProtocols.length > 1) {
-      this.#waitForResponse()
+      this.#waitFor('handleProtocols', 501, 'Could not process protocols')
     } else {
       this.#take(answer)
     }
   }
 
-  /** A handler that returned nothing may still answer, but a sender does not wait for ever. */
-  #waitForResponse() {
+  /** A handler may answer later, but a sender does not wait for ever. */
+  #waitFor(handler, status, reason) {
+    const { acceptTimeout } = this.#options
     this.#timer = setTimeout(() => {
-      const error = createError(HANDLER, 'handleProtocols did not decide in time')
-      this.#reject(501, 'Could not process protocols', error)
-    }, this.#options.acceptTimeout)
+      const error = createError(HANDLER, `${handler} did not decide within ${acceptTimeout} ms`)
+      this.#reject(status, reason, error)
+    }, acceptTimeout)
   }
 
   /** Takes what `handleProtocols` chose; anything but a string with something in it is none. */
@@ -152,25 +140,28 @@ class Accept {
     this.#showHeaders(typeof protocol === 'string' && protocol !== '' ? protocol : undefined)
   }
 
-  /** Lets `'headers'` listeners see and change the answer. Only the subprotocol can take effect. */
+  /** Lets `'headers'` listeners see and change the answer. */
   #showHeaders(protocol) {
     // Where nothing was offered there is nothing to choose: what a handler says is without effect.
     if (this.#offered.length === 0) protocol = undefined
-    const { headers } = this.#outcome
-    if (headers !== null) {
-      const lines = [
-        'HTTP/1.1 101 Switching Protocols',
-        'Upgrade: websocket',
-        'Connection: Upgrade',
-      ]
-      if (protocol !== undefined) lines.push(`Sec-WebSocket-Protocol: ${protocol}`)
-      this.#run(() => headers(lines))
-      protocol = protocolOf(lines)
+    const show = this.#outcome.headers
+    if (show === null) {
+      this.#accept(protocol, [])
+      return
     }
-    this.#accept(protocol)
+    const lines = answerLines(protocol)
+    show(lines)
+    let answer
+    try {
+      answer = readAnswer(lines)
+    } catch (error) {
+      this.#reject(HANDLER_FAILED, 'The listener added a header that cannot be sent', error)
+      return
+    }
+    this.#accept(answer.protocol, answer.headers)
   }
 
-  #accept(protocol) {
+  #accept(protocol, headers) {
     if (this.#decided) return
     if (protocol !== undefined && !this.#offered.has(protocol)) {
       const error = createError(
@@ -181,13 +172,13 @@ class Accept {
       return
     }
     this.#decide()
-    this.#outcome.accept(protocol)
+    this.#outcome.accept(protocol, headers)
   }
 
   #reject(status, message, error) {
     if (this.#decided) return
     this.#decide()
-    this.#outcome.reject(status, String(message || STATUS_CODES[status] || 'Rejected'), error)
+    this.#outcome.reject(status, reasonPhrase(status, message), error)
   }
 
   #decide() {
@@ -195,10 +186,10 @@ class Accept {
     clearTimeout(this.#timer)
   }
 
-  /** Runs a handler of the user's. */
-  #run(handler) {
+  /** Goes on with what calls a handler of the user's: whatever it throws, the sender is answered. */
+  #run(step) {
     try {
-      return handler()
+      step()
     } catch (error) {
       this.#handlerFailed(error)
       throw error
@@ -241,16 +232,13 @@ function createResponder(request, respond) {
 }
 
 /**
- * @param {Array} lines Of the handshake answer
- * @return {(String|undefined)} The subprotocol that the last such line names
+ * @param {Number} status
+ * @param {*} message What a handler gave as the reason
+ * @return {String} It, where it is a text, else the standard phrase
  */
-function protocolOf(lines) {
-  let protocol
-  for (const line of lines) {
-    const match = PROTOCOL_LINE.exec(line)
-    if (match) protocol = match[1] === '' ? undefined : match[1]
-  }
-  return protocol
+function reasonPhrase(status, message) {
+  const isText = ['bigint', 'boolean', 'number', 'string'].includes(typeof message)
+  return (isText && message && String(message)) || STATUS_CODES[status] || 'Rejected'
 }
 
 /**

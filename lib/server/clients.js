@@ -1,5 +1,10 @@
 'use strict'
 
+const ArraySet = require('./array-set')
+
+// Not a private field: a proxy of the clients has to work as they do.
+const kPositions = Symbol('positions')
+
 /**
  * The sockets of a server, for both of its ancestors: an `Array` to code written for hyco-ws
  * (`length`, index, `indexOf`) and a `Set` to code written for ws 8 (`size`, `has`, `forEach`).
@@ -8,24 +13,13 @@
  * is not the order of their arrival. Iterating sees every socket exactly once, whatever is removed
  * meanwhile.
  *
- * @extends Array
+ * @extends ArraySet
  */
-class Clients extends Array {
-  /** Where each socket stands. */
-  #positions = new Map()
-
-  /** Derived arrays (`filter`, `map`, `slice`) are plain ones. */
-  static get [Symbol.species]() {
-    return Array
-  }
-
-  /**
-   * How many there are, as in a `Set`.
-   *
-   * @type {Number}
-   */
-  get size() {
-    return this.length
+class Clients extends ArraySet {
+  constructor() {
+    super()
+    // Where each socket stands.
+    Object.defineProperty(this, kPositions, { value: new Map() })
   }
 
   /**
@@ -35,8 +29,8 @@ class Clients extends Array {
    * @return {Clients} this
    */
   add(socket) {
-    if (!this.#positions.has(socket)) {
-      this.#positions.set(socket, this.length)
+    if (!this[kPositions].has(socket)) {
+      this[kPositions].set(socket, this.length)
       super.push(socket)
     }
     return this
@@ -49,15 +43,22 @@ class Clients extends Array {
    * @return {Boolean} whether it was in
    */
   delete(socket) {
-    const position = this.#positions.get(socket)
+    const positions = this[kPositions]
+    const position = positions.get(socket)
     if (position === undefined) return false
-    this.#positions.delete(socket)
+    positions.delete(socket)
     const last = super.pop()
     if (last !== socket) {
       this[position] = last
-      this.#positions.set(last, position)
+      positions.set(last, position)
     }
     return true
+  }
+
+  /** Removes all sockets, and closes none. */
+  clear() {
+    this[kPositions].clear()
+    super.clear()
   }
 
   /**
@@ -65,7 +66,7 @@ class Clients extends Array {
    * @return {Boolean} whether it is in
    */
   has(socket) {
-    return this.#positions.has(socket)
+    return this[kPositions].has(socket)
   }
 
   /**
@@ -73,7 +74,7 @@ class Clients extends Array {
    * @return {Boolean} whether it is in
    */
   includes(socket) {
-    return this.#positions.has(socket)
+    return this[kPositions].has(socket)
   }
 
   /**
@@ -81,7 +82,7 @@ class Clients extends Array {
    * @return {Number} where it stands, -1 when it is not in
    */
   indexOf(socket) {
-    return this.#positions.get(socket) ?? -1
+    return this[kPositions].get(socket) ?? -1
   }
 
   /**
@@ -97,7 +98,7 @@ class Clients extends Array {
   /** The sockets that were in when the iteration began and still are when their turn comes. */
   *[Symbol.iterator]() {
     for (const socket of super.slice()) {
-      if (this.#positions.has(socket)) yield socket
+      if (this[kPositions].has(socket)) yield socket
     }
   }
 

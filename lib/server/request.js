@@ -1,88 +1,15 @@
 'use strict'
 
-const EventEmitter = require('node:events')
 const http = require('node:http')
 
 const { applicationUrl } = require('../native')
-
-// Symbols, not private fields: objects that inherit from a request must be able to read it.
-const kHeaders = Symbol('headers')
-const kHeadersDistinct = Symbol('headersDistinct')
-
-/**
- * Stands where `request.socket` stands in a server of its own: it knows the sender's address as the
- * relay saw it. There is no connection behind it; nothing can be read or written.
- *
- * @extends EventEmitter
- */
-class RemoteEndpoint extends EventEmitter {
-  /**
-   * @param {(String|undefined)} remoteAddress The sender's IP address
-   * @param {(Number|undefined)} remotePort The sender's port
-   * @param {Boolean} encrypted Whether the way to the relay is encrypted
-   */
-  constructor(remoteAddress, remotePort, encrypted) {
-    super()
-    this.remoteAddress = remoteAddress
-    this.remotePort = remotePort
-    this.encrypted = encrypted
-    this.destroyed = false
-  }
-
-  /** @type {(String|undefined)} */
-  get remoteFamily() {
-    if (this.remoteAddress === undefined) return undefined
-    return this.remoteAddress.includes(':') ? 'IPv6' : 'IPv4'
-  }
-
-  /** Always `false`: what the sender says comes through the `WebSocket`. */
-  get readable() {
-    return false
-  }
-
-  /** Always `false`: the answer to the sender is the handler's decision. */
-  get writable() {
-    return false
-  }
-
-  /**
-   * Marks it destroyed; the relayed connection is not touched.
-   *
-   * @return {RemoteEndpoint} this
-   */
-  destroy() {
-    this.destroyed = true
-    return this
-  }
-
-  /** @return {RemoteEndpoint} this; there is no connection that could time out */
-  setTimeout() {
-    return this
-  }
-
-  /** @return {RemoteEndpoint} this */
-  setKeepAlive() {
-    return this
-  }
-
-  /** @return {RemoteEndpoint} this */
-  setNoDelay() {
-    return this
-  }
-
-  /** @return {RemoteEndpoint} this */
-  ref() {
-    return this
-  }
-
-  /** @return {RemoteEndpoint} this */
-  unref() {
-    return this
-  }
-}
+const RemoteEndpoint = require('./remote-endpoint')
 
 /**
  * The request a sender made to the relay, as the relay forwarded it. It has no body.
+ *
+ * Everything it knows is in fields of its own or in those of `http.IncomingMessage`: frameworks replace
+ * the prototype of a request, and it must know its headers all the same.
  *
  * @extends http.IncomingMessage
  */
@@ -104,45 +31,14 @@ class RelayedRequest extends http.IncomingMessage {
     this.httpVersionMajor = 1
     this.httpVersionMinor = 1
     this.upgrade = true
+    const lines = headers.flat()
+    // What Node's own parser calls: `headers` and `headersDistinct` are then made when they are read,
+    // by Node's rules for names that are repeated.
+    this._addHeaderLines(lines, lines.length)
     this.complete = true
-    for (const [name, value] of headers) this.rawHeaders.push(name, value)
     /** The id of the connection, the same at the sender, the relay and here. */
     this.trackingId = id
-    this[kHeaders] = null
-    this[kHeadersDistinct] = null
     this.push(null)
-  }
-
-  /**
-   * The headers by lower-case name. A repeated name has its values joined, `set-cookie` has a list.
-   *
-   * @type {Object}
-   */
-  get headers() {
-    if (this[kHeaders] === null) {
-      this[kHeaders] = {}
-      for (let i = 0; i < this.rawHeaders.length; i += 2) {
-        addHeader(this[kHeaders], this.rawHeaders[i].toLowerCase(), this.rawHeaders[i + 1])
-      }
-    }
-    return this[kHeaders]
-  }
-
-  /**
-   * The headers by lower-case name, each with the list of its values.
-   *
-   * @type {Object}
-   */
-  get headersDistinct() {
-    if (this[kHeadersDistinct] === null) {
-      this[kHeadersDistinct] = Object.create(null)
-      for (let i = 0; i < this.rawHeaders.length; i += 2) {
-        const name = this.rawHeaders[i].toLowerCase()
-        this[kHeadersDistinct][name] ??= []
-        this[kHeadersDistinct][name].push(this.rawHeaders[i + 1])
-      }
-    }
-    return this[kHeadersDistinct]
   }
 
   /**
@@ -160,25 +56,6 @@ class RelayedRequest extends http.IncomingMessage {
   _destroy(error, callback) {
     this.socket.destroy()
     callback(error)
-  }
-}
-
-/**
- * Adds a header the way Node's parser does.
- *
- * @param {Object} headers
- * @param {String} name In lower case
- * @param {String} value
- */
-function addHeader(headers, name, value) {
-  const known = Object.hasOwn(headers, name)
-  if (name === 'set-cookie') {
-    if (known) headers[name].push(value)
-    else headers[name] = [value]
-  } else if (known) {
-    headers[name] += (name === 'cookie' ? '; ' : ', ') + value
-  } else {
-    headers[name] = value
   }
 }
 

@@ -51,7 +51,7 @@ impl Hub {
     }
 }
 
-fn pair(header: Vec<String>) -> Option<(String, String)> {
+pub(super) fn pair(header: Vec<String>) -> Option<(String, String)> {
     let [name, value] = <[String; 2]>::try_from(header).ok()?;
     Some((name, value))
 }

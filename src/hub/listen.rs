@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Hub,
+    connect::pair,
     control::{ReadSpec, describe},
 };
 use crate::error::{IntoJs, Result};
@@ -135,13 +136,15 @@ impl Hub {
         });
     }
 
-    /// Meets a sender; an `open` or `failed` event follows. Returns the connection's handle.
+    /// Meets a sender; an `open` or `failed` event follows. `headers` are further ones of the
+    /// handshake, names and values. Returns the connection's handle.
     #[napi(catch_unwind)]
     pub fn accept(
         &self,
         listener: u32,
         accept: u32,
         protocol: Option<String>,
+        headers: Vec<Vec<String>>,
         read: ReadSpec,
     ) -> Result<f64> {
         let running = self.running.borrow();
@@ -150,7 +153,8 @@ impl Hub {
         };
         let listener = running.control.listeners.borrow().get(&listener).cloned();
         let listener = listener.ok_or(Error::Closed).into_js()?;
-        self.open(running, read, listener.accept(accept, protocol))
+        let headers = headers.into_iter().filter_map(pair).collect();
+        self.open(running, read, listener.accept(accept, protocol, headers))
     }
 
     /// Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the

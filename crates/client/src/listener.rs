@@ -83,18 +83,20 @@ impl Listener {
         self.shared.decisions.answer(request, delay);
     }
 
-    /// Meets a sender. The accept is decided by the call; the future is the rendezvous, and does not
+    /// Meets a sender. `headers` go with the handshake at the rendezvous, beside its own. The accept is decided by the call; the future is the rendezvous, and does not
     /// depend on the control channel.
     pub fn accept(
         &self,
         accept: u32,
         protocol: Option<String>,
+        headers: Vec<(String, String)>,
     ) -> impl Future<Output = Result<Upgraded>> + Send + 'static {
         let shared = Arc::clone(&self.shared);
         let address = shared.pending.claim(accept);
         async move {
             let address = address.ok_or(Error::SenderGone(None))?;
-            rendezvous::accept(&shared.dialer, address, protocol, shared.accept_timeout).await
+            let (dialer, timeout) = (&shared.dialer, shared.accept_timeout);
+            rendezvous::accept(dialer, address, protocol, headers, timeout).await
         }
     }
 

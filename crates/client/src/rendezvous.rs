@@ -19,17 +19,19 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Meets the sender. `protocol` must be one that the sender offered.
+/// Meets the sender. `protocol` must be one that the sender offered; `headers` are further ones of the
+/// handshake, which the relay may look at and does not hand on.
 pub async fn accept(
     dialer: &Dialer,
     address: String,
     protocol: Option<String>,
+    headers: Vec<(String, String)>,
     timeout: Duration,
 ) -> Result<Upgraded> {
     let protocols = protocol.into_iter().collect();
     let dial = Dial {
         address,
-        headers: Vec::new(),
+        headers,
         protocols,
         timeout,
     };

@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 async fn the_address_is_dialled_as_it_stands_without_token_c27_c29() {
     let relay = Relay::bind().await;
     let (dialer, address) = (dialer(), relay.address(ADDRESS));
-    let accept = rendezvous::accept(&dialer, address, None, TIMEOUT);
+    let accept = rendezvous::accept(&dialer, address, None, Vec::new(), TIMEOUT);
     let (accepted, visit) = tokio::join!(accept, relay.open());
     let accepted = accepted.unwrap();
     assert_eq!(accepted.protocol, None);
@@ -37,7 +37,13 @@ async fn the_address_is_dialled_as_it_stands_without_token_c27_c29() {
 async fn a_chosen_sub_protocol_is_sent_c30() {
     let relay = Relay::bind().await;
     let (dialer, address) = (dialer(), relay.address(ADDRESS));
-    let accept = rendezvous::accept(&dialer, address, Some("chat".to_owned()), TIMEOUT);
+    let accept = rendezvous::accept(
+        &dialer,
+        address,
+        Some("chat".to_owned()),
+        Vec::new(),
+        TIMEOUT,
+    );
     let (accepted, visit) = tokio::join!(accept, relay.open());
     assert_eq!(visit.header("Sec-WebSocket-Protocol"), Some("chat"));
     assert_eq!(accepted.unwrap().protocol.as_deref(), Some("chat"));
@@ -76,7 +82,7 @@ async fn a_dead_address_means_that_the_sender_is_gone_c28() {
     let relay = Relay::bind().await;
     for status in ["400 Unknown", "403 Expired", "404 Not Found", "410 Gone"] {
         let (dialer, address) = (dialer(), relay.address(ADDRESS));
-        let accept = rendezvous::accept(&dialer, address, None, TIMEOUT);
+        let accept = rendezvous::accept(&dialer, address, None, Vec::new(), TIMEOUT);
         let (accepted, _) = tokio::join!(accept, relay.refuse(status));
         let error = accepted.unwrap_err();
         assert_eq!(error.code(), "HYCO_ERR_SENDER_GONE");
@@ -89,7 +95,7 @@ async fn a_silent_relay_is_not_waited_for_c28() {
     let relay = Relay::bind().await;
     let (dialer, address) = (dialer(), relay.address(ADDRESS));
     let timeout = Duration::from_millis(50);
-    let accept = rendezvous::accept(&dialer, address, None, timeout);
+    let accept = rendezvous::accept(&dialer, address, None, Vec::new(), timeout);
     let (accepted, _silent) = tokio::join!(accept, relay.tcp());
     let error = accepted.unwrap_err();
     assert_eq!(error.code(), "HYCO_ERR_TIMEOUT");
@@ -106,7 +112,7 @@ async fn an_accept_is_decided_once_and_outlives_the_control_channel_c18() {
     let mut visit = observed.come_online(&relay).await;
     visit.say(relay.accept_command("1")).await;
     let number = observed.accept().await.accept;
-    let accept = observed.listener.accept(number, None);
+    let accept = observed.listener.accept(number, None, Vec::new());
     let twice = observed.listener.reject(number, 400, None);
     assert!(matches!(twice.await, Err(Error::SenderGone(None))));
     drop(visit);
@@ -125,7 +131,7 @@ async fn an_accept_is_decided_once_and_outlives_the_control_channel_c18() {
 async fn bytes_right_behind_the_101_are_not_lost() {
     let relay = Relay::bind().await;
     let (dialer, address) = (dialer(), relay.address(ADDRESS));
-    let accept = rendezvous::accept(&dialer, address, None, TIMEOUT);
+    let accept = rendezvous::accept(&dialer, address, None, Vec::new(), TIMEOUT);
     let serve = async {
         let mut stream = relay.tcp().await;
         let head = read_head(&mut stream).await;

@@ -51,7 +51,10 @@ async fn the_listener_sees_path_query_headers_and_remote_end_c34() {
     options.headers = vec![("X-Custom".to_owned(), "value".to_owned())];
     let accept = async {
         let accept = observed.accept().await;
-        let met = observed.listener.accept(accept.accept, None).await;
+        let met = observed
+            .listener
+            .accept(accept.accept, None, Vec::new())
+            .await;
         (accept, met)
     };
     let (sent, (accept, met)) = tokio::join!(relay.connect(options), accept);
@@ -81,7 +84,7 @@ async fn the_chosen_sub_protocol_reaches_the_sender_c30_c60() {
         );
         observed
             .listener
-            .accept(accept.accept, Some("second".to_owned()))
+            .accept(accept.accept, Some("second".to_owned()), Vec::new())
             .await
     };
     let (sent, met) = tokio::join!(relay.connect(options), accept);
@@ -107,7 +110,7 @@ async fn many_senders_find_their_own_listener_ends_c26() {
         let mut ends = Vec::new();
         for _ in 0..40 {
             let accept = observed.accept().await;
-            let meet = observed.listener.accept(accept.accept, None);
+            let meet = observed.listener.accept(accept.accept, None, Vec::new());
             ends.push(tokio::spawn(async move {
                 let mut socket = Socket::new(meet.await.unwrap()).await;
                 let url = hyco_protocol::uri::application_url(&accept.address);

@@ -93,7 +93,7 @@ impl Relay {
     async fn join(&self, observed: &mut Observed) -> (Socket, Socket) {
         let accept = async {
             let number = observed.accept().await.accept;
-            observed.listener.accept(number, None).await
+            observed.listener.accept(number, None, Vec::new()).await
         };
         let (sent, accepted) = tokio::join!(self.connect(self.sender("hyco")), accept);
         (

@@ -55,7 +55,7 @@ async fn a_sender_that_left_is_gone_for_the_listener_c28() {
     };
     let error = observed
         .listener
-        .accept(accept.accept, None)
+        .accept(accept.accept, None, Vec::new())
         .await
         .unwrap_err();
     assert_eq!(error.code(), "HYCO_ERR_SENDER_GONE");

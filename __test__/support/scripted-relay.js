@@ -1,0 +1,128 @@
+'use strict'
+
+const { randomUUID } = require('node:crypto')
+const { once } = require('node:events')
+const http = require('node:http')
+const { WebSocketServer } = require('ws')
+
+/**
+ * A relay that does what a test tells it: it takes control channels, announces senders that do not
+ * exist, and shows the handshakes that come to their addresses. It is made of `ws`.
+ */
+class ScriptedRelay {
+  #http = http.createServer()
+  #webSockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: (offered) => [...offered][0],
+  })
+  #sockets = new Set()
+  #waiting = []
+
+  /** The control channel that came last. */
+  channel = null
+
+  /** The requests for a control channel, in order. */
+  listened = []
+
+  /** Answers the next requests for a control channel: a status and a reason each, or `null` for 101. */
+  answers = []
+
+  /** Whether handshakes at a sender's address are left without an answer. */
+  holdsAccepts = false
+
+  /**
+   * @return {Promise<ScriptedRelay>}
+   */
+  static async start() {
+    const relay = new ScriptedRelay()
+    relay.#http.on('upgrade', (request, socket, head) => relay.#upgrade(request, socket, head))
+    relay.#http.on('connection', (socket) => {
+      relay.#sockets.add(socket)
+      socket.on('close', () => relay.#sockets.delete(socket))
+    })
+    relay.#http.listen(0, '127.0.0.1')
+    await once(relay.#http, 'listening')
+    return relay
+  }
+
+  /** Scheme, host and port, as the address helpers take them. */
+  get namespace() {
+    return `ws://127.0.0.1:${this.#http.address().port}`
+  }
+
+  /** Where to listen. */
+  get listenUri() {
+    return `${this.namespace}/$hc/hyco?sb-hc-action=listen`
+  }
+
+  /**
+   * Announces a sender to the listener.
+   *
+   * @param {Object} [headers] Of the sender's handshake
+   * @return {Promise<Object>} `request` of the listener at the rendezvous, its `url` and `stream`; and
+   *     `socket`, the WebSocket, when it is no rejection
+   */
+  announce(headers = {}) {
+    const id = randomUUID()
+    const address = `${this.namespace}/$hc/hyco?sb-hc-action=accept&sb-hc-id=${id}`
+    const met = new Promise((resolve) => this.#waiting.push({ id, resolve }))
+    this.channel.send(
+      JSON.stringify({
+        accept: {
+          address,
+          id,
+          connectHeaders: headers,
+          remoteEndpoint: { address: '127.0.0.1', port: 4711 },
+        },
+      }),
+    )
+    return met
+  }
+
+  /** Ends every connection and the relay. */
+  async close() {
+    for (const socket of this.#sockets) socket.destroy()
+    this.#http.close()
+    await once(this.#http, 'close')
+  }
+
+  #upgrade(request, socket, head) {
+    socket.on('error', () => {})
+    const url = new URL(request.url, this.namespace)
+    if (url.searchParams.get('sb-hc-action') === 'accept') {
+      this.#meet(url, request, socket, head)
+      return
+    }
+    this.listened.push(request)
+    const answer = this.answers.shift()
+    if (answer) {
+      socket.end(`HTTP/1.1 ${answer[0]} ${answer[1]}\r\nContent-Length: 0\r\n\r\n`)
+      return
+    }
+    this.#webSockets.handleUpgrade(request, socket, head, (channel) => {
+      this.channel = channel
+    })
+  }
+
+  #meet(url, request, socket, head) {
+    const id = url.searchParams.get('sb-hc-id')
+    const index = this.#waiting.findIndex((waiting) => waiting.id === id)
+    const [{ resolve }] = this.#waiting.splice(index, 1)
+    if (url.searchParams.has('sb-hc-statusCode')) {
+      socket.end('HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n')
+      resolve({ request, stream: socket, url })
+      return
+    }
+    if (this.holdsAccepts) {
+      // Read, so that its end is noticed.
+      socket.resume().on('end', () => socket.destroy())
+      resolve({ request, stream: socket, url })
+      return
+    }
+    this.#webSockets.handleUpgrade(request, socket, head, (met) => {
+      resolve({ request, socket: met, stream: socket, url })
+    })
+  }
+}
+
+module.exports = ScriptedRelay
