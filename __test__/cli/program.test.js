@@ -146,6 +146,7 @@ describe('hyco-rs', { timeout: 120_000 }, () => {
     assert.equal(ask('hyco-rs', 'li'), 'listen')
     assert.equal(ask('hyco-rs', 'listen', '--ec'), '--echo')
     assert.equal(ask('hyco-rs', 'uri', 'h'), 'http')
+    assert.equal(ask('hyco-rs', 'doctor', '--round-trip', 'a'), 'auto always')
   })
 
   it('prints completions that zsh and fish can read, where they are installed', async () => {

@@ -124,6 +124,37 @@ const COMMANDS = [
     run: () => require('./commands/forward'),
   },
   {
+    name: 'doctor',
+    summary: 'Find out why a connection does not work, and what to do',
+    description:
+      'Checks, one after the other: configuration, proxy, name, TCP, TLS, clock, token, rights, hybrid connection, listeners, and a message there and back.',
+    positionals: [
+      {
+        name: 'CONNECTION_STRING',
+        description: 'the same as --connection-string',
+        optional: true,
+      },
+    ],
+    options: {
+      'round-trip': {
+        type: 'string',
+        value: 'WHEN',
+        choices: ['auto', 'always', 'never'],
+        description:
+          'Whether to listen for a moment and send oneself a message. auto does so if nobody else listens, since a listener may be given the senders of others.',
+        default: 'auto',
+      },
+      ...TARGET,
+      ...NETWORK,
+      ...OUTPUT,
+    },
+    examples: [
+      ['hyco-rs doctor', 'with HYCO_CONNECTION_STRING or a .env'],
+      ['hyco-rs doctor --json', 'for a health check'],
+    ],
+    run: () => require('./commands/doctor'),
+  },
+  {
     name: 'token',
     summary: 'Print a token',
     description:

@@ -28,11 +28,22 @@ const HINTS = {
  * @param {Target} target
  * @return {Error} The same, without secrets
  */
-function withHint(error, target) {
+function explain(error, target) {
   error.message = redact(error.message)
-  const hint = error.hint ?? HINTS[error.code]?.(error, target)
-  if (hint !== undefined) {
-    error.hint = hint
+  error.hint ??= HINTS[error.code]?.(error, target)
+  return error
+}
+
+/**
+ * The same for a command that leaves the search to `doctor`.
+ *
+ * @param {Error} error
+ * @param {Target} target
+ * @return {Error}
+ */
+function withHint(error, target) {
+  if (explain(error, target).hint !== undefined && error.code !== undefined) {
+    error.hint += " 'hyco-rs doctor' checks the whole way."
   }
   return error
 }
@@ -45,4 +56,4 @@ function isLocal({ hostname }) {
   return /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(hostname)
 }
 
-module.exports = { withHint }
+module.exports = { explain, withHint }
