@@ -26,8 +26,10 @@ const frame = Object.getOwnPropertySymbols(makeResource()).find(
 /** A resource without stores, even if the package was loaded where some were set. */
 const root = makeResource()
 
-/** Whether a listener has ever left a store behind in what all sockets share. */
-let careful = false
+/** Whether this thread has ever entered a store; `true` where that cannot be known. */
+let inUse = !storesInResources && frame === undefined
+
+if (!inUse) noticeUse()
 
 /**
  * Captures the context of the caller.
@@ -35,10 +37,23 @@ let careful = false
  * @return {(AsyncResource|null)} `null` where no store is set
  */
 function capture() {
-  if (storesInResources)
-    return careful || hasStore(executionAsyncResource()) ? makeResource() : null
+  if (storesInResources) {
+    inUse ||= hasStore(executionAsyncResource())
+    return inUse ? makeResource() : null
+  }
   const resource = makeResource()
-  return frame !== undefined && resource[frame] === undefined ? null : resource
+  if (frame !== undefined && resource[frame] === undefined) return null
+  inUse = true
+  return resource
+}
+
+/**
+ * Captures the context of the caller for one callback: quick as long as nobody has entered a store.
+ *
+ * @return {(AsyncResource|null)}
+ */
+function captureQuickly() {
+  return inUse ? capture() : null
 }
 
 /**
@@ -70,11 +85,24 @@ function bind(fn) {
  * all sockets: another socket must not see them.
  */
 function scrub() {
-  if (!storesInResources) return
-  const resource = executionAsyncResource()
-  if (!hasStore(resource)) return
-  careful = true
-  removeStores(resource)
+  if (inUse && storesInResources) removeStores(executionAsyncResource())
+}
+
+/**
+ * Learns of the first store that is entered, and leaves no trace then. Node has no question for it,
+ * and to look at the resource for every callback would cost more than sending a message does.
+ */
+function noticeUse() {
+  const { prototype } = AsyncLocalStorage
+  // Whatever enters a store calls it.
+  const name = storesInResources ? '_enable' : 'enterWith'
+  const original = Object.getOwnPropertyDescriptor(prototype, name)
+  const value = function (...args) {
+    inUse = true
+    if (prototype[name] === value) Object.defineProperty(prototype, name, original)
+    return original.value.apply(this, args)
+  }
+  Object.defineProperty(prototype, name, { ...original, value })
 }
 
 /** @return {AsyncResource} The root, without what a function that ran in it has set */
@@ -105,4 +133,4 @@ function removeStores(resource) {
   }
 }
 
-module.exports = { bind, capture, run, scrub }
+module.exports = { bind, capture, captureQuickly, run, scrub }

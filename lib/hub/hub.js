@@ -4,6 +4,8 @@
 const { Buffer } = require('node:buffer')
 const { createHash } = require('node:crypto')
 
+const { run, scrub } = require('../context')
+const { nextTick, now, queueMicrotask, setImmediate } = require('../globals')
 const native = require('../native')
 const Aborted = require('./aborted')
 const Link = require('./link')
@@ -100,10 +102,7 @@ class Hub {
    */
   nudge = null
 
-  #flushSoon = () => {
-    this.#scheduled = false
-    this.flush()
-  }
+  #flushSoon = () => this.flush()
   #deliverSoon = () => this.#native.deliver()
 
   /**
@@ -127,7 +126,8 @@ class Hub {
    * @returns {Hub}
    */
   static current() {
-    current ??= new Hub()
+    // The first to use it lends it no context: it works for all.
+    current ??= run(null, () => new Hub())
     return current
   }
 
@@ -281,6 +281,8 @@ class Hub {
 
   /** Hands the queued frames to the native side now. */
   flush() {
+    // Here, so that whatever flushes mends a microtask that was lost.
+    this.#scheduled = false
     if (this.#used === 0) return
     const used = this.#used
     this.#used = 0
@@ -387,7 +389,7 @@ class Hub {
   /** Never within `send`: callbacks come after it returned. */
   #acknowledgeSoon(number, count) {
     const socket = this.#sockets[number]
-    if (socket !== undefined) process.nextTick(acknowledge, socket, count)
+    if (socket !== undefined) nextTick(acknowledge, socket, count)
   }
 
   #attach(socket, link, handle) {
@@ -429,6 +431,7 @@ class Hub {
       return 0
     }
     if (large !== undefined && large.length > 0) this.nudge = new ArrayBuffer(8)
+    scrub()
     const turn = { index: 0, until: 0 }
     let done = false
     while (!done) {
@@ -523,10 +526,10 @@ class Hub {
           }
           break
         case EVENT:
-          if (turn.until === 0) turn.until = performance.now() + TURN_MS
+          if (turn.until === 0) turn.until = now() + TURN_MS
           this.#event(id, socket, JSON.parse(events[offset]))
           last = -1
-          if (performance.now() > turn.until) return
+          if (now() > turn.until) return
           break
         case SLAB_DONE:
           slabs[word >>> 8] = undefined

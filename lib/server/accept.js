@@ -3,6 +3,7 @@
 const { STATUS_CODES } = require('node:http')
 
 const { HANDLER, INVALID_PROTOCOL, createError } = require('../errors')
+const { clearTimeout, nextTick, setTimeout } = require('../globals')
 const { answerLines, readAnswer } = require('./answer-lines')
 const OfferedProtocols = require('./offered-protocols')
 
@@ -204,8 +205,8 @@ class Accept {
     }
     // In a tick of its own, where an exception is not taken for a rejection.
     promise.then(
-      (value) => process.nextTick(then, value),
-      (error) => process.nextTick(failed, error),
+      (value) => nextTick(then, value),
+      (error) => nextTick(failed, error),
     )
   }
 

@@ -2,7 +2,9 @@
 
 const Accept = require('./accept')
 const Clients = require('./clients')
+const { bind } = require('../context')
 const { TOKEN, fromNative } = require('../errors')
+const { clearTimeout, nextTick, setTimeout } = require('../globals')
 const hub = require('../hub/hub')
 const { socketOptions } = require('../options/options')
 const { MAX_DELAY } = require('../options/checks')
@@ -49,6 +51,8 @@ class ServerCore {
   #closeCallbacks = []
   #emptied = []
   #stopWatchingSignal = null
+  /** In the context in which the server was made, whoever is the last to end. */
+  #emitClose = bind(() => this.#server.emit('close', this.#server))
 
   /**
    * @param {RelayedServer} server Emits what happens
@@ -73,7 +77,10 @@ class ServerCore {
       return
     }
     this.#hub = hub.current()
-    this.#listener = this.#hub.listen(spec, (event) => this.#on(event))
+    this.#listener = this.#hub.listen(
+      spec,
+      bind((event) => this.#on(event)),
+    )
     if (signal) this.#watch(signal)
   }
 
@@ -114,8 +121,8 @@ class ServerCore {
    */
   close(callback) {
     if (callback) {
-      if (this.#closing && this.status === 'closed') process.nextTick(callback)
-      else this.#closeCallbacks.push(callback)
+      if (this.#closing && this.status === 'closed') nextTick(callback)
+      else this.#closeCallbacks.push(bind(callback))
     }
     if (this.#closing) return
     this.#closing = true
@@ -304,12 +311,12 @@ class ServerCore {
     // A server that drains is stopped, and ends when it is closed.
     const ends = this.#closing || (this.#stopped && this.#closeRequested)
     if (!ends || this.#listener !== null || (this.#closing && this.clients.size > 0)) return
-    for (const callback of this.#closeCallbacks.splice(0)) process.nextTick(callback)
+    for (const callback of this.#closeCallbacks.splice(0)) nextTick(callback)
     if (this.status === 'closed') return
     this.status = 'closed'
     this.#stopWatchingSignal?.()
     // hyco-ws gives the server to the listeners.
-    process.nextTick(() => this.#server.emit('close', this.#server))
+    nextTick(this.#emitClose)
   }
 
   #isEmpty() {

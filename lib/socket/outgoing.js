@@ -3,7 +3,7 @@
 const { Buffer } = require('node:buffer')
 const { OPEN } = require('ws')
 
-const { capture, run } = require('../context')
+const { captureQuickly, run } = require('../context')
 const Fifo = require('../fifo')
 const { nextTick } = require('../globals')
 const { isBlob, sizeOf, toBuffer } = require('./payload')
@@ -35,7 +35,7 @@ class Outgoing {
   acknowledge(count) {
     this.#written += count
     // The one who flushed is not the one who sent.
-    const foreign = capture() !== null
+    const foreign = captureQuickly() !== null
     try {
       while (this.#written > 0) {
         this.#written--

@@ -4,7 +4,7 @@ const { Buffer } = require('node:buffer')
 const { inspect } = require('node:util')
 const WebSocket = require('ws')
 
-const { capture, run } = require('../context')
+const { captureQuickly, run } = require('../context')
 const { CLOSED: CLOSED_CODE, createError, invalidArgument } = require('../errors')
 const { nextTick } = require('../globals')
 const { redact } = require('../native')
@@ -262,7 +262,7 @@ function sendUnopened(core, data, cb) {
  * @return {Function} The same, in the context of the caller
  */
 function inContext(cb) {
-  const context = capture()
+  const context = captureQuickly()
   return context === null ? cb : (error) => run(context, cb, undefined, error)
 }
 
