@@ -124,6 +124,60 @@ const COMMANDS = [
     run: () => require('./commands/forward'),
   },
   {
+    name: 'http',
+    summary: 'Send an HTTP request to a listener, as curl does',
+    description:
+      'Sends a request to https://NAMESPACE/PATH plus what you give, with a token, and writes the body of the answer to standard output.',
+    positionals: [
+      {
+        name: 'TARGET',
+        description: 'path and query below the hybrid connection, as /users?id=1',
+        optional: true,
+      },
+    ],
+    options: {
+      request: {
+        type: 'string',
+        short: 'X',
+        value: 'METHOD',
+        description: 'The method.',
+        default: 'GET, or POST with a body',
+      },
+      data: {
+        type: 'string',
+        short: 'd',
+        value: 'TEXT',
+        description: 'The body; @FILE sends a file, @- standard input.',
+      },
+      header: { ...SENDER.header },
+      include: {
+        type: 'boolean',
+        short: 'i',
+        description: 'Write status and headers before the body.',
+      },
+      output: {
+        type: 'string',
+        short: 'o',
+        value: 'FILE',
+        complete: 'file',
+        description: 'Write the body to a file.',
+      },
+      fail: {
+        type: 'boolean',
+        short: 'f',
+        description: 'Exit with 6 if the status is 400 or above.',
+      },
+      ...TARGET,
+      ...NETWORK,
+      ...OUTPUT,
+    },
+    examples: [
+      ['hyco-rs http /status', 'GET'],
+      ['hyco-rs http /users -d \'{"name":"ada"}\' -H \'Content-Type: application/json\'', 'POST'],
+    ],
+    run: () => require('./commands/http'),
+  },
+  {
     name: 'doctor',
     summary: 'Find out why a connection does not work, and what to do',
     description:
