@@ -969,6 +969,8 @@ declare namespace WebSocket {
 
   /** The codes of this package's errors; docs/errors.md explains each. */
   type RelayErrorCode =
+    | 'HYCO_ERR_BAD_ANSWER'
+    | 'HYCO_ERR_BAD_REQUEST'
     | 'HYCO_ERR_CLOSED'
     | 'HYCO_ERR_CONNECT'
     | 'HYCO_ERR_CONNECTION_LOST'
@@ -993,6 +995,7 @@ declare namespace WebSocket {
     | 'HYCO_ERR_TIMEOUT'
     | 'HYCO_ERR_TLS'
     | 'HYCO_ERR_TOKEN'
+    | 'HYCO_ERR_TOO_MANY_REQUESTS'
     | 'HYCO_ERR_UNAUTHORIZED'
     | 'HYCO_ERR_UNAVAILABLE'
 

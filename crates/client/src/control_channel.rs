@@ -3,10 +3,12 @@
 //! Text messages are commands, each a JSON object with one key. A binary message is the body of the
 //! request before it. Whatever else arrives is logged and ignored (docs/protocol.md, C24).
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use hyco_protocol::{Command, Reply, Request, names::AUTHORIZATION_HEADER, status::CLOSE_NORMAL};
+use hyco_protocol::{
+    Accept, Command, FullRequest, Reply, Request, names::AUTHORIZATION_HEADER, status::CLOSE_NORMAL,
+};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::{
     WebSocketStream,
@@ -19,6 +21,7 @@ use tokio_tungstenite::{
 use crate::{
     dial::{Dial, Dialer},
     error::{Error, Result},
+    http::Answer,
     stream::Stream,
     token::Token,
 };
@@ -32,8 +35,23 @@ pub(crate) struct ControlChannel {
     heard: Instant,
     /// It was asked for another since.
     asked: bool,
-    /// A request announced a body, which is the next binary message.
-    body_follows: bool,
+    /// A request that announced a body, which is the next binary message.
+    awaits_body: Option<FullRequest>,
+    /// What arrived in place of a body.
+    next: Option<Arrival>,
+}
+
+/// What the relay says to a listener.
+#[derive(Debug)]
+pub(crate) enum Arrival {
+    /// A sender wants to connect.
+    Accept(Accept),
+    /// A request, with its body if it has one.
+    Request(Request, Option<tungstenite::Bytes>),
+    /// A request whose body did not come.
+    WithoutBody(FullRequest),
+    /// A request that cannot be understood.
+    Malformed,
 }
 
 impl ControlChannel {
@@ -68,7 +86,8 @@ impl ControlChannel {
             tracking_id: upgraded.tracking_id,
             heard: Instant::now(),
             asked: false,
-            body_follows: false,
+            awaits_body: None,
+            next: None,
         })
     }
 
@@ -97,8 +116,12 @@ impl ControlChannel {
         }
     }
 
-    /// The next command. May be dropped and called again without losing one.
-    pub(crate) async fn next(&mut self) -> Result<Command> {
+    /// What comes next. May be dropped and called again without losing anything.
+    pub(crate) async fn next(&mut self) -> Result<Arrival> {
+        let next = self.next.take();
+        if let Some(arrival) = next.and_then(|arrival| self.hold(arrival)) {
+            return Ok(arrival);
+        }
         loop {
             let message = match self.socket.next().await {
                 Some(Ok(message)) => message,
@@ -108,12 +131,21 @@ impl ControlChannel {
             (self.heard, self.asked) = (Instant::now(), false);
             match message {
                 Message::Text(text) => {
-                    if let Some(command) = self.read(&text) {
-                        return Ok(command);
+                    let arrival = self.read(&text);
+                    if let Some(request) = self.awaits_body.take_if(|_| arrival.is_some()) {
+                        self.next = arrival;
+                        return Ok(Arrival::WithoutBody(request));
+                    }
+                    if let Some(arrival) = arrival.and_then(|arrival| self.hold(arrival)) {
+                        return Ok(arrival);
                     }
                 }
-                Message::Binary(_) if self.body_follows => self.body_follows = false,
-                Message::Binary(_) => tracing::debug!("stray binary message ignored"),
+                Message::Binary(body) => {
+                    if let Some(request) = self.awaits_body.take() {
+                        return Ok(Arrival::Request(Request::Full(request), Some(body)));
+                    }
+                    tracing::debug!("stray binary message ignored");
+                }
                 Message::Close(frame) => {
                     // tungstenite has queued the answer; the relay may not wait for it.
                     drop(timeout(WRITE_TIMEOUT, self.socket.flush()).await);
@@ -124,11 +156,19 @@ impl ControlChannel {
         }
     }
 
-    /// Sends a reply, and right behind it the body it announces.
-    pub(crate) async fn send(&mut self, reply: &Reply, body: Option<String>) -> Result<()> {
-        let text = Message::text(reply.to_json());
-        let body = body.map(|body| Message::binary(body.into_bytes()));
-        self.write([Some(text), body].into_iter().flatten()).await
+    /// Sends a command.
+    pub(crate) async fn send(&mut self, reply: &Reply) -> Result<()> {
+        self.write([Message::text(reply.to_json())]).await
+    }
+
+    /// Sends answers to requests, each with its body right behind it (C43).
+    pub(crate) async fn answer(&mut self, answers: &VecDeque<Answer>) -> Result<()> {
+        let mut messages = Vec::with_capacity(2 * answers.len());
+        for answer in answers {
+            messages.push(Message::text(answer.json.as_str()));
+            messages.extend(answer.body.clone().map(Message::Binary));
+        }
+        self.write(messages).await
     }
 
     /// Closes with 1000 and waits for the relay's close, but not for long (C17).
@@ -153,20 +193,33 @@ impl ControlChannel {
         }
     }
 
-    fn read(&mut self, text: &str) -> Option<Command> {
+    /// Keeps a request back until its body is there.
+    fn hold(&mut self, arrival: Arrival) -> Option<Arrival> {
+        match arrival {
+            Arrival::Request(Request::Full(request), None) if request.body => {
+                self.awaits_body = Some(request);
+                None
+            }
+            arrival => Some(arrival),
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads as its neighbours")]
+    fn read(&self, text: &str) -> Option<Arrival> {
         match Command::parse(text) {
+            Ok(Command::Accept(accept)) => Some(Arrival::Accept(accept)),
+            Ok(Command::Request(request)) => Some(Arrival::Request(request, None)),
             Ok(Command::Unknown(key)) => {
                 tracing::debug!(key, "unknown command ignored");
                 None
             }
-            Ok(command) => {
-                self.body_follows =
-                    matches!(&command, Command::Request(Request::Full(request)) if request.body);
-                Some(command)
-            }
+            Ok(_) => None,
             Err(error) => {
                 tracing::warn!(%error, "malformed command ignored");
-                None
+                let named = text.trim_start().trim_start_matches('{').trim_start();
+                named
+                    .starts_with("\"request\"")
+                    .then_some(Arrival::Malformed)
             }
         }
     }
@@ -219,7 +272,7 @@ fn closed(frame: Option<CloseFrame>) -> Error {
 
 /// Commands are 64 KiB at most and rare: small buffers, since tungstenite clears its read buffer for
 /// every read.
-pub(crate) fn config() -> WebSocketConfig {
+fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(4096)
         .write_buffer_size(0)

@@ -96,6 +96,18 @@ pub enum Error {
     /// A task of this package panicked; report it.
     #[error("something failed that should not: {0}")]
     Internal(String),
+    /// A relayed HTTP request cannot be served; the sender was told so.
+    #[error("the relayed request cannot be served: {0}")]
+    BadRequest(&'static str),
+    /// The HTTP server's answer cannot be relayed; mend the server.
+    #[error("the server's answer cannot be relayed: {0}")]
+    BadAnswer(&'static str),
+    /// The HTTP server cannot be reached, or gave the request up.
+    #[error("the server did not answer: {0}")]
+    Upstream(#[source] io::Error),
+    /// As many requests as allowed are unanswered; the sender was answered 503.
+    #[error("too many requests are unanswered")]
+    TooManyRequests,
     /// What was being opened was given up.
     #[error("closed before it was open")]
     Closed,
@@ -122,6 +134,9 @@ impl Error {
             Self::Handshake(_) | Self::Lost { .. } => "HYCO_ERR_CONNECTION_LOST",
             Self::Protocol(_) => "HYCO_ERR_PROTOCOL",
             Self::Internal(_) => "HYCO_ERR_INTERNAL",
+            Self::BadRequest(_) => "HYCO_ERR_BAD_REQUEST",
+            Self::BadAnswer(_) | Self::Upstream(_) => "HYCO_ERR_BAD_ANSWER",
+            Self::TooManyRequests => "HYCO_ERR_TOO_MANY_REQUESTS",
             Self::Closed => "HYCO_ERR_CLOSED",
         }
     }
@@ -153,7 +168,9 @@ impl Error {
     pub fn cause_code(&self) -> Option<&'static str> {
         match self {
             Self::Lookup { source, .. } => Some(lookup_code(source)),
-            Self::Connect { source, .. } | Self::Handshake(source) => io_code(source),
+            Self::Connect { source, .. } | Self::Handshake(source) | Self::Upstream(source) => {
+                io_code(source)
+            }
             Self::Tls { source, .. } => tls_code(source).or_else(|| io_code(source)),
             Self::Timeout { .. } => Some("ETIMEDOUT"),
             _ => None,

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::error::Error;
+use crate::{error::Error, http::RequestInfo};
 
 /// Where a listener's events go. It is called on the listener's thread and must not block.
 pub type Events = Arc<dyn Fn(ListenerEvent) + Send + Sync>;
@@ -64,6 +64,26 @@ pub enum ListenerEvent {
     /// A sender wants to connect; take it with [`Listener::accept`](crate::Listener::accept) or refuse
     /// it with [`Listener::reject`](crate::Listener::reject) within 30 s.
     Accept(AcceptRequest),
+    /// An HTTP request was not served, or not to its end; the sender has been told where that was
+    /// possible.
+    RequestFailed {
+        /// The request; empty when it was not understood.
+        info: RequestInfo,
+        /// Why.
+        error: Arc<Error>,
+    },
+    /// An HTTP request was answered; reported only if [`HttpOptions`](crate::http::HttpOptions) ask
+    /// for it.
+    Served {
+        /// The method.
+        method: String,
+        /// Path and query as the relay gave them.
+        target: String,
+        /// The status; 0 if the sender left before its answer.
+        status: u16,
+        /// How long it took.
+        duration: Duration,
+    },
     /// The listener is down for good; nothing follows.
     Closed,
 }

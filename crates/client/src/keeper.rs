@@ -1,27 +1,27 @@
 //! The task behind a listener; the table of its states is in [`listener`](crate::listener).
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use hyco_protocol::{Accept, Command, Reply, Request};
+use hyco_protocol::{Accept, Reply};
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
 
 use crate::{
     backoff::Backoff,
-    control_channel::ControlChannel,
+    control_channel::{Arrival, ControlChannel},
     error::{Error, Result},
     event::{AcceptRequest, Events, ListenerEvent},
+    http::Answer,
     options::{ListenOptions, Policy, TokenSource},
     random::fraction,
     rendezvous,
     shared::Shared,
     token::Token,
     token_provider::TokenProvider,
-    unserved,
 };
 
 /// Keeps a control channel up.
@@ -35,8 +35,11 @@ pub(crate) struct Keeper {
     /// Attempts since the listener was online last.
     attempt: u32,
     was_online: bool,
-    /// Answers that are under way at rendezvous.
+    /// Senders that are turned away at rendezvous.
     chores: JoinSet<()>,
+    /// Answers to HTTP requests, and those that could not be sent yet.
+    answers: mpsc::Receiver<Answer>,
+    unsent: VecDeque<Answer>,
 }
 
 impl Keeper {
@@ -48,7 +51,10 @@ impl Keeper {
     ) -> Self {
         let (question, provider_events) = (Arc::clone(&shared.tokens), Arc::clone(&events));
         let tokens = TokenProvider::new(options.token.clone(), question, provider_events);
+        let answers = shared.requests.take_queue();
         Self {
+            answers,
+            unsent: VecDeque::new(),
             shared,
             address,
             backoff: Backoff::new(options.reconnect.schedule.clone()),
@@ -147,9 +153,15 @@ impl Keeper {
 
         let period = self.options.keep_alive.filter(|period| !period.is_zero());
         let mut renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
+        self.unsent
+            .retain(|answer| answer.at.elapsed() < LATE_ANSWER);
+        let mut answered = self.answer(&mut channel).await;
         let lost = loop {
+            if let Err(error) = answered {
+                break error;
+            }
             let beat = period.and_then(|period| channel.next_beat(period));
-            let outcome = tokio::select! {
+            answered = tokio::select! {
                 // A flood of commands must not delay a renewal, and what has arrived is read before the
                 // relay is found to be silent.
                 biased;
@@ -162,24 +174,28 @@ impl Keeper {
                         let reply = Reply::RenewToken(token.text.clone());
                         renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
                         tracing::debug!("token renewed");
-                        channel.send(&reply, None).await
+                        channel.send(&reply).await
                     }
                     Err(error) => {
                         self.chore(channel.close());
                         break error;
                     }
                 },
-                command = channel.next() => match command {
-                    Ok(command) => self.obey(&mut channel, command).await,
+                arrival = channel.next() => match arrival {
+                    Ok(arrival) => {
+                        self.take(arrival);
+                        self.answer(&mut channel).await
+                    }
                     Err(error) => Err(error),
                 },
+                Some(answer) = self.answers.recv() => {
+                    self.unsent.push_back(answer);
+                    self.answer(&mut channel).await
+                }
                 () = due(beat) => {
                     channel.beat(period.unwrap_or_default()).await
                 }
             };
-            if let Err(error) = outcome {
-                break error;
-            }
         };
         // A relay that accepts and drops at once must not be dialled in a hot loop (C14).
         if since.elapsed() >= STABLE {
@@ -188,23 +204,40 @@ impl Keeper {
         Some(lost)
     }
 
-    async fn obey(&mut self, channel: &mut ControlChannel, command: Command) -> Result<()> {
-        match command {
-            Command::Accept(accept) => self.announce(accept),
-            Command::Request(Request::Full(request)) => {
-                let (reply, body) = unserved::reply(&request);
-                return channel.send(&reply, body).await;
+    fn take(&mut self, arrival: Arrival) {
+        let requests = &self.shared.requests;
+        let answer = match arrival {
+            Arrival::Accept(accept) if requests.serves_upgrades() => {
+                requests.start_upgrade(accept);
+                None
             }
-            Command::Request(Request::Pointer { address }) => {
-                let dialer = self.shared.dialer.clone();
-                self.chore(unserved::answer_at(
-                    dialer,
-                    address,
-                    self.options.accept_timeout,
-                ));
+            Arrival::Accept(accept) => {
+                self.announce(accept);
+                None
             }
-            _ => {}
+            Arrival::Request(request, body) => requests.start(request, body),
+            Arrival::WithoutBody(request) => Some(requests.body_missing(&request)),
+            Arrival::Malformed => {
+                requests.malformed();
+                None
+            }
+        };
+        self.unsent.extend(answer);
+    }
+
+    /// Sends the answers that are there in one go. They stay until they are sent, so that those of a
+    /// channel that is lost leave by the next one; the relay ignores one that it has already.
+    async fn answer(&mut self, channel: &mut ControlChannel) -> Result<()> {
+        while self.unsent.len() < ANSWERS_AT_ONCE
+            && let Ok(answer) = self.answers.try_recv()
+        {
+            self.unsent.push_back(answer);
         }
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        channel.answer(&self.unsent).await?;
+        self.unsent.clear();
         Ok(())
     }
 
@@ -346,5 +379,9 @@ const STABLE: Duration = Duration::from_secs(1);
 const DECISION_TIMEOUT: Duration = Duration::from_secs(60);
 /// The least pause after a panic of which nobody could be told.
 const AFTER_PANIC: Duration = Duration::from_secs(1);
+/// After so long the relay has answered in the listener's place.
+const LATE_ANSWER: Duration = Duration::from_secs(60);
+/// Answers of 128 KiB at the most, written together.
+const ANSWERS_AT_ONCE: usize = 64;
 /// Rendezvous at which senders are only turned away.
 const MOST_CHORES: usize = 256;

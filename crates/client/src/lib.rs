@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 mod event;
 mod handshake;
+pub mod http;
 mod keeper;
 mod listener;
 mod options;
@@ -28,7 +29,6 @@ mod tls;
 mod token;
 mod token_provider;
 mod trust;
-mod unserved;
 mod upgrade;
 mod verifier;
 

@@ -13,7 +13,7 @@
 //! | Connecting | failed otherwise | Waiting | report `Offline`; the pause grows |
 //! | Connecting | close | Closed | drop the attempt |
 //! | Online | accept | Online | report `Accept`; 503 for the sender when 4,096 are undecided |
-//! | Online | request | Online | answer 501 |
+//! | Online | request | Online | serve it, see [`http`](crate::http); answer 501 if nobody does |
 //! | Online | token is due | Online | ask for a token, send `renewToken` |
 //! | Online | one interval without a frame | Online | send a Ping |
 //! | Online | lost, closed by the relay, two intervals without a frame, token ended | Waiting | report `Offline` |
@@ -38,6 +38,7 @@ use crate::{
     dial::{Dialer, Upgraded},
     error::{Error, Result},
     event::Events,
+    http::{HttpOptions, Requests, Service},
     keeper::Keeper,
     options::ListenOptions,
     pending::PendingAccepts,
@@ -57,8 +58,15 @@ pub struct Listener {
 impl Listener {
     /// Starts listening on that runtime. Everything that happens is told to `events`, also a failure.
     pub fn spawn(runtime: &Handle, dialer: Dialer, options: ListenOptions, events: Events) -> Self {
+        let requests = Requests::new(
+            dialer.clone(),
+            options.accept_timeout,
+            &options.address,
+            &events,
+        );
         let shared = Arc::new(Shared {
             dialer,
+            requests,
             accept_timeout: options.accept_timeout,
             tokens: Arc::new(Question::new()),
             decisions: Question::new(),
@@ -115,6 +123,17 @@ impl Listener {
             let (dialer, timeout) = (&shared.dialer, shared.accept_timeout);
             rendezvous::reject(dialer, &address, status, description, timeout).await
         }
+    }
+
+    /// Serves HTTP requests with that service from now on, or answers them with 501 again. Requests that
+    /// are open stay where they are.
+    pub fn serve(&self, served: Option<(Arc<dyn Service>, HttpOptions)>) {
+        self.shared.requests.serve(served);
+    }
+
+    /// Gives up the HTTP requests that are open.
+    pub fn end_requests(&self) {
+        self.shared.requests.end();
     }
 
     /// Ends the listener; [`Closed`](crate::ListenerEvent::Closed) tells when it is down. Accepted

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use crate::{
-    dial::Dialer, pending::PendingAccepts, question::Question, token_provider::TokenQuestion,
+    dial::Dialer, http::Requests, pending::PendingAccepts, question::Question,
+    token_provider::TokenQuestion,
 };
 
 /// What the handle and the task have in common.
@@ -17,5 +18,6 @@ pub(crate) struct Shared {
     /// Come back after that pause, or not at all?
     pub(crate) decisions: Question<Option<Duration>>,
     pub(crate) pending: PendingAccepts,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) closing: watch::Sender<bool>,
 }

@@ -15,6 +15,7 @@ mod reconnect;
 mod rendezvous;
 mod requests;
 mod sender;
+mod served;
 mod support;
 mod tls;
 mod tokens;

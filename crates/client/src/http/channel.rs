@@ -1,0 +1,146 @@
+//! A rendezvous for requests: commands as text messages, bodies as binary ones, both without limits.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use hyco_protocol::status::CLOSE_NORMAL;
+use hyco_websocket::{Broken, MaskSource, OpCode, Part, PartReader, append_frame};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::{
+    dial::{Dial, Dialer},
+    error::{Error, Result},
+    stream::Stream,
+};
+
+/// An open rendezvous.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    stream: Stream,
+    reader: PartReader,
+    /// What was read; `input[taken..]` is still to be parsed.
+    input: Vec<u8>,
+    taken: usize,
+    /// What is to be written; `output[sent..]` is still to be sent.
+    output: Vec<u8>,
+    sent: usize,
+    masks: MaskSource,
+    /// A binary message has begun.
+    in_message: bool,
+}
+
+impl Channel {
+    /// Dials the address of a request; it is its own credential (docs/protocol.md, 5.5).
+    pub(crate) async fn dial(dialer: Dialer, address: String, timeout: Duration) -> Result<Self> {
+        let dial = Dial {
+            address,
+            headers: Vec::new(),
+            protocols: Vec::new(),
+            timeout,
+        };
+        let upgraded = dialer.dial(dial).await.map_err(Error::of_rendezvous)?;
+        Ok(Self {
+            stream: upgraded.stream,
+            reader: PartReader::new(false),
+            input: upgraded.rest,
+            taken: 0,
+            output: Vec::new(),
+            sent: 0,
+            masks: MaskSource::new(),
+            in_message: false,
+        })
+    }
+
+    /// The next part of what has been read; none when more has to be read first.
+    pub(crate) fn next(&mut self) -> std::result::Result<Option<Part<'_>>, Broken> {
+        if self.taken == self.input.len() {
+            (self.input, self.taken) = (Vec::new(), 0);
+            return Ok(None);
+        }
+        let (count, part) = self.reader.next(&mut self.input[self.taken..])?;
+        self.taken += count;
+        Ok(part)
+    }
+
+    /// Reads what has come; zero bytes are the end of the stream.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = [std::mem::MaybeUninit::uninit(); READ];
+        let mut space = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
+        let filled = space.filled();
+        self.input.drain(..self.taken);
+        self.taken = 0;
+        self.input.extend_from_slice(filled);
+        Poll::Ready(Ok(filled.len()))
+    }
+
+    /// Queues a text message.
+    pub(crate) fn queue_text(&mut self, text: &str) {
+        self.append(true, OpCode::Text, text.as_bytes());
+    }
+
+    /// Queues a stretch of a binary message; `last` ends it.
+    pub(crate) fn queue_data(&mut self, bytes: &[u8], last: bool) {
+        let opcode = match self.in_message {
+            true => OpCode::Continuation,
+            false => OpCode::Binary,
+        };
+        self.in_message = !last;
+        self.append(last, opcode, bytes);
+    }
+
+    /// Queues the answer to a ping.
+    pub(crate) fn queue_pong(&mut self, payload: &[u8]) {
+        self.append(true, OpCode::Pong, payload);
+    }
+
+    /// Queues a close with 1000.
+    pub(crate) fn queue_close(&mut self) {
+        self.append(true, OpCode::Close, &CLOSE_NORMAL.to_be_bytes());
+    }
+
+    /// Bytes that are queued and not sent.
+    pub(crate) fn unsent(&self) -> usize {
+        self.output.len() - self.sent
+    }
+
+    /// Sends what is queued. Gives how many bytes have left, once at least one has.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let before = self.sent;
+        while self.sent < self.output.len() {
+            let rest = &self.output[self.sent..];
+            match Pin::new(&mut self.stream).poll_write(cx, rest)? {
+                Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(count) => self.sent += count,
+                Poll::Pending if self.sent == before => return Poll::Pending,
+                Poll::Pending => return Poll::Ready(Ok(self.sent - before)),
+            }
+        }
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        let count = self.sent - before;
+        self.sent = 0;
+        match self.output.capacity() > KEPT {
+            true => self.output = Vec::new(),
+            false => self.output.clear(),
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    fn append(&mut self, fin: bool, opcode: OpCode, payload: &[u8]) {
+        if self.sent > 0 && self.sent >= self.output.len() / 2 {
+            self.output.drain(..self.sent);
+            self.sent = 0;
+        }
+        let mask = Some(self.masks.next());
+        append_frame(&mut self.output, fin, opcode, payload, mask);
+    }
+}
+
+/// How much one read takes.
+const READ: usize = 32 * 1024;
+/// A buffer up to this size is kept for the next frames; an event stream holds one.
+const KEPT: usize = 4 * 1024;

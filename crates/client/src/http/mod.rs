@@ -1,0 +1,28 @@
+//! HTTP requests that come by the relay (docs/protocol.md, 5).
+//!
+//! A [`Service`] gives a byte stream for each request: to an HTTP server in the same process, or to one
+//! at the other end of a TCP connection. The head of the request is written to it, then the body; what
+//! the server writes is parsed and goes back as the relay wants it:
+//!
+//! | answer | way |
+//! |---|---|
+//! | whole and at most 64 KiB | by the control channel: `response` and one binary message |
+//! | larger, `text/event-stream`, or begun and not whole after a while | by a rendezvous: `response`, then one binary message of many frames |
+//! | to a request that came by a rendezvous | by that rendezvous |
+//!
+//! `requests` knows which requests are open, `exchange` carries one from its arrival to its answer,
+//! `pump` moves the bytes, `upgrade` does the same for a WebSocket; `parser` reads without I/O.
+
+mod answer;
+mod channel;
+mod exchange;
+mod parser;
+mod pump;
+mod refusal;
+mod requests;
+mod service;
+mod upgrade;
+
+pub use service::{HandlerFailed, HttpOptions, Opening, Outcome, RequestInfo, Service, Transport};
+
+pub(crate) use requests::{Answer, Requests};

@@ -1,0 +1,278 @@
+//! Reading what an HTTP server writes, as it comes and without I/O.
+//!
+//! | state | read | next |
+//! |---|---|---|
+//! | Head | 1xx other than 101 | Head |
+//! | Head | 101 | Upgraded |
+//! | Head | HEAD was asked, 204, 304, a length of 0 | Done |
+//! | Head | `Transfer-Encoding: chunked` | Size |
+//! | Head | `Content-Length` | Length |
+//! | Head | neither | UntilEnd |
+//! | Size | a size, 0 | Chunk, Trailer |
+//! | Chunk | its bytes and a line break | Size |
+//! | Trailer | lines, an empty line | Trailer, Done |
+//! | Length | its bytes | Done |
+//! | UntilEnd | the end of the stream | Done |
+//!
+//! Trailers and interim answers are dropped, since the relay has no place for them.
+
+use hyco_protocol::{
+    Headers,
+    http::{ResponseHead, has_no_body},
+};
+
+/// Takes what a server says, in order.
+pub(crate) trait AnswerSink {
+    /// The head is whole.
+    fn head(&mut self, head: ResponseHead);
+    /// Bytes of the body.
+    fn data(&mut self, bytes: &[u8]);
+}
+
+/// What a server wrote is no HTTP answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the server's answer is not HTTP: {0}")]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+/// Reads one answer.
+#[derive(Debug)]
+pub(crate) struct AnswerParser {
+    method: String,
+    state: State,
+    /// The start of a head or of a line that is not whole yet.
+    partial: Vec<u8>,
+    keeps_alive: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Head,
+    Length(u64),
+    Size,
+    Chunk(u64),
+    ChunkEnd,
+    Trailer,
+    UntilEnd,
+    Done,
+    Upgraded,
+}
+
+impl AnswerParser {
+    /// Reads the answer to a request of that method.
+    pub(crate) fn new(method: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            state: State::Head,
+            partial: Vec::new(),
+            keeps_alive: false,
+        }
+    }
+
+    /// The answer is whole.
+    pub(crate) fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// A 101 was answered: what follows is no longer HTTP.
+    pub(crate) fn is_upgraded(&self) -> bool {
+        self.state == State::Upgraded
+    }
+
+    /// Whether the server's connection can serve another request once the answer is done.
+    pub(crate) fn keeps_alive(&self) -> bool {
+        self.keeps_alive && self.is_done()
+    }
+
+    /// Reads further bytes. Gives what lies behind the answer, or behind a 101.
+    pub(crate) fn feed<'b>(
+        &mut self,
+        mut bytes: &'b [u8],
+        sink: &mut impl AnswerSink,
+    ) -> Result<&'b [u8], Malformed> {
+        loop {
+            match self.state {
+                State::Done | State::Upgraded => return Ok(bytes),
+                _ if bytes.is_empty() => return Ok(bytes),
+                State::Head => bytes = self.read_head(bytes, sink)?,
+                State::UntilEnd => {
+                    sink.data(bytes);
+                    return Ok(&[]);
+                }
+                State::Length(left) | State::Chunk(left) => {
+                    let count = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    let (data, rest) = bytes.split_at(count);
+                    sink.data(data);
+                    bytes = rest;
+                    self.state = match (self.state, left - count as u64) {
+                        (State::Length(_), 0) => State::Done,
+                        (State::Length(_), left) => State::Length(left),
+                        (_, 0) => State::ChunkEnd,
+                        (_, left) => State::Chunk(left),
+                    };
+                }
+                State::Size | State::ChunkEnd | State::Trailer => bytes = self.read_line(bytes)?,
+            }
+        }
+    }
+
+    /// The server has ended its stream.
+    pub(crate) fn finish(&mut self) -> Result<(), Malformed> {
+        match self.state {
+            State::UntilEnd | State::Done => {
+                self.state = State::Done;
+                Ok(())
+            }
+            State::Upgraded => Ok(()),
+            State::Head => Err(Malformed("the connection ended before the answer")),
+            _ => Err(Malformed("the connection ended within the answer")),
+        }
+    }
+
+    fn read_head<'b>(
+        &mut self,
+        bytes: &'b [u8],
+        sink: &mut impl AnswerSink,
+    ) -> Result<&'b [u8], Malformed> {
+        let before = self.partial.len();
+        let read = match before {
+            0 => parse_head(bytes)?,
+            _ => {
+                self.partial.extend_from_slice(bytes);
+                parse_head(&self.partial)?
+            }
+        };
+        let Some((head, length)) = read else {
+            if before == 0 {
+                self.partial.extend_from_slice(bytes);
+            }
+            return match self.partial.len() {
+                ..=LONGEST_HEAD => Ok(&[]),
+                _ => Err(Malformed("its head is too long")),
+            };
+        };
+        self.partial = Vec::new();
+        if head.status != 101 && head.status < 200 {
+            return Ok(&bytes[length - before..]);
+        }
+        self.state = self.body_of(&head)?;
+        sink.head(head);
+        Ok(&bytes[length - before..])
+    }
+
+    /// How the body behind that head ends.
+    fn body_of(&mut self, head: &ResponseHead) -> Result<State, Malformed> {
+        let says = |name: &str, word: &str| {
+            let mut values = head
+                .headers
+                .0
+                .iter()
+                .filter(|(key, _)| key.eq_ignore_ascii_case(name));
+            values.any(|(_, value)| {
+                value
+                    .split(',')
+                    .any(|one| one.trim().eq_ignore_ascii_case(word))
+            })
+        };
+        self.keeps_alive = !says("connection", "close");
+        if head.status == 101 {
+            return Ok(State::Upgraded);
+        }
+        if has_no_body(&self.method, head.status) {
+            return Ok(State::Done);
+        }
+        if says("transfer-encoding", "chunked") {
+            return Ok(State::Size);
+        }
+        let mut lengths = head
+            .headers
+            .0
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .map(|(_, value)| value.trim());
+        let Some(length) = lengths.next() else {
+            self.keeps_alive = false;
+            return Ok(State::UntilEnd);
+        };
+        if lengths.any(|other| other != length) {
+            return Err(Malformed("it has two lengths"));
+        }
+        match length.parse() {
+            Ok(0) => Ok(State::Done),
+            Ok(length) => Ok(State::Length(length)),
+            Err(_) => Err(Malformed("its length is not a number")),
+        }
+    }
+
+    fn read_line<'b>(&mut self, bytes: &'b [u8]) -> Result<&'b [u8], Malformed> {
+        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+            self.partial.extend_from_slice(bytes);
+            return match self.partial.len() {
+                ..=LONGEST_LINE => Ok(&[]),
+                _ => Err(Malformed("a line between chunks is too long")),
+            };
+        };
+        self.partial.extend_from_slice(&bytes[..end]);
+        let line = std::mem::take(&mut self.partial);
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        self.state = match self.state {
+            State::Size => match chunk_size(line)? {
+                0 => State::Trailer,
+                size => State::Chunk(size),
+            },
+            State::ChunkEnd if line.is_empty() => State::Size,
+            State::ChunkEnd => return Err(Malformed("a chunk is longer than it says")),
+            _ if line.is_empty() => State::Done,
+            _ => State::Trailer,
+        };
+        Ok(&bytes[end + 1..])
+    }
+}
+
+/// Reads a head and tells its length; none when it is not whole.
+fn parse_head(bytes: &[u8]) -> Result<Option<(ResponseHead, usize)>, Malformed> {
+    let mut most = 32;
+    loop {
+        let mut headers = vec![httparse::EMPTY_HEADER; most];
+        let mut response = httparse::Response::new(&mut headers);
+        return match response.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => Ok(Some((owned(&response), length))),
+            Ok(httparse::Status::Partial) => Ok(None),
+            Err(httparse::Error::TooManyHeaders) if most < MOST_HEADERS => {
+                most *= 4;
+                continue;
+            }
+            Err(httparse::Error::TooManyHeaders) => Err(Malformed("it has too many headers")),
+            Err(httparse::Error::Status) => Err(Malformed("its reason phrase")),
+            Err(httparse::Error::Version) => Err(Malformed("its version")),
+            Err(_) => Err(Malformed("its head")),
+        };
+    }
+}
+
+fn owned(response: &httparse::Response<'_, '_>) -> ResponseHead {
+    let header = |header: &httparse::Header<'_>| {
+        let value = header.value.iter().map(|&byte| char::from(byte)).collect();
+        (header.name.to_owned(), value)
+    };
+    ResponseHead {
+        status: response.code.unwrap_or_default(),
+        reason: response.reason.unwrap_or_default().to_owned(),
+        headers: Headers(response.headers.iter().map(header).collect()),
+    }
+}
+
+/// The size in front of a chunk; what follows a semicolon is an extension.
+fn chunk_size(line: &[u8]) -> Result<u64, Malformed> {
+    let digits = line.split(|&byte| byte == b';').next().unwrap_or_default();
+    let text = std::str::from_utf8(digits).unwrap_or_default().trim();
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match u64::from_str_radix(text, 16) {
+        Ok(size) if is_hex => Ok(size),
+        _ => Err(Malformed("the size of a chunk")),
+    }
+}
+
+/// The relay takes 64 KiB; what is a little longer is refused there with a better text.
+const LONGEST_HEAD: usize = 256 * 1024;
+const LONGEST_LINE: usize = 16 * 1024;
+const MOST_HEADERS: usize = 2048;

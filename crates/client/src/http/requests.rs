@@ -1,0 +1,286 @@
+//! The requests of one listener: who serves them, how many are open, where small answers go.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use hyco_protocol::{Accept, FullRequest, RemoteEndpoint, Request, http::Cookies};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_tungstenite::tungstenite::Bytes;
+use tracing::Instrument;
+
+use super::{
+    answer::response_json,
+    exchange::{self, Origin},
+    refusal::{BUSY, NOT_SERVED, Refusal, bad},
+    service::{HttpOptions, RequestInfo, Service},
+    upgrade,
+};
+use crate::{
+    dial::Dialer,
+    error::Error,
+    event::{Events, ListenerEvent},
+};
+
+/// What a listener's requests share.
+pub(crate) struct Requests {
+    pub(super) dialer: Dialer,
+    pub(super) accept_timeout: std::time::Duration,
+    /// The `Host` of requests that have none.
+    pub(super) host: String,
+    pub(super) secure: bool,
+    /// The listener's task keeps it, and so does every open request.
+    events: Weak<dyn Fn(ListenerEvent) + Send + Sync>,
+    served: RwLock<Option<Arc<Served>>>,
+    open: AtomicUsize,
+    answers: mpsc::Sender<Answer>,
+    /// Taken by the listener's task.
+    queue: Mutex<Option<mpsc::Receiver<Answer>>>,
+    /// Turns true when open requests are to be given up.
+    ended: watch::Sender<bool>,
+}
+
+/// Who serves, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Served {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) options: HttpOptions,
+}
+
+/// An answer for the control channel: a text message, and the binary one right behind it.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) json: String,
+    pub(crate) body: Option<Bytes>,
+    /// When it was given; the relay waits for it no longer than a minute.
+    pub(crate) at: Instant,
+}
+
+impl Answer {
+    pub(crate) fn new(json: String, body: Vec<u8>) -> Self {
+        Self {
+            json,
+            body: (!body.is_empty()).then(|| body.into()),
+            at: Instant::now(),
+        }
+    }
+}
+
+/// Counts a request as open; dropping it makes its place free.
+pub(super) struct Place(Arc<Requests>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Requests {
+    pub(crate) fn new(
+        dialer: Dialer,
+        accept_timeout: std::time::Duration,
+        address: &str,
+        events: &Events,
+    ) -> Arc<Self> {
+        let (answers, queue) = mpsc::channel(WAITING_ANSWERS);
+        let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        Arc::new(Self {
+            dialer,
+            accept_timeout,
+            host: host.trim_end_matches(":443").to_owned(),
+            secure: !matches!(scheme, "ws" | "http"),
+            events: Arc::downgrade(events),
+            served: RwLock::default(),
+            open: AtomicUsize::new(0),
+            answers,
+            queue: Mutex::new(Some(queue)),
+            ended: watch::Sender::new(false),
+        })
+    }
+
+    /// Requests are served by this from now on; those that are open stay where they are.
+    pub(crate) fn serve(&self, served: Option<(Arc<dyn Service>, HttpOptions)>) {
+        let served = served.map(|(service, options)| Arc::new(Served { service, options }));
+        *self.served.write().unwrap_or_else(PoisonError::into_inner) = served;
+    }
+
+    /// Gives up what is open.
+    pub(crate) fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Where the answers for the control channel come out; the first caller gets it.
+    pub(crate) fn take_queue(&self) -> mpsc::Receiver<Answer> {
+        let queue = self
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        queue.unwrap_or_else(|| mpsc::channel(1).1)
+    }
+
+    /// Whether senders of WebSockets are served here.
+    pub(crate) fn serves_upgrades(&self) -> bool {
+        self.served().is_some_and(|served| served.options.upgrades)
+    }
+
+    /// Takes a request that came by the control channel, with its body if it has one. Gives the answer
+    /// where none has to be waited for.
+    pub(crate) fn start(self: &Arc<Self>, request: Request, body: Option<Bytes>) -> Option<Answer> {
+        let served = self.served();
+        let place = served
+            .as_ref()
+            .and_then(|served| self.enter(served.options.max_requests));
+        let refusal = match (&served, &place) {
+            (None, _) => Some(NOT_SERVED),
+            (Some(_), None) => Some(BUSY),
+            _ => None,
+        };
+        let request = match (request, refusal) {
+            (Request::Full(request), Some(refusal)) => {
+                if refusal == BUSY {
+                    self.failed(
+                        self.info(&request.id, request.remote_endpoint.as_ref()),
+                        Error::TooManyRequests,
+                    );
+                }
+                return Some(refuse(&request, refusal));
+            }
+            (request, _) => request,
+        };
+        let origin = match request {
+            Request::Full(request) => Origin::Control(request, body),
+            Request::Pointer { address } => Origin::Rendezvous(address),
+        };
+        let served = refusal.is_none().then_some(served).flatten();
+        let requests = Arc::clone(self);
+        self.spawn(async move {
+            let _place = place;
+            exchange::run(
+                &requests,
+                served.as_deref(),
+                refusal.unwrap_or(NOT_SERVED),
+                origin,
+            )
+            .await;
+        });
+        None
+    }
+
+    /// Takes a sender of a WebSocket for the server's upgrade.
+    pub(crate) fn start_upgrade(self: &Arc<Self>, accept: Accept) {
+        let Some(served) = self.served() else {
+            return;
+        };
+        let place = self.enter(served.options.max_requests);
+        let requests = Arc::clone(self);
+        self.spawn(async move {
+            match place {
+                Some(_place) => upgrade::run(&requests, &served, accept).await,
+                None => upgrade::refuse(&requests, &accept, 503, "The listener is busy").await,
+            }
+        });
+    }
+
+    /// A message announced a body, and a text came in its place.
+    pub(crate) fn body_missing(&self, request: &FullRequest) -> Answer {
+        let error = Error::BadRequest("a text message came in place of its body");
+        self.failed(
+            self.info(&request.id, request.remote_endpoint.as_ref()),
+            error,
+        );
+        refuse(request, bad(400))
+    }
+
+    /// A `request` message could not be understood.
+    pub(crate) fn malformed(&self) {
+        let error = Error::BadRequest("its message is not as it should be");
+        self.failed(RequestInfo::default(), error);
+    }
+
+    /// Reports that a request was not served.
+    pub(super) fn failed(&self, info: RequestInfo, error: Error) {
+        tracing::debug!(tracking_id = info.tracking_id, %error, "request not served");
+        self.report(ListenerEvent::RequestFailed {
+            info,
+            error: Arc::new(error),
+        });
+    }
+
+    pub(super) fn report(&self, event: ListenerEvent) {
+        if let Some(events) = self.events.upgrade() {
+            events(event);
+        }
+    }
+
+    /// Hands an answer to the control channel, whichever is up by then. False once none comes any more.
+    pub(super) async fn answer(&self, answer: Answer) -> Result<(), Answer> {
+        self.answers.send(answer).await.map_err(|refused| refused.0)
+    }
+
+    pub(super) fn info(&self, id: &str, remote: Option<&RemoteEndpoint>) -> RequestInfo {
+        RequestInfo {
+            tracking_id: id.to_owned(),
+            remote_address: remote
+                .map(|remote| remote.address.clone())
+                .filter(|text| !text.is_empty()),
+            remote_port: remote.map(|remote| remote.port).filter(|&port| port != 0),
+            secure: self.secure,
+        }
+    }
+
+    fn served(&self) -> Option<Arc<Served>> {
+        self.served
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn enter(self: &Arc<Self>, most: usize) -> Option<Place> {
+        let open = self.open.fetch_add(1, Ordering::Relaxed);
+        let place = Place(Arc::clone(self));
+        (open < most).then_some(place)
+    }
+
+    /// Runs until it is done or everything is given up.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut ended = self.ended.subscribe();
+        let events = self.events.upgrade();
+        let task = async move {
+            let _events = events;
+            tokio::select! {
+                // The sender lives as long as what spawns, so there is no error to see.
+                _ = ended.wait_for(|ended| *ended) => {}
+                () = task => {}
+            }
+        };
+        tokio::spawn(task.in_current_span());
+    }
+}
+
+/// The listener's own answer to a request that came by the control channel.
+pub(super) fn refuse(request: &FullRequest, refusal: Refusal) -> Answer {
+    let (head, body) = refusal.answer(&request.id, &request.method);
+    let json = response_json(&head, &request.id, Cookies::First, !body.is_empty());
+    Answer::new(json, body.into())
+}
+
+impl fmt::Debug for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requests")
+            .field("open", &self.open)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Answers that wait for the control channel; further ones wait with their requests.
+const WAITING_ANSWERS: usize = 64;

@@ -1,0 +1,119 @@
+//! Who serves relayed requests.
+
+use std::{fmt, future::Future, io, pin::Pin, time::Duration};
+
+use hyco_protocol::http::Cookies;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Gives a stream to an HTTP server for each request.
+pub trait Service: Send + Sync {
+    /// Opens a stream on which one request is written and one answer read.
+    fn open(&self, info: RequestInfo) -> Opening;
+}
+
+/// A stream that is being opened.
+pub type Opening = Pin<Box<dyn Future<Output = io::Result<Box<dyn Transport>>> + Send>>;
+
+/// A stream to an HTTP server.
+///
+/// The end of what can be read is the end of the server's answer; an error means that the server gave
+/// the request up, and [`HandlerFailed`] in it that its handler threw. The stream is shut down only
+/// after an upgrade, when the sender has ended its side.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The exchange is over.
+    fn finish(self: Box<Self>, outcome: Outcome);
+
+    /// Whether an earlier request was served on this stream, so that its server may just have closed it.
+    fn is_reused(&self) -> bool {
+        false
+    }
+}
+
+/// What is known about a request beside its head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestInfo {
+    /// The service's id of the request.
+    pub tracking_id: String,
+    /// The sender's IP address as the relay saw it.
+    pub remote_address: Option<String>,
+    /// The sender's port.
+    pub remote_port: Option<u16>,
+    /// Whether the way to the relay is encrypted.
+    pub secure: bool,
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The answer has been taken in whole.
+    Answered {
+        /// Whether the server's connection can serve another request.
+        reusable: bool,
+    },
+    /// The sender left, or the listener was closed.
+    SenderGone,
+    /// No answer began within its time.
+    TimedOut,
+    /// The server failed, or what it wrote cannot be relayed.
+    Failed,
+}
+
+/// Marks an I/O error of a [`Transport`] that comes from an exception of the handler.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler threw an exception")]
+pub struct HandlerFailed;
+
+/// How requests are served.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// How long the head of an answer may take; none waits for ever.
+    pub response_timeout: Option<Duration>,
+    /// How long an answer that has begun may wait to be whole and small.
+    pub flush_delay: Duration,
+    /// How many requests may be unanswered; further ones are answered 503.
+    pub max_requests: usize,
+    /// How several cookies are sent.
+    pub cookies: Cookies,
+    /// A path that is cut off the request's target; empty cuts nothing.
+    pub strip: String,
+    /// What `Connection` says to the server.
+    pub connection: &'static str,
+    /// A `Host` in place of the sender's.
+    pub host: Option<String>,
+    /// Whether WebSocket senders are served too; if not they are announced as
+    /// [`Accept`](crate::ListenerEvent::Accept).
+    pub upgrades: bool,
+    /// Whether the sender's address is told in `X-Forwarded-For` and `X-Forwarded-Proto`.
+    pub forwarded: bool,
+    /// Whether every answer is reported as [`Served`](crate::ListenerEvent::Served).
+    pub report: bool,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            response_timeout: Some(Duration::from_secs(60)),
+            flush_delay: Duration::from_millis(50),
+            max_requests: 1024,
+            cookies: Cookies::default(),
+            strip: String::new(),
+            connection: "close",
+            host: None,
+            upgrades: false,
+            forwarded: false,
+            report: false,
+        }
+    }
+}
+
+impl fmt::Debug for dyn Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+impl fmt::Debug for dyn Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport")
+    }
+}
