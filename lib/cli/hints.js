@@ -7,7 +7,7 @@ const HINTS = {
   HYCO_ERR_CONNECT: (error, { url }) =>
     ({
       ECONNREFUSED: isLocal(url)
-        ? 'Nothing listens there. Is the local relay running?'
+        ? "Nothing listens there. Start the local relay with 'hyco-rs emulator'."
         : 'Check host and port; the relay listens on port 443.',
       ENOTFOUND: 'Check how the namespace is spelt, and that this machine can resolve names.',
     })[error.cause?.code] ?? 'Check network, firewall and proxy.',

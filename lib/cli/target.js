@@ -140,7 +140,7 @@ function findParts(values, variables) {
   }
   throw usageError(
     'It is not known where to connect.',
-    'Give --connection-string TEXT, or set HYCO_CONNECTION_STRING, here or in a file .env.',
+    "Give --connection-string TEXT, or set HYCO_CONNECTION_STRING, here or in a file .env. 'hyco-rs emulator' starts a local relay and prints one.",
   )
 }
 
