@@ -84,7 +84,7 @@ function lockFile(lock) {
     ...lock,
     version,
     packages: {
-      '': { ...own, version, optionalDependencies },
+      '': { ...own, version, optionalDependencies, engines: manifest.engines },
       ...Object.fromEntries(Object.entries(others).sort(byName)),
     },
   }
