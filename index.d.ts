@@ -990,6 +990,7 @@ declare namespace WebSocket {
     | 'HYCO_ERR_NATIVE_BINDING'
     | 'HYCO_ERR_NO_LISTENER'
     | 'HYCO_ERR_PROTOCOL'
+    | 'HYCO_ERR_QUOTA'
     | 'HYCO_ERR_REJECTED'
     | 'HYCO_ERR_SENDER_GONE'
     | 'HYCO_ERR_TIMEOUT'

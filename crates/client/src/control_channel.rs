@@ -7,7 +7,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use hyco_protocol::{
-    Accept, Command, FullRequest, Reply, Request, names::AUTHORIZATION_HEADER, status::CLOSE_NORMAL,
+    Accept, Command, FullRequest, Reply, Request, Secrets, names::AUTHORIZATION_HEADER,
+    status::CLOSE_NORMAL,
 };
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::{
@@ -35,6 +36,8 @@ pub(crate) struct ControlChannel {
     heard: Instant,
     /// It was asked for another since.
     asked: bool,
+    /// What the relay was given, and may echo.
+    secrets: Secrets,
     /// A request that announced a body, which is the next binary message.
     awaits_body: Option<FullRequest>,
     /// What arrived in place of a body.
@@ -64,6 +67,7 @@ impl ControlChannel {
         timeout: Duration,
     ) -> Result<Self> {
         let mut headers = vec![(AUTHORIZATION_HEADER.to_owned(), token.text.clone())];
+        let secrets = Secrets::sent(&address, &headers);
         if let Some(user_agent) = user_agent {
             headers.push(("User-Agent".to_owned(), user_agent.to_owned()));
         }
@@ -86,6 +90,7 @@ impl ControlChannel {
             tracking_id: upgraded.tracking_id,
             heard: Instant::now(),
             asked: false,
+            secrets,
             awaits_body: None,
             next: None,
         })
@@ -149,15 +154,17 @@ impl ControlChannel {
                 Message::Close(frame) => {
                     // tungstenite has queued the answer; the relay may not wait for it.
                     drop(timeout(WRITE_TIMEOUT, self.socket.flush()).await);
-                    return Err(closed(frame));
+                    return Err(self.closed(frame));
                 }
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }
     }
 
-    /// Sends a command.
-    pub(crate) async fn send(&mut self, reply: &Reply) -> Result<()> {
+    /// Gives the relay a successor of its token.
+    pub(crate) async fn renew(&mut self, token: &Token) -> Result<()> {
+        self.secrets.add(&token.text);
+        let reply = Reply::RenewToken(token.text.clone());
         self.write([Message::text(reply.to_json())]).await
     }
 
@@ -193,6 +200,19 @@ impl ControlChannel {
         }
     }
 
+    fn closed(&self, frame: Option<CloseFrame>) -> Error {
+        match frame {
+            Some(frame) => Error::Lost {
+                code: frame.code.into(),
+                reason: self.secrets.hide(&frame.reason),
+            },
+            None => Error::Lost {
+                code: CloseCode::Status.into(),
+                reason: String::new(),
+            },
+        }
+    }
+
     /// Keeps a request back until its body is there.
     fn hold(&mut self, arrival: Arrival) -> Option<Arrival> {
         match arrival {
@@ -204,12 +224,12 @@ impl ControlChannel {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "reads as its neighbours")]
     fn read(&self, text: &str) -> Option<Arrival> {
         match Command::parse(text) {
             Ok(Command::Accept(accept)) => Some(Arrival::Accept(accept)),
             Ok(Command::Request(request)) => Some(Arrival::Request(request, None)),
             Ok(Command::Unknown(key)) => {
+                let key = self.secrets.hide(&key);
                 tracing::debug!(key, "unknown command ignored");
                 None
             }
@@ -254,19 +274,6 @@ fn lost(error: &tungstenite::Error) -> Error {
     Error::Lost {
         code: ABNORMAL,
         reason: error.to_string(),
-    }
-}
-
-fn closed(frame: Option<CloseFrame>) -> Error {
-    match frame {
-        Some(frame) => Error::Lost {
-            code: frame.code.into(),
-            reason: frame.reason.to_string(),
-        },
-        None => Error::Lost {
-            code: CloseCode::Status.into(),
-            reason: String::new(),
-        },
     }
 }
 

@@ -1,26 +1,19 @@
 //! From an address to an upgraded connection: name, TCP, TLS, WebSocket handshake, one deadline for all.
 
-use std::{
-    future::Future,
-    io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use hyco_protocol::{Secrets, names::TRACKING_ID_HEADER};
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, timeout, timeout_at},
-};
 use tokio_tungstenite::{client_async_with_config, tungstenite::protocol::WebSocketConfig};
 
 use crate::{
+    deadline::Deadline,
     endpoint::Endpoint,
     error::{Error, Result},
     handshake,
     resolver::Resolver,
     stream::Stream,
+    tcp,
     tls::TlsStream,
     trust::TlsOptions,
     upgrade::UpgradeReader,
@@ -79,7 +72,12 @@ impl Dialer {
 
     /// A dialer that shares the threads of its look-ups.
     pub(crate) fn sharing(options: &TlsOptions, resolver: Resolver) -> Result<Self> {
-        let servername = options.servername.as_deref().map(server_name).transpose()?;
+        // An empty name asks for none, as in Node; the host is verified then.
+        let name = options
+            .servername
+            .as_deref()
+            .filter(|name| !name.is_empty());
+        let servername = name.map(server_name).transpose()?;
         Ok(Self {
             config: Arc::new(options.config()?),
             servername,
@@ -99,7 +97,12 @@ impl Dialer {
         let outcome = deadline.limit("opening handshake", handshake).await?;
         let response = match outcome {
             Ok((_, response)) => response,
-            Err(error) => return Err(handshake::failure(error, &reader.reason())),
+            Err(error) => {
+                // A peer may echo what it was sent.
+                let secrets = Secrets::sent(&dial.address, &dial.headers);
+                let error = handshake::failure(error, &reader.reason(), &secrets);
+                return Err(error.with_peer(&endpoint));
+            }
         };
         handshake::check(&response)?;
         let (stream, rest) = reader.into_parts();
@@ -107,7 +110,7 @@ impl Dialer {
             stream,
             rest,
             protocol: handshake::header(&response, "sec-websocket-protocol"),
-            tracking_id: handshake::header(&response, hyco_protocol::names::TRACKING_ID_HEADER),
+            tracking_id: handshake::header(&response, TRACKING_ID_HEADER),
         })
     }
 
@@ -118,11 +121,7 @@ impl Dialer {
     }
 
     async fn connect(&self, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
-        let tcp = connect_tcp(&self.resolver, endpoint, deadline).await?;
-        // Frames are gathered before they are written; waiting for more only delays them.
-        if let Err(error) = tcp.set_nodelay(true) {
-            tracing::debug!(%error, "cannot set TCP_NODELAY");
-        }
+        let tcp = tcp::connect(&self.resolver, &endpoint.host, endpoint.port, deadline).await?;
         if !endpoint.secure {
             return Ok(Stream::Plain(tcp));
         }
@@ -133,65 +132,9 @@ impl Dialer {
         let handshake = TlsStream::connect(tcp, Arc::clone(&self.config), name);
         match deadline.limit("TLS handshake", handshake).await? {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
-            Err(source) => Err(Error::Tls {
-                peer: endpoint.peer(),
-                source,
-            }),
+            Err(source) => Err(Error::of_tls(endpoint.peer(), source)),
         }
     }
-}
-
-/// Tries the addresses of the host in turn; a silent one must leave time for the others.
-async fn connect_tcp(
-    resolver: &Resolver,
-    endpoint: &Endpoint,
-    deadline: Deadline,
-) -> Result<TcpStream> {
-    let addresses = resolve(resolver, endpoint, deadline).await?;
-    let mut last = None;
-    for (at, &address) in addresses.iter().enumerate() {
-        let left = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
-        let share = deadline.at.saturating_duration_since(Instant::now()) / left;
-        match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = Some(error),
-            Err(_) => {
-                tracing::debug!(%address, "no answer");
-            }
-        }
-    }
-    match last {
-        Some(source) => Err(Error::Connect {
-            peer: endpoint.peer(),
-            source,
-        }),
-        None => Err(deadline.missed("connection attempt")),
-    }
-}
-
-/// Literal addresses and `localhost` need no look-up.
-async fn resolve(
-    resolver: &Resolver,
-    endpoint: &Endpoint,
-    deadline: Deadline,
-) -> Result<Vec<SocketAddr>> {
-    let port = endpoint.port;
-    if let Ok(address) = endpoint.host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    if endpoint.host == "localhost" {
-        let (v4, v6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
-        return Ok(vec![(v4, port).into(), (v6, port).into()]);
-    }
-    let looking = resolver.look_up(&endpoint.host, port);
-    let found = match deadline.limit("name look-up", looking).await? {
-        Ok(found) if found.is_empty() => Err(io::ErrorKind::NotFound.into()),
-        outcome => outcome,
-    };
-    found.map_err(|source| Error::Lookup {
-        host: endpoint.host.clone(),
-        source,
-    })
 }
 
 fn server_name(host: &str) -> Result<ServerName<'static>> {
@@ -205,35 +148,3 @@ fn small_buffers() -> WebSocketConfig {
         .read_buffer_size(0)
         .write_buffer_size(0)
 }
-
-/// The end of the time for a dial; the error names the step that was under way.
-#[derive(Clone, Copy)]
-struct Deadline {
-    at: Instant,
-    after: Duration,
-}
-
-impl Deadline {
-    fn new(after: Duration) -> Self {
-        Self {
-            at: Instant::now() + after.min(LONGEST),
-            after,
-        }
-    }
-
-    async fn limit<F: Future>(self, step: &'static str, future: F) -> Result<F::Output> {
-        timeout_at(self.at, future)
-            .await
-            .map_err(|_| self.missed(step))
-    }
-
-    fn missed(self, step: &'static str) -> Error {
-        Error::Timeout {
-            step,
-            after: self.after,
-        }
-    }
-}
-
-/// Keeps the sum of now and any timeout representable.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

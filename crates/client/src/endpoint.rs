@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    tcp::peer,
+};
 
 /// Where to connect and what to ask for there.
 ///
@@ -58,10 +61,7 @@ impl Endpoint {
 
     /// Host and port, for messages.
     pub(crate) fn peer(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
-        }
+        peer(&self.host, self.port)
     }
 }
 

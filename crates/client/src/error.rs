@@ -7,6 +7,8 @@ use hyco_protocol::{
     tracking::{bare_id, extract_tracking_id},
 };
 
+use crate::{endpoint::Endpoint, tls_failure::TlsFailure};
+
 /// Why something failed. Messages never quote a token, a key or the query of an address.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,13 +38,19 @@ pub enum Error {
     #[error("no listener: {0}")]
     NoListener(Refusal),
     /// The peer answered that the other side was too late (408, 504); try again.
-    #[error("peer timed out: {0}")]
+    #[error("the other side timed out: {0}")]
     LateAnswer(Refusal),
     /// The service failed or is busy (500, 502, 503 with a tracking id); try again later.
     #[error("service unavailable: {0}")]
     Unavailable(Refusal),
-    /// The listener, or a server that is no relay, refused the WebSocket with this status.
-    #[error("unexpected server response: {0}")]
+    /// A quota of the namespace or the hybrid connection is used up, such as its 25 listeners.
+    #[error("a quota is used up: {0}")]
+    Quota(Refusal),
+    /// The listener, or a server that is no relay, refused a sender with this status.
+    #[error("refused by the listener: {0}")]
+    RefusedByListener(Refusal),
+    /// Another answer than 101, which is not one of the above.
+    #[error("refused: {0}")]
     Rejected(Refusal),
     /// The sender left, or the decision came more than 30 s after the accept; nothing is to be done.
     #[error("the sender is gone{}", .0.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
@@ -71,12 +79,21 @@ pub enum Error {
         /// What the system said about the last address tried.
         source: io::Error,
     },
-    /// The TLS handshake failed.
-    #[error("TLS handshake with {peer} failed: {source}")]
+    /// TLS failed.
+    #[error("TLS with {peer} failed: {failure}")]
     Tls {
         /// Host and port.
         peer: String,
-        /// What TLS or the system said.
+        /// Why, in the words of Node.
+        #[source]
+        failure: TlsFailure,
+    },
+    /// The connection broke during the TLS handshake.
+    #[error("connection to {peer} lost during the TLS handshake: {source}")]
+    TlsBroken {
+        /// Host and port.
+        peer: String,
+        /// What the system said.
         source: io::Error,
     },
     /// The connection broke during the WebSocket handshake.
@@ -126,11 +143,12 @@ impl Error {
             Self::EndpointNotFound(_) => "HYCO_ERR_ENDPOINT_NOT_FOUND",
             Self::NoListener(_) => "HYCO_ERR_NO_LISTENER",
             Self::Unavailable(_) => "HYCO_ERR_UNAVAILABLE",
-            Self::Rejected(_) => "HYCO_ERR_REJECTED",
+            Self::Quota(_) => "HYCO_ERR_QUOTA",
+            Self::Rejected(_) | Self::RefusedByListener(_) => "HYCO_ERR_REJECTED",
             Self::SenderGone(_) => "HYCO_ERR_SENDER_GONE",
             Self::LateAnswer(_) | Self::Timeout { .. } => "HYCO_ERR_TIMEOUT",
             Self::Lookup { .. } | Self::Connect { .. } => "HYCO_ERR_CONNECT",
-            Self::Tls { .. } => "HYCO_ERR_TLS",
+            Self::Tls { .. } | Self::TlsBroken { .. } => "HYCO_ERR_TLS",
             Self::Handshake(_) | Self::Lost { .. } => "HYCO_ERR_CONNECTION_LOST",
             Self::Protocol(_) => "HYCO_ERR_PROTOCOL",
             Self::Internal(_) => "HYCO_ERR_INTERNAL",
@@ -168,10 +186,11 @@ impl Error {
     pub fn cause_code(&self) -> Option<&'static str> {
         match self {
             Self::Lookup { source, .. } => Some(lookup_code(source)),
-            Self::Connect { source, .. } | Self::Handshake(source) | Self::Upstream(source) => {
-                io_code(source)
-            }
-            Self::Tls { source, .. } => tls_code(source).or_else(|| io_code(source)),
+            Self::Connect { source, .. }
+            | Self::TlsBroken { source, .. }
+            | Self::Handshake(source)
+            | Self::Upstream(source) => io_code(source),
+            Self::Tls { failure, .. } => Some(failure.code),
             Self::Timeout { .. } => Some("ETIMEDOUT"),
             _ => None,
         }
@@ -193,12 +212,48 @@ impl Error {
     pub(crate) fn refused(refusal: Refusal) -> Self {
         let says = |words: &str| refusal.reason.contains(words);
         match refusal.status {
+            // The service's own text; its status differs (docs/protocol.md, 7.2).
+            400.. if says("QuotaExceeded") && refusal.is_from_service() => Self::Quota(refusal),
             401 | 403 => Self::Unauthorized(refusal),
             404 if says("listeners") && refusal.is_from_service() => Self::NoListener(refusal),
             404 if says("Endpoint does not exist") => Self::EndpointNotFound(refusal),
             408 | 504 => Self::LateAnswer(refusal),
             500 | 502 | 503 if refusal.is_from_service() => Self::Unavailable(refusal),
             _ => Self::Rejected(refusal),
+        }
+    }
+
+    /// What an answer to a sender means: what the service has not signed comes from the listener.
+    pub(crate) fn of_sender(self) -> Self {
+        match self {
+            Self::Unauthorized(refusal) | Self::Rejected(refusal)
+                if refusal.status >= 400 && !refusal.is_from_service() =>
+            {
+                Self::RefusedByListener(refusal)
+            }
+            error => error,
+        }
+    }
+
+    /// A failure of TLS may show only while the answer to the handshake is read.
+    pub(crate) fn with_peer(self, endpoint: &Endpoint) -> Self {
+        match self {
+            Self::Handshake(source) => match TlsFailure::of(&source) {
+                Some(failure) => Self::Tls {
+                    peer: endpoint.peer(),
+                    failure,
+                },
+                None => Self::Handshake(source),
+            },
+            error => error,
+        }
+    }
+
+    /// An error of a stream over TLS while it was being opened.
+    pub(crate) fn of_tls(peer: String, source: io::Error) -> Self {
+        match TlsFailure::of(&source) {
+            Some(failure) => Self::Tls { peer, failure },
+            None => Self::TlsBroken { peer, source },
         }
     }
 
@@ -219,6 +274,8 @@ impl Error {
             | Self::NoListener(refusal)
             | Self::LateAnswer(refusal)
             | Self::Unavailable(refusal)
+            | Self::Quota(refusal)
+            | Self::RefusedByListener(refusal)
             | Self::Rejected(refusal) => Some(refusal),
             Self::SenderGone(refusal) => refusal.as_ref(),
             _ => None,
@@ -297,26 +354,6 @@ fn io_code(error: &io::Error) -> Option<&'static str> {
     })
 }
 
-/// The names Node's TLS gives to the commonest reasons not to trust a certificate.
-fn tls_code(error: &io::Error) -> Option<&'static str> {
-    use rustls::CertificateError as Certificate;
-
-    let rustls::Error::InvalidCertificate(reason) = error.get_ref()?.downcast_ref()? else {
-        return None;
-    };
-    Some(match reason {
-        Certificate::Expired | Certificate::ExpiredContext { .. } => "CERT_HAS_EXPIRED",
-        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => "CERT_NOT_YET_VALID",
-        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
-            "ERR_TLS_CERT_ALTNAME_INVALID"
-        }
-        Certificate::UnknownIssuer => "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-        Certificate::BadSignature => "CERT_SIGNATURE_FAILURE",
-        Certificate::Revoked => "CERT_REVOKED",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,6 +401,29 @@ mod tests {
     }
 
     #[test]
+    fn a_quota_is_no_matter_of_authorization() {
+        let text = "QuotaExceeded: The maximum number of listeners. TrackingId:abc_G1, x";
+        assert_eq!(refused(403, text).code(), "HYCO_ERR_QUOTA");
+        assert_eq!(refused(503, text).code(), "HYCO_ERR_QUOTA");
+        assert_eq!(
+            refused(403, "QuotaExceeded").code(),
+            "HYCO_ERR_UNAUTHORIZED"
+        );
+    }
+
+    #[test]
+    fn what_the_service_has_not_signed_comes_from_the_listener() {
+        for status in [401, 403, 404, 503] {
+            let error = refused(status, "No").of_sender();
+            assert_eq!(error.code(), "HYCO_ERR_REJECTED");
+            let text = format!("refused by the listener: {status} No");
+            assert_eq!(error.to_string(), text);
+        }
+        let signed = refused(401, "InvalidSignature. TrackingId:abc_G1, x").of_sender();
+        assert_eq!(signed.code(), "HYCO_ERR_UNAUTHORIZED");
+    }
+
+    #[test]
     fn causes_carry_the_names_node_uses() {
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         let error = Error::Connect {
@@ -372,10 +432,7 @@ mod tests {
         };
         assert_eq!(error.cause_code(), Some("ECONNREFUSED"));
         let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
-        let error = Error::Tls {
-            peer: "localhost:1".to_owned(),
-            source: io::Error::other(expired),
-        };
+        let error = Error::of_tls("localhost:1".to_owned(), io::Error::other(expired));
         assert_eq!(error.cause_code(), Some("CERT_HAS_EXPIRED"));
     }
 }

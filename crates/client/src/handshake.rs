@@ -7,7 +7,7 @@ use http::{
         SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
-use hyco_protocol::names::TRACKING_ID_HEADER;
+use hyco_protocol::{Secrets, names::TRACKING_ID_HEADER};
 use tokio_tungstenite::tungstenite::{
     self,
     error::{ProtocolError, SubProtocolError},
@@ -67,12 +67,12 @@ pub(crate) fn check(response: &tungstenite::handshake::client::Response) -> Resu
 }
 
 /// What a failed handshake means; the texts of protocol errors are those of npm `ws`.
-pub(crate) fn failure(error: tungstenite::Error, reason: &str) -> Error {
+pub(crate) fn failure(error: tungstenite::Error, reason: &str, secrets: &Secrets) -> Error {
     let text = match error {
         tungstenite::Error::Http(response) => {
-            let tracking_id = header(&response, TRACKING_ID_HEADER);
+            let tracking_id = header(&response, TRACKING_ID_HEADER).map(|id| secrets.hide(&id));
             let status = response.status().as_u16();
-            return Error::refused(Refusal::new(status, reason.to_owned(), tracking_id));
+            return Error::refused(Refusal::new(status, secrets.hide(reason), tracking_id));
         }
         tungstenite::Error::Io(error) => return Error::Handshake(error),
         tungstenite::Error::Protocol(error) => match error {
@@ -86,7 +86,7 @@ pub(crate) fn failure(error: tungstenite::Error, reason: &str) -> Error {
         },
         other => other.to_string(),
     };
-    Error::Protocol(text)
+    Error::Protocol(secrets.hide(&text))
 }
 
 /// The first header of that name, each byte one character.

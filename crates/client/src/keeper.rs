@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use hyco_protocol::{Accept, Reply};
+use hyco_protocol::Accept;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -171,10 +171,10 @@ impl Keeper {
                 }
                 successor = &mut renewal => match successor {
                     Ok(token) => {
-                        let reply = Reply::RenewToken(token.text.clone());
+                        let sent = channel.renew(&token).await;
                         renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
                         tracing::debug!("token renewed");
-                        channel.send(&reply).await
+                        sent
                     }
                     Err(error) => {
                         self.chore(channel.close());
@@ -344,7 +344,8 @@ impl Drop for Goodbye {
 }
 
 fn is_fatal(error: &Error) -> bool {
-    matches!(error.status(), Some(400 | 401 | 403 | 404))
+    let is_quota = matches!(error, Error::Quota(_));
+    !is_quota && matches!(error.status(), Some(400 | 401 | 403 | 404))
 }
 
 async fn closed(closing: &mut watch::Receiver<bool>) {

@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod backoff;
+mod certificate;
 pub mod connection;
 mod control_channel;
+mod deadline;
 mod dial;
 mod dialers;
 mod endpoint;
@@ -25,7 +27,9 @@ mod resolver;
 pub mod sender;
 mod shared;
 mod stream;
+mod tcp;
 mod tls;
+mod tls_failure;
 mod token;
 mod token_provider;
 mod trust;
@@ -42,6 +46,7 @@ pub use options::{ListenOptions, Policy, Reconnect, TokenSource};
 pub use sender::ConnectOptions;
 pub use stream::Stream;
 pub use tls::{Decrypted, TlsParts, TlsSession, TlsStream};
+pub use tls_failure::TlsFailure;
 pub use token::GivenToken;
 pub use trust::TlsOptions;
 pub use upgrade::UpgradeReader;

@@ -12,7 +12,7 @@ use hyco_protocol::{
 
 use crate::{
     dial::{Dial, Dialer, Upgraded},
-    error::Result,
+    error::{Error, Result},
 };
 
 /// Whom to connect to, and how.
@@ -86,6 +86,7 @@ pub async fn connect(dialer: &Dialer, options: ConnectOptions) -> Result<Upgrade
             timeout,
         })
         .await
+        .map_err(Error::of_sender)
 }
 
 /// Adds the id at the end, so that the rest stays as it was written.

@@ -7,9 +7,11 @@ use rustls::{
     client::{Resumption, danger::ServerCertVerifier},
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 
 use crate::{
+    certificate::Certificate,
     error::{Error, Result},
     verifier::{TrustAnyone, TrustListed},
 };
@@ -23,7 +25,7 @@ pub struct TlsOptions {
     pub cert: Option<String>,
     /// PEM text of the own key, not encrypted.
     pub key: Option<String>,
-    /// The name to ask for and to verify, instead of the host of the address.
+    /// The name to ask for and to verify, instead of the host of the address; an empty one asks for none.
     pub servername: Option<String>,
     /// The peer's certificate must be valid; otherwise any is trusted.
     pub reject_unauthorized: bool,
@@ -62,21 +64,20 @@ impl TlsOptions {
             .map_err(invalid)?;
         let verifier: Arc<dyn ServerCertVerifier> = match self.reject_unauthorized {
             true => Arc::new(TrustListed::new(self.roots()?, &provider)?),
-            false => Arc::new(TrustAnyone(provider)),
+            false => Arc::new(TrustAnyone(Arc::clone(&provider))),
         };
         let builder = builder
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let mut config = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => {
-                let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(invalid)?;
-                builder
-                    .with_client_auth_cert(certificates(cert)?, key)
-                    .map_err(invalid)?
+                let own = certified(certificates(cert)?, key, &provider)?;
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own)))
             }
             (None, None) => builder.with_no_client_auth(),
             _ => return Err(invalid("cert and key belong together")),
         };
+        config.enable_sni = self.servername.as_deref() != Some("");
         config.resumption = Resumption::in_memory_sessions(REMEMBERED_SERVERS);
         Ok(config)
     }
@@ -105,6 +106,29 @@ fn provider() -> CryptoProvider {
             _ => 2,
         });
     provider
+}
+
+/// The own certificates with their key. webpki, by which rustls would compare them, cannot read a
+/// certificate of version 1.
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    key: &str,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey> {
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(invalid)?;
+    let key = provider
+        .key_provider
+        .load_private_key(key)
+        .map_err(invalid)?;
+    let first = chain.first().and_then(Certificate::read);
+    let first = first.ok_or_else(|| invalid("cert holds no certificate"))?;
+    if key
+        .public_key()
+        .is_some_and(|key| key.as_ref() != first.public_key())
+    {
+        return Err(invalid("cert and key do not belong together"));
+    }
+    Ok(CertifiedKey::new(chain, key))
 }
 
 fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>> {

@@ -1,4 +1,4 @@
-//! Whether a server's certificate is to be trusted.
+//! Whether a server's certificate is to be trusted, by the rules of OpenSSL and Node.
 
 use std::sync::Arc;
 
@@ -9,17 +9,31 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_name,
     },
-    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    crypto::{
+        CryptoProvider, verify_tls12_signature, verify_tls13_signature,
+        verify_tls13_signature_with_raw_key,
+    },
+    pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
     server::ParsedCertificate,
 };
 
-use crate::{error::Result, trust::invalid};
+use crate::{
+    certificate::{Age, Certificate},
+    error::Result,
+    tls_failure::{
+        ALTNAME_INVALID, EXPIRED, NO_ISSUER, NO_LOCAL_ISSUER, NOT_YET_VALID, SELF_SIGNED,
+        SELF_SIGNED_IN_CHAIN, TlsFailure,
+    },
+    trust::invalid,
+};
 
 /// The usual verifier: chains to a trusted certificate, in time, for the right name.
 ///
-/// Like Node, and unlike webpki, it also trusts a server that presents one of the trusted
-/// certificates itself although that one may issue others: what `openssl req -x509` makes.
+/// webpki does that for nearly all certificates. Like OpenSSL, and unlike webpki, this one also trusts a
+/// server that presents
+/// - a trusted certificate itself, although that one may issue others: what `openssl req -x509` makes;
+/// - a certificate of version 1, or one that may issue others, right below a trusted one;
+/// - a certificate with a common name and no alternative names.
 #[derive(Debug)]
 pub(crate) struct TrustListed {
     webpki: Option<Arc<WebPkiServerVerifier>>,
@@ -38,7 +52,12 @@ impl TrustListed {
             // A store of roots may hold a certificate that rustls cannot use; the others count.
             refused = roots.add(certificate.clone()).err().or(refused);
         }
-        if let (true, Some(error)) = (roots.is_empty(), refused) {
+        let readable = || {
+            listed
+                .iter()
+                .any(|listed| Certificate::read(listed).is_some())
+        };
+        if let (true, Some(error)) = (roots.is_empty() && !readable(), refused) {
             return Err(invalid(error));
         }
         let webpki = match roots.is_empty() {
@@ -57,6 +76,33 @@ impl TrustListed {
     }
 }
 
+impl TrustListed {
+    /// Whether a certificate that webpki cannot judge is listed, or issued right below a listed one.
+    fn check_directly(
+        &self,
+        shown: &CertificateDer<'_>,
+        now: UnixTime,
+    ) -> std::result::Result<(), Option<TlsFailure>> {
+        let certificate = Certificate::read(shown).ok_or(None)?;
+        let failure = |(code, text)| Err(Some(TlsFailure::new(code, text)));
+        match certificate.age(now) {
+            Age::Valid => {}
+            Age::Expired => return failure(EXPIRED),
+            Age::NotYetValid => return failure(NOT_YET_VALID),
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        let is_issuer = |listed: &CertificateDer<'_>| {
+            Certificate::read(listed).is_some_and(|listed| {
+                listed.age(now) == Age::Valid && certificate.is_issued_by(&listed, algorithms)
+            })
+        };
+        match self.listed.contains(shown) || self.listed.iter().any(is_issuer) {
+            true => Ok(()),
+            false => Err(None),
+        }
+    }
+}
+
 impl ServerCertVerifier for TrustListed {
     fn verify_server_cert(
         &self,
@@ -66,17 +112,27 @@ impl ServerCertVerifier for TrustListed {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> std::result::Result<ServerCertVerified, rustls::Error> {
-        let Some(webpki) = &self.webpki else {
-            return Err(CertificateError::UnknownIssuer.into());
-        };
-        match webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        {
-            // webpki looks at the dates first, so they are in order here.
-            Err(error) if is_issuer(&error) && self.listed.contains(end_entity) => {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
+        let verdict = match &self.webpki {
+            Some(webpki) => {
+                let chain = (end_entity, intermediates);
+                webpki.verify_server_cert(chain.0, chain.1, server_name, ocsp_response, now)
             }
-            verdict => verdict,
+            None => Err(CertificateError::UnknownIssuer.into()),
+        };
+        let error = match verdict {
+            Ok(verified) => return Ok(verified),
+            Err(error) => error,
+        };
+        if is_about_name(&error) {
+            return check_name(end_entity, server_name);
+        }
+        if !is_about_chain(&error) {
+            return Err(error);
+        }
+        match self.check_directly(end_entity, now) {
+            Ok(()) => check_name(end_entity, server_name),
+            Err(Some(failure)) => Err(failure.into_rustls()),
+            Err(None) => Err(untrusted(end_entity, intermediates).into_rustls()),
         }
     }
 
@@ -103,14 +159,71 @@ impl ServerCertVerifier for TrustListed {
     }
 }
 
-/// Whether webpki refused a certificate only because it may issue others.
-fn is_issuer(error: &rustls::Error) -> bool {
-    // rustls passes this refusal on as an opaque error of webpki.
+fn is_about_name(error: &rustls::Error) -> bool {
+    use CertificateError::{NotValidForName, NotValidForNameContext};
     matches!(
         error,
-        rustls::Error::InvalidCertificate(CertificateError::Other(other))
-            if other.to_string().contains("CaUsedAsEndEntity")
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })
     )
+}
+
+/// Whether webpki found no way to a trusted certificate, or did not look for one because of what the
+/// certificate is: rustls passes these refusals on as opaque errors of webpki.
+fn is_about_chain(error: &rustls::Error) -> bool {
+    use CertificateError::{BadEncoding, BadSignature, Other, UnknownIssuer};
+    matches!(
+        error,
+        rustls::Error::InvalidCertificate(BadEncoding | BadSignature | Other(_) | UnknownIssuer)
+    )
+}
+
+/// Whether a trusted certificate is for that name.
+fn check_name(
+    shown: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+) -> std::result::Result<ServerCertVerified, rustls::Error> {
+    let by_webpki = ParsedCertificate::try_from(shown)
+        .is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok());
+    let certificate = Certificate::read(shown);
+    if by_webpki || certificate.as_ref().is_some_and(|it| it.is_for(name)) {
+        return Ok(ServerCertVerified::assertion());
+    }
+    let names = certificate.map(|it| it.alternative_names());
+    let names = names.unwrap_or_default();
+    let why = match name {
+        ServerName::IpAddress(_) => {
+            format!("IP: {} is not in the cert's list: {names}", name.to_str())
+        }
+        _ => format!(
+            "Host: {}. is not in the cert's altnames: {names}",
+            name.to_str()
+        ),
+    };
+    let text = format!("Hostname/IP does not match certificate's altnames: {why}");
+    Err(TlsFailure::new(ALTNAME_INVALID, text).into_rustls())
+}
+
+/// Where the way from a certificate to a trusted one ends, as OpenSSL names it.
+fn untrusted(shown: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> TlsFailure {
+    let of = |(code, text)| TlsFailure::new(code, text);
+    let Some(first) = Certificate::read(shown) else {
+        return TlsFailure::new("ERR_OSSL_ASN1_WRONG_TAG", "the certificate cannot be read");
+    };
+    if first.is_self_issued() {
+        return of(SELF_SIGNED);
+    }
+    let others: Vec<_> = intermediates.iter().filter_map(Certificate::read).collect();
+    let mut last = &first;
+    // No longer than the chain, so that issuers of each other end it.
+    for step in 0..=others.len() {
+        match others.iter().find(|other| last.names_as_issuer(other)) {
+            Some(issuer) if issuer.is_self_issued() => return of(SELF_SIGNED_IN_CHAIN),
+            Some(issuer) => last = issuer,
+            None if step == 0 => return of(NO_ISSUER),
+            None => break,
+        }
+    }
+    of(NO_LOCAL_ISSUER)
 }
 
 /// The verifier of `rejectUnauthorized: false`: signatures are checked, names and issuers are not.
@@ -135,12 +248,14 @@ impl ServerCertVerifier for TrustAnyone {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
+        let algorithms = &self.0.signature_verification_algorithms;
+        match own_reading(cert) {
+            None => verify_tls12_signature(message, cert, signed, algorithms),
+            Some(certificate) if certificate.has_signed(message, signed, algorithms) => {
+                Ok(HandshakeSignatureValid::assertion())
+            }
+            Some(_) => Err(CertificateError::BadSignature.into()),
+        }
     }
 
     fn verify_tls13_signature(
@@ -149,16 +264,26 @@ impl ServerCertVerifier for TrustAnyone {
         cert: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            signed,
-            &self.0.signature_verification_algorithms,
-        )
+        let algorithms = &self.0.signature_verification_algorithms;
+        match own_reading(cert) {
+            None => verify_tls13_signature(message, cert, signed, algorithms),
+            Some(certificate) => {
+                let key = SubjectPublicKeyInfoDer::from(certificate.public_key());
+                verify_tls13_signature_with_raw_key(message, &key, signed, algorithms)
+            }
+        }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// A certificate that webpki does not read and OpenSSL does.
+fn own_reading<'a>(cert: &'a CertificateDer<'_>) -> Option<Certificate<'a>> {
+    match ParsedCertificate::try_from(cert) {
+        Ok(_) => None,
+        Err(_) => Certificate::read(cert),
     }
 }
 

@@ -48,7 +48,7 @@ pub use command::{
 };
 pub use connection_string::{ConnectionString, Credential};
 pub use error::{Coded, Error};
-pub use redact::redact;
+pub use redact::{Secrets, redact};
 pub use target::{Rejection, Target};
 pub use token::SasToken;
 pub use verify::{Demand, Right, Rights, Rule, TokenError, Verified, verify};

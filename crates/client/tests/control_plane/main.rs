@@ -7,6 +7,7 @@
     reason = "helpers of tests fail as tests do, by panicking"
 )]
 
+mod certificates;
 mod commands;
 mod emulated;
 mod online;

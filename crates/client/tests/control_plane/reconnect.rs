@@ -206,3 +206,29 @@ async fn the_application_may_decide_when_to_come_back() {
     }
     observed.closed().await;
 }
+
+#[tokio::test]
+async fn a_close_reason_that_echoes_the_token_does_not_show_it_c9() {
+    let relay = Relay::bind().await;
+    let mut observed = Observed::listen(&relay.address(LISTEN), |_| ());
+    let mut visit = observed.come_online(&relay).await;
+    visit.close(1008, "token secret has expired").await;
+    let offline = observed.offline().await;
+    assert_eq!(offline.error.reason(), Some("token *** has expired"));
+    visit.finish().await;
+}
+
+#[tokio::test]
+async fn a_quota_is_named_and_waited_for() {
+    let relay = Relay::bind().await;
+    let mut observed = Observed::listen(&relay.address(LISTEN), |_| ());
+    observed.connecting().await;
+    relay
+        .refuse(
+            "403 QuotaExceeded: The maximum number of listeners is connected. TrackingId:a_G1, x",
+        )
+        .await;
+    let offline = observed.offline().await;
+    assert_eq!(offline.error.code(), "HYCO_ERR_QUOTA");
+    assert!(!offline.is_final && !offline.is_fatal);
+}

@@ -94,7 +94,7 @@ async fn redirects_are_not_followed() {
     let answer = relay.answer("HTTP/1.1 302 Found\r\nLocation: ws://localhost/\r\n\r\n");
     let (connected, _) = tokio::join!(connect(options(&relay, "/$hc/hyco")), answer);
     let error = connected.unwrap_err();
-    assert_eq!(error.to_string(), "unexpected server response: 302 Found");
+    assert_eq!(error.to_string(), "refused: 302 Found");
 }
 
 #[tokio::test]
@@ -213,4 +213,18 @@ async fn what_cannot_be_sent_is_refused_before_dialling() {
         .await
         .unwrap_err();
     assert_eq!(error.code(), "HYCO_ERR_INVALID_ADDRESS");
+}
+
+#[tokio::test]
+async fn a_token_that_is_echoed_is_hidden_c9() {
+    let relay = Relay::bind().await;
+    let token = "SharedAccessSignature sr=http%3A%2F%2Fns&sig=aB%2Bc%3D&se=1&skn=r";
+    let mut options = options(&relay, "/$hc/hyco");
+    options.token = Some(token.to_owned());
+    let echo = format!("HTTP/1.1 401 bad token {token} (aB+c=)\r\nTrackingId: {token}\r\n\r\n");
+    let (connected, _) = tokio::join!(connect(options), relay.answer(&echo));
+    let error = connected.unwrap_err();
+    assert_eq!(error.reason(), Some("bad token *** (***)"));
+    assert_eq!(error.tracking_id(), Some("***"));
+    assert!(!format!("{error} {error:?}").contains("aB"), "{error:?}");
 }
