@@ -1,15 +1,15 @@
 'use strict'
 
 // Run with a hybrid connection of your own:
-//   RELAY_CONNECTION_STRING='Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…;EntityPath=…' \
+//   HYCO_CONNECTION_STRING='Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…;EntityPath=…' \
 //   node examples/azure.js
 // It listens and sends to itself through Azure. Nothing else differs from the local relay.
 
 const hyco = require('hyco-rs')
 
-const connectionString = process.env.RELAY_CONNECTION_STRING
-if (connectionString === undefined) {
-  console.log('Set RELAY_CONNECTION_STRING; the head of this file shows how.')
+const connectionString = process.env.HYCO_CONNECTION_STRING
+if (!connectionString) {
+  console.log('Set HYCO_CONNECTION_STRING; the head of this file shows how.')
   process.exit()
 }
 

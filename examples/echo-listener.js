@@ -7,7 +7,7 @@ const hyco = require('hyco-rs')
 
 async function main() {
   const relay = await hyco.startRelayEmulator({
-    port: 9400,
+    port: Number(process.env.PORT ?? 9400),
     hybridConnections: [{ path: 'echo', requiresClientAuthorization: false }],
   })
   const server = new hyco.RelayedServer({

@@ -5,7 +5,8 @@
 const hyco = require('hyco-rs')
 
 const text = process.argv[2] ?? 'hello'
-const uri = hyco.createRelaySendUri('ws://127.0.0.1:9400', 'echo')
+const port = process.env.PORT ?? 9400
+const uri = hyco.createRelaySendUri(`ws://127.0.0.1:${port}`, 'echo')
 
 const socket = hyco.relayedConnect(uri, null, (open) => open.send(text))
 socket.on('message', (data) => {

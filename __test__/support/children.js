@@ -2,7 +2,7 @@
 
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
-const { join } = require('node:path')
+const { extname, join, resolve } = require('node:path')
 
 const PROGRAMS = join(__dirname, '..', 'programs')
 
@@ -14,14 +14,14 @@ class Program {
   #waiting = []
 
   /**
-   * @param {String} name The file, without its ending
+   * @param {String} name The file, without its ending; or the whole path of another one
    * @param {Object} [options]
    * @param {String[]} [options.args]
    * @param {Object} [options.env] Variables beside those of this process
    * @param {String[]} [options.flags] Arguments of Node itself
    */
   constructor(name, { args = [], env = {}, flags = [] } = {}) {
-    this.child = spawn(process.execPath, [...flags, join(PROGRAMS, `${name}.js`), ...args], {
+    this.child = spawn(process.execPath, [...flags, fileOf(name), ...args], {
       env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
@@ -78,6 +78,14 @@ class Program {
       return !found && !exited
     })
   }
+}
+
+/**
+ * @param {String} name
+ * @return {String} The path of the program
+ */
+function fileOf(name) {
+  return resolve(PROGRAMS, extname(name) === '' ? `${name}.js` : name)
 }
 
 module.exports = Program
