@@ -46,6 +46,18 @@ describe('the package', TIMEOUT, () => {
     for (const range of Object.values(manifest.dependencies)) assert.match(range, /^\^8\./)
   })
 
+  it('calls no script, in workflows and documents, that is not there', () => {
+    const workflows = readdirSync(join(root, '.github', 'workflows'))
+    const texts = [
+      ...workflows.map((name) => read('.github', 'workflows', name)),
+      ...['.ci/run', 'CONTRIBUTING.md', 'README.md', 'ARCHITECTURE.md'].map((name) => read(name)),
+    ].join('\n')
+    const called = [...texts.matchAll(/npm run ([a-z:-]+)/g)].map(([, name]) => name)
+    assert.ok(called.length > 10)
+    for (const name of called) assert.ok(name in manifest.scripts, `npm run ${name}`)
+    for (const [, file] of texts.matchAll(/\b(scripts\/[\w-]+\.\w+)/g)) assert.ok(read(file), file)
+  })
+
   it('locks no download address', () => {
     assert.doesNotMatch(read('package-lock.json'), /"resolved": "https?:/)
   })

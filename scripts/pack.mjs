@@ -1,0 +1,127 @@
+// Packs the main package and the platforms whose binaries lie in npm/*, into target/pack: `npm run
+// pack`. With `-- --try` it installs what it packed for this machine into an empty folder, with an
+// empty HOME, and runs the commands and the example there. `--try-only` takes what was packed before,
+// `--try-published` what npm has.
+
+import { spawnSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { checkArtifact } from './artifacts.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const home = join(root, 'target', 'pack')
+const isWindows = process.platform === 'win32'
+const manifest = JSON.parse(fs.readFileSync(join(root, 'package.json'), 'utf8'))
+
+const mode = process.argv[2]
+
+if (mode === undefined || mode === '--try') pack()
+if (mode === '--try' || mode === '--try-only') {
+  const names = [`hyco-rs-${thisPlatform()}`, 'hyco-rs']
+  tryPackages(names.map((name) => join(home, `${name}-${manifest.version}.tgz`)))
+}
+if (mode === '--try-published') tryPackages([`hyco-rs@${manifest.version}`])
+
+function pack() {
+  fs.rmSync(home, { recursive: true, force: true })
+  fs.mkdirSync(home, { recursive: true })
+  const platforms = fs
+    .readdirSync(join(root, 'npm'))
+    .filter((name) => fs.existsSync(binaryOf(name)))
+  if (platforms.length === 0) fail("there is no binary in npm/*: run 'npm run build:platforms'")
+  for (const name of platforms) {
+    const outcome = checkArtifact(name, binaryOf(name))
+    console.log(`pack: ${name}: ${outcome}`)
+    if (outcome.startsWith('FAILED')) process.exit(1)
+    run(process.execPath, [join(root, 'scripts', 'notices.mjs'), name])
+    npmPack(`./npm/${name}`)
+  }
+  npmPack('.')
+}
+
+function npmPack(folder) {
+  run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', home, folder])
+}
+
+function binaryOf(name) {
+  return join(root, 'npm', name, `hyco-rs.${name}.node`)
+}
+
+/** What a new user does, on a machine that has Node and nothing else. */
+function tryPackages(packages) {
+  const folder = fs.mkdtempSync(join(tmpdir(), 'hyco-rs-try-'))
+  const here = thisPlatform()
+  const nowhere = join(folder, 'home')
+  const env = {
+    ...(isWindows && process.env), // which needs many of them
+    HOME: nowhere,
+    PATH: isWindows ? process.env.PATH : [dirname(process.execPath), '/usr/bin', '/bin'].join(':'),
+    npm_config_cache: npmSetting('cache'),
+    npm_config_userconfig: npmSetting('userconfig'), // it may name a registry
+  }
+  fs.mkdirSync(nowhere)
+  const app = join(folder, 'app')
+  fs.mkdirSync(app)
+  fs.writeFileSync(join(app, 'package.json'), '{ "private": true }\n')
+  attempt('npm install', 'npm', ['install', '--no-audit', '--no-fund', ...packages])
+
+  const installed = fs.readdirSync(join(app, 'node_modules')).filter((name) => name[0] !== '.')
+  const wanted = ['@types', 'hyco-rs', `hyco-rs-${here}`, 'undici-types', 'ws']
+  if (installed.join() !== wanted.join()) fail(`it installed ${installed}, and not just ${wanted}`)
+
+  for (const [name, args] of Object.entries(commands())) attempt(name, 'npx', ['hyco-rs', ...args])
+  fs.cpSync(join(root, 'examples'), join(app, 'examples'), { recursive: true })
+  attempt('examples/main.js', 'node', ['examples/main.js'])
+  fs.rmSync(folder, { recursive: true, force: true })
+  console.log('pack: everything works without Rust')
+
+  function attempt(what, command, args) {
+    const started = Date.now()
+    const options = { cwd: app, env, encoding: 'utf8', shell: isWindows, timeout: 120_000 }
+    const { status, stdout, stderr } = spawnSync(command, args, options)
+    const seconds = ((Date.now() - started) / 1000).toFixed(1)
+    console.log(`pack: ${what}: ${status === 0 ? 'ok' : 'FAILED'}, ${seconds} s`)
+    if (status !== 0) fail(`${what} ended with ${status}\n${stdout}${stderr}\nIt is in ${folder}`)
+  }
+}
+
+/** The help of every command, so that each is loaded. */
+function commands() {
+  if (manifest.bin === undefined) return {}
+  const help = spawnSync(process.execPath, [join(root, Object.values(manifest.bin)[0]), '--help'], {
+    encoding: 'utf8',
+  }).stdout
+  const names = [...help.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name)
+  return Object.fromEntries(names.map((name) => [`hyco-rs ${name} --help`, [name, '--help']]))
+}
+
+function thisPlatform() {
+  const name = `${process.platform}-${process.arch}`
+  if (process.platform === 'win32') return `${name}-msvc`
+  if (process.platform !== 'linux') return name
+  const { header } = process.report.getReport()
+  return `${name}-${header.glibcVersionRuntime ? 'gnu' : 'musl'}`
+}
+
+function npmSetting(name) {
+  return spawnSync('npm', ['config', 'get', name], {
+    encoding: 'utf8',
+    shell: isWindows,
+  }).stdout.trim()
+}
+
+function run(command, args) {
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    shell: isWindows,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  if (status !== 0) fail(`${command} ${args.join(' ')} ended with ${status}`)
+}
+
+function fail(why) {
+  console.error(`pack: FAILED, ${why}`)
+  process.exit(1)
+}
