@@ -6,7 +6,7 @@ const { describe, it } = require('node:test')
 const { inspect } = require('node:util')
 
 const hyco = require('..')
-const { serverOptions } = require('../lib/options/options')
+const { serverOptions, socketOptions } = require('../lib/options/options')
 const { parseAddress } = require('../lib/options/address')
 const { reconnectDelay, reconnectPolicy } = require('../lib/options/reconnect')
 const { flatTlsOptions, tlsSpec } = require('../lib/options/tls')
@@ -26,6 +26,17 @@ function refuses(call, option) {
     assert.match(error.code, /^HYCO_ERR_INVALID_(OPTION|ADDRESS)$/)
     return true
   })
+}
+
+/** The messages of the warnings that a function provokes. */
+async function warnings(run) {
+  const messages = []
+  const hear = ({ message }) => messages.push(message)
+  process.on('warning', hear)
+  run()
+  await new Promise(setImmediate)
+  process.removeListener('warning', hear)
+  return messages
 }
 
 describe('the options of a server', TIMEOUT, () => {
@@ -49,8 +60,10 @@ describe('the options of a server', TIMEOUT, () => {
         acceptTimeout: 20_000,
         allowSynchronousEvents: true,
         autoPong: true,
+        backlog: null,
         clientTracking: true,
         closeTimeout: 30_000,
+        disableHixie: false,
         handleProtocols: null,
         id: null,
         keepAliveInterval: 30_000,
@@ -129,6 +142,71 @@ describe('the options of a server', TIMEOUT, () => {
     }
   })
 
+  it('are refused by name when they contradict each other', () => {
+    const connectionString = 'Endpoint=sb://ns.example/;SharedAccessKeyName=r;SharedAccessKey=k'
+    const given = { connectionString, path: 'hyco' }
+    refuses(() => serverOptions({ ...given, server }), 'server')
+    refuses(() => serverOptions({ ...given, keyName: 'rule' }), 'keyName')
+    refuses(() => serverOptions({ ...given, key: 'a2V5' }), 'key')
+    refuses(() => serverOptions({ server, key: 'a2V5' }), 'keyName')
+    refuses(() => serverOptions({ server, keyName: 'rule' }), 'key')
+    const beats = { keepAliveInterval: 5, keepAliveTimeout: 6 }
+    refuses(() => serverOptions({ server, token, ...beats }), 'keepAliveTimeout')
+  })
+
+  it('are warned of by name when they have no effect', async () => {
+    const messages = await warnings(() => {
+      serverOptions({ server, token, keepAliveIntervall: 5, port: 8080, backlog: 5 })
+      serverOptions({ server, token, keepAliveIntervall: 5 })
+      serverOptions({ server, token, key: 'a2V5', keyName: 'rule', tokenScope: 'x' })
+    })
+    const about = (name) => messages.filter((message) => message.includes(`'${name}'`)).length
+    assert.equal(about('keepAliveIntervall'), 1, 'once')
+    assert.equal(about('port'), 1)
+    assert.equal(about('backlog'), 0)
+    assert.deepEqual([about('key'), about('keyName'), about('tokenScope')], [1, 1, 1])
+  })
+
+  it('name a connection string that is undefined, as by a variable that is not set', () => {
+    for (const connectionString of [undefined, null]) {
+      const call = () => serverOptions({ connectionString, path: 'hyco' })
+      refuses(call, 'connectionString')
+      assert.throws(call, /environment/)
+    }
+    assert.ok(serverOptions({ connectionString: undefined, server, token }))
+  })
+
+  it('refuse a send URI', () => {
+    const sendUri = hyco.createRelaySendUri('contoso.servicebus.windows.net', 'hyco')
+    const call = () => serverOptions({ server: sendUri, token })
+    refuses(call, 'server')
+    assert.throws(call, /createRelayListenUri/)
+    assert.ok(serverOptions({ server: 'wss://contoso.servicebus.windows.net/$hc/hyco', token }))
+  })
+
+  it('take keepAliveTimeout, as hyco-https calls it', () => {
+    const { options, spec } = serverOptions({ server, token, keepAliveTimeout: 7 })
+    assert.deepEqual([options.keepAliveInterval, spec.keepAliveInterval], [7, 7])
+  })
+
+  it('are rounded up to whole milliseconds: a part of one is not none', () => {
+    assert.equal(serverOptions({ server, token, keepAliveInterval: 0.5 }).spec.keepAliveInterval, 1)
+  })
+
+  it('count fragments up to what the native side can count', () => {
+    for (const [given, taken] of [
+      [0, 0],
+      [5, 5],
+      [2 ** 32 - 1, 2 ** 32 - 1],
+      [2 ** 32, 2 ** 32 - 1],
+      [2 ** 32 + 1, 2 ** 32 - 1],
+    ]) {
+      const { options } = serverOptions({ server, token, maxFragments: given })
+      assert.equal(socketOptions(options).maxFragments, taken)
+      assert.equal(options.maxFragments, given)
+    }
+  })
+
   it('take false for no proxy', () => {
     assert.ok(serverOptions({ server, token, proxy: false }))
   })
@@ -142,8 +220,12 @@ describe('the options of a server', TIMEOUT, () => {
     assert.equal(options.key, 'hush')
     assert.equal(options.keyName, 'rule')
 
-    const withToken = serverOptions({ server: `${server}&sb-hc-token=top-secret`, token: 'x' })
-    assert.ok(!inspect(withToken.options).includes('top-secret'))
+    const address = `${server}&sb-hc-token=top-secret`
+    for (const given of [address, new URL(address)]) {
+      const withToken = serverOptions({ server: given, token: 'x' }).options
+      assert.ok(!(inspect(withToken) + JSON.stringify(withToken)).includes('top-secret'))
+      assert.equal(withToken.server, given)
+    }
   })
 
   it('never show a secret in an error', () => {
@@ -211,9 +293,15 @@ describe('a connection string', TIMEOUT, () => {
   })
 
   it('warns of a key that means nothing', async () => {
-    const warned = new Promise((resolve) => process.once('warning', resolve))
+    const warned = new Promise((resolve) => {
+      process.on('warning', function hear(warning) {
+        if (!warning.message.includes('"Colour"')) return
+        process.removeListener('warning', hear)
+        resolve()
+      })
+    })
     serverOptions({ connectionString: `${base};Colour=red`, path: 'hyco' })
-    assert.match((await warned).message, /"Colour"/)
+    await warned
   })
 
   it('cannot be given beside a listen URI', () => {
@@ -241,6 +329,20 @@ describe('a token', TIMEOUT, () => {
     const tokens = createTokenSource(token)
     assert.equal(tokens.fixed, token)
     assert.equal(await tokens.get(), token)
+  })
+
+  it('is trimmed, and refused if no header can hold it', () => {
+    assert.equal(createTokenSource(` ${token}\n`).fixed, token)
+    for (const bad of ['a\nb', 'a\0b', 'a\u0100b', ' \n ']) {
+      refuses(() => createTokenSource(bad), 'token')
+    }
+  })
+
+  it('that a source gives is trimmed, and an error if no header can hold it', async () => {
+    assert.equal(await createTokenSource(() => ` ${token}\r\n`).get(), token)
+    for (const bad of ['a\nb', 'a\0b', 'a\u0100b', ' \n ']) {
+      await assert.rejects(createTokenSource(() => bad).get(), { code: 'HYCO_ERR_TOKEN' })
+    }
   })
 
   it('may come from a function, at once or later, anew each time', async () => {
@@ -288,6 +390,10 @@ describe('a token', TIMEOUT, () => {
   it('is signed with a key', async () => {
     const tokens = createKeySource(server, 'rule', 'key')
     assert.match(await tokens.get(), /^SharedAccessSignature sr=http.*&skn=rule$/)
+    const bytes = Buffer.from('key')
+    const early = createKeySource(server, 'rule', bytes)
+    bytes.fill(0)
+    assert.equal(await early.get(), await tokens.get())
     refuses(() => createKeySource(server, null, 'key'), 'keyName')
     refuses(() => createKeySource(server, 'rule', ''), 'key')
     refuses(() => createKeySource(server, 'r'.repeat(257), 'key'), 'keyName')
@@ -308,6 +414,12 @@ describe('a token', TIMEOUT, () => {
         message: 'the token provider failed: vault is closed',
         cause,
       })
+    }
+    for (const thrown of [Object.create(null), undefined, Symbol('no'), { message: 5 }]) {
+      const throwing = () => {
+        throw thrown
+      }
+      await assert.rejects(createTokenSource(throwing).get(), { code: 'HYCO_ERR_TOKEN' })
     }
     for (const provider of [() => null, async () => 5, { getToken: async () => null }]) {
       await assert.rejects(createTokenSource(provider).get(), { code: 'HYCO_ERR_TOKEN' })

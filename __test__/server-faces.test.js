@@ -47,7 +47,9 @@ describe('a server that is wrapped', TIMEOUT, () => {
       assert.equal(face.ref(), face)
       assert.equal(face.unref().ref(), face)
       const sender = hyco.relayedConnect(relay.sendUri('hyco'))
+      const opened = once(sender, 'open')
       const [socket] = await once(server, 'connection')
+      await opened
       const clients = wrap(face.clients)
       assert.deepEqual([clients.size, clients.has(socket), clients.indexOf(socket)], [1, true, 0])
       assert.deepEqual([...clients], [socket])
@@ -82,7 +84,9 @@ describe('a request whose prototype is replaced', TIMEOUT, () => {
         'X-Twice': ['1', '2'],
       },
     })
+    const opened = once(sender, 'open')
     const [, request] = await once(server, 'connection')
+    await opened
     // What `app.handle(request, response)` does first.
     Object.setPrototypeOf(request, Object.create(http.IncomingMessage.prototype))
     assert.equal(request.headers.cookie, 'a=b')

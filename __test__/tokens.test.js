@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert')
+const { createHmac } = require('node:crypto')
 const fs = require('node:fs')
 const path = require('node:path')
 const { describe, it, mock } = require('node:test')
@@ -74,6 +75,19 @@ describe('createRelayToken', TIMEOUT, () => {
   it("takes 'http://' in front of a namespace that carries its own scheme", () => {
     const sign = (address) => at(1000, () => uri.createRelayToken(address, 'r', 'k'))
     assert.strictEqual(sign('http://ws://localhost:9400'), sign('http://localhost:9400'))
+  })
+
+  it('takes the key as text or as bytes, whatever bytes they are', () => {
+    const sign = (key) => at(1000, () => uri.createRelayToken('http://ns.example/', 'r', key))
+    assert.strictEqual(sign(Buffer.from(KEY)), sign(KEY))
+    assert.strictEqual(sign(new TextEncoder().encode(KEY)), sign(KEY))
+    const bytes = Buffer.from(KEY, 'base64')
+    const signature = createHmac('sha256', bytes)
+      .update('http%3A%2F%2Fns.example%2F\n4600')
+      .digest('base64')
+    const [, signed] = /&sig=([^&]*)/.exec(sign(bytes))
+    assert.strictEqual(decodeURIComponent(signed), signature)
+    assert.throws(() => sign(Buffer.alloc(0)), { name: 'TypeError', message: /^'key' / })
   })
 
   it('throws a TypeError that names a bad argument', () => {

@@ -76,6 +76,18 @@ function invalidArgument(name, expected) {
 }
 
 /**
+ * @param {*} value Anything, also what cannot become a text
+ * @return {String} A text for it
+ */
+function textOf(value) {
+  try {
+    return String(value instanceof Error ? value.message : value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
+}
+
+/**
  * Makes the `Error` for a failure that Rust reported.
  *
  * @param {Object} failure
@@ -124,4 +136,5 @@ module.exports = {
   fromNative,
   invalidArgument,
   invalidOption,
+  textOf,
 }

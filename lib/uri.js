@@ -11,7 +11,7 @@ const DEFAULT_EXPIRATION = 3600
  *
  * @param {(String|URL)} uri What the token is for: the address of a namespace or hybrid connection
  * @param {String} ruleName The name of the authorization rule
- * @param {String} key The rule's key
+ * @param {(String|Uint8Array)} key The rule's key, as text or as its bytes
  * @param {Number} [expirationSeconds=3600] Seconds until the token ends
  * @return {String}
  * @throws {TypeError} for an argument of the wrong kind
@@ -19,10 +19,10 @@ const DEFAULT_EXPIRATION = 3600
 function createRelayToken(uri, ruleName, key, expirationSeconds) {
   const text = checkUri(uri)
   checkString('ruleName', ruleName)
-  checkString('key', key)
+  if (!(key instanceof Uint8Array) || key.length === 0) checkString('key', key)
   // Programs write 'http://' + namespace, and a namespace may carry a scheme of its own.
   const resource = text.replace(/^https?:\/\/(?=[a-z]+:\/\/)/i, '')
-  return native.createRelayToken(resource, ruleName, key, expiry(expirationSeconds))
+  return native.createRelayToken(resource, ruleName, Buffer.from(key), expiry(expirationSeconds))
 }
 
 /**
@@ -30,7 +30,7 @@ function createRelayToken(uri, ruleName, key, expirationSeconds) {
  *
  * @param {(String|URL)} uri The address
  * @param {String} ruleName The name of the authorization rule
- * @param {String} key The rule's key
+ * @param {(String|Uint8Array)} key The rule's key, as text or as its bytes
  * @param {Number} [expirationSeconds=3600] Seconds until the token ends
  * @return {String}
  * @throws {TypeError} for an argument of the wrong kind

@@ -149,8 +149,8 @@ export declare function createRelayListenUri(namespace: string, path: string, to
 /** The address to connect to. */
 export declare function createRelaySendUri(namespace: string, path: string, token?: string | undefined | null, id?: string | undefined | null): string
 
-/** Signs a token as hyco-ws does; `expires_at` is a Unix time in seconds. */
-export declare function createRelayToken(uri: string, rule: string, key: string, expiresAt: number): string
+/** Signs a token as hyco-ws does, with the bytes of a key; `expires_at` is a Unix time in seconds. */
+export declare function createRelayToken(uri: string, rule: string, key: Buffer, expiresAt: number): string
 
 /** What an emulator is to be; `lib/emulator/emulator.js` has the defaults. Times are in milliseconds. */
 export interface EmulatorSpec {

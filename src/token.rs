@@ -1,16 +1,17 @@
 //! Tokens, addresses and connection strings, synchronous.
 
 use hyco_protocol::{ConnectionString, Credential, redact as redact_text, token, uri};
+use napi::bindgen_prelude::BufferSlice;
 use napi_derive::napi;
 
 use crate::error::{IntoJs, Result};
 
-/// Signs a token as hyco-ws does; `expires_at` is a Unix time in seconds.
+/// Signs a token as hyco-ws does, with the bytes of a key; `expires_at` is a Unix time in seconds.
 #[napi(catch_unwind)]
 pub fn create_relay_token(
     uri: String,
     rule: String,
-    key: String,
+    key: BufferSlice<'_>,
     expires_at: f64,
 ) -> Result<String> {
     token::sign_drop_in(&uri, &rule, &key, expires_at as u64).into_js()

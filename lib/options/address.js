@@ -1,6 +1,6 @@
 'use strict'
 
-const { INVALID_ADDRESS, createError } = require('../errors')
+const { INVALID_ADDRESS, createError, textOf } = require('../errors')
 const { redact } = require('../native')
 
 /** Schemes that name the same two ways: encrypted, or not. */
@@ -27,7 +27,7 @@ function parseAddress(address) {
   try {
     url = new URL(address)
   } catch {
-    throw invalidAddress(`Invalid URL: ${redact(String(address))}`)
+    throw invalidAddress(`Invalid URL: ${redact(textOf(address))}`)
   }
   const scheme = SCHEMES.get(url.protocol)
   if (scheme === undefined) {
@@ -42,6 +42,29 @@ function parseAddress(address) {
   if (url.host === '') throw invalidAddress('The URL has no host')
   if (url.hash) throw invalidAddress('The URL contains a fragment identifier')
   return url
+}
+
+/** The other action of an address, and the function that makes the right one. */
+const ACTIONS = {
+  connect: ['listen', 'a listen URI; createRelaySendUri makes the one to connect to'],
+  listen: ['connect', 'a send URI; createRelayListenUri makes the one to listen at'],
+}
+
+/**
+ * Refuses an address that was made for the other side.
+ *
+ * @param {URL} url
+ * @param {String} name The argument or option
+ * @param {String} action `'listen'` or `'connect'`
+ * @throws {TypeError}
+ */
+function checkAction(url, name, action) {
+  const [other, hint] = ACTIONS[action]
+  for (const [key, value] of url.searchParams) {
+    if (key.toLowerCase() === 'sb-hc-action' && value.toLowerCase() === other) {
+      throw createError(INVALID_ADDRESS, `'${name}' is ${hint}`, { Type: TypeError })
+    }
+  }
 }
 
 /**
@@ -67,4 +90,4 @@ function invalidAddress(message) {
   return createError(INVALID_ADDRESS, message, { Type: SyntaxError })
 }
 
-module.exports = { entityPath, parseAddress }
+module.exports = { checkAction, entityPath, parseAddress }

@@ -5,11 +5,13 @@ const { randomUUID } = require('node:crypto')
 const { version } = require('../../package.json')
 const { INVALID_ADDRESS, INVALID_OPTION, createError, invalidOption } = require('../errors')
 const native = require('../native')
-const { entityPath, parseAddress } = require('./address')
+const { checkAction, entityPath, parseAddress } = require('./address')
 const checks = require('./checks')
+const { checkContradictions } = require('./contradictions')
 const { reconnectPolicy } = require('./reconnect')
 const { tlsSpec } = require('./tls')
 const { createKeySource, createTokenSource } = require('./token')
+const { warnOfUnknown } = require('./unknown')
 
 /** How this package names itself to the relay. */
 const USER_AGENT = `hyco-rs/${version} (${process.platform}; node ${process.versions.node})`
@@ -28,11 +30,16 @@ const SOCKET_DEFAULTS = {
   skipUTF8Validation: false,
 }
 
+/** What the native side can count; nobody gets there. */
+const MOST_FRAGMENTS = 2 ** 32 - 1
+
 const SERVER_DEFAULTS = {
   ...SOCKET_DEFAULTS,
   acceptTimeout: 20_000,
+  backlog: null,
   clientTracking: true,
   connectionString: null,
+  disableHixie: false,
   handleProtocols: null,
   id: null,
   keepAliveInterval: 30_000,
@@ -47,6 +54,16 @@ const SERVER_DEFAULTS = {
   verifyClient: null,
 }
 
+/** What else a server takes. `keepAliveTimeout` is what hyco-https calls `keepAliveInterval`. */
+const KNOWN = new Set([
+  ...Object.keys(SERVER_DEFAULTS),
+  'keepAliveTimeout',
+  'proxy',
+  'signal',
+  'tls',
+  'tokenScope',
+])
+
 /** These can be read, but listing or printing the options passes over them. */
 const SECRETS = ['connectionString', 'key', 'tls', 'token']
 
@@ -60,7 +77,13 @@ const SECRETS = ['connectionString', 'key', 'tls', 'token']
  */
 function serverOptions(given) {
   const options = { ...SERVER_DEFAULTS, ...checks.definedOnly(given) }
+  warnOfUnknown('RelayedServer', options, KNOWN)
+  checkContradictions(options)
+  if (options.connectionString === null && options.server === null && given?.server !== null) {
+    checkAsked(given)
+  }
   const target = options.connectionString === null ? fromServer(options) : fromString(options)
+  options.keepAliveInterval = keepAliveInterval(options, given)
   options.openTimeout ??= OPEN_TIMEOUT
   checkSocketOptions(options)
   checks.checkDuration(options, 'acceptTimeout')
@@ -81,7 +104,8 @@ function serverOptions(given) {
     token: tokens.fixed,
     keyName: tokens.keyName,
     key: tokens.key,
-    keepAliveInterval: options.keepAliveInterval,
+    // Whole milliseconds: less than one must not become none.
+    keepAliveInterval: Math.ceil(options.keepAliveInterval),
     openTimeout: options.openTimeout,
     acceptTimeout: options.acceptTimeout,
     reconnect: reconnect.spec,
@@ -90,6 +114,36 @@ function serverOptions(given) {
   }
   hideSecrets(options)
   return { ...target, options, reconnect, spec }
+}
+
+/**
+ * A connection string that is missing is mostly a variable of the environment that is not set.
+ *
+ * @param {Object} given What the user passed, without an address
+ * @throws {TypeError}
+ */
+function checkAsked(given) {
+  if (given && 'connectionString' in given) {
+    const what = given.connectionString === null ? 'null' : 'undefined'
+    throw invalidOption('connectionString', `is ${what}; is its variable of the environment set?`)
+  }
+}
+
+/**
+ * @param {Object} options With their defaults
+ * @param {Object} given What the user passed
+ * @return {*} `keepAliveInterval`, or what hyco-https calls it
+ * @throws {TypeError} when both are there and differ
+ */
+function keepAliveInterval({ keepAliveInterval: interval, keepAliveTimeout: other }, given) {
+  if (other === undefined || other === null) return interval
+  if (given.keepAliveInterval !== undefined && given.keepAliveInterval !== other) {
+    throw invalidOption(
+      'keepAliveTimeout',
+      "is the same as 'keepAliveInterval', and differs from it",
+    )
+  }
+  return other
 }
 
 /**
@@ -119,7 +173,7 @@ function socketOptions(options) {
     allowSynchronousEvents: options.allowSynchronousEvents,
     autoPong: options.autoPong,
     closeTimeout: options.closeTimeout,
-    maxFragments: options.maxFragments,
+    maxFragments: Math.min(options.maxFragments, MOST_FRAGMENTS),
     maxPayload: options.maxPayload,
     maxPendingAutoPongs: options.maxPendingAutoPongs,
     skipUTF8Validation: options.skipUTF8Validation,
@@ -137,6 +191,7 @@ function fromServer(options) {
   // The words of this message and the next are those of hyco-ws.
   if (server === null) throw invalidOption('server', 'must be provided')
   const url = optionUrl('server', server)
+  checkAction(url, 'server', 'listen')
   const target = { listenUri: String(server), path: options.path ?? entityPath(url), url }
   if (token !== null) return { ...target, tokens: createTokenSource(token, tokenScope) }
   if (keyName !== null || key !== null) {
@@ -155,9 +210,6 @@ function fromServer(options) {
  */
 function fromString(options) {
   checks.checkText(options, 'connectionString')
-  if (options.server !== null) {
-    throw invalidOption('server', "cannot be given together with 'connectionString'")
-  }
   if (options.path !== null) checks.checkText(options, 'path')
   const connection = parseConnectionString(options.connectionString, options.path)
   options.openTimeout ??= connection.operationTimeout
@@ -215,8 +267,8 @@ function hideSecrets(options) {
   for (const name of SECRETS) {
     if (name in options) Object.defineProperty(options, name, { enumerable: false })
   }
-  const { server } = options
-  if (typeof server === 'string' && native.redact(server) !== server) {
+  const server = String(options.server)
+  if (native.redact(server) !== server) {
     Object.defineProperty(options, 'server', { enumerable: false })
   }
 }

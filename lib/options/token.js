@@ -1,6 +1,6 @@
 'use strict'
 
-const { TOKEN, createError, invalidOption } = require('../errors')
+const { TOKEN, createError, invalidOption, textOf } = require('../errors')
 const { redact } = require('../native')
 const { createRelayToken } = require('../uri')
 
@@ -26,7 +26,7 @@ class TokenSource {
 
   /**
    * @param {Function} get Gives a token, or an object with `token` and perhaps `expiresOnTimestamp` and
-     `refreshAfterTimestamp`, or a promise of either
+   *     `refreshAfterTimestamp`, or a promise of either
    * @param {Object} [known]
    * @param {String} [known.fixed] A token that cannot be renewed
    * @param {String} [known.keyName] The rule whose key signs
@@ -62,8 +62,8 @@ class TokenSource {
     try {
       given = await this.#get()
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
-      throw createError(TOKEN, `the token provider failed: ${redact(why)}`, { cause })
+      const why = redact(textOf(cause))
+      throw createError(TOKEN, `the token provider failed: ${why}`, { cause })
     }
     const token = (typeof given === 'object' ? given?.token : given)?.trim?.()
     if (typeof token !== 'string' || token === '') {
@@ -98,8 +98,15 @@ function timestamp(value) {
  * @throws {TypeError}
  */
 function createTokenSource(token, scope = DEFAULT_SCOPE) {
-  if (typeof token === 'string' && token !== '') {
-    return new TokenSource(() => token, { fixed: token })
+  if (typeof token === 'string' && token.trim() !== '') {
+    const fixed = token.trim()
+    if (UNSENDABLE.test(fixed)) {
+      throw invalidOption(
+        'token',
+        'holds a line break or another character that no header can hold',
+      )
+    }
+    return new TokenSource(() => fixed, { fixed })
   }
   if (typeof token === 'function') return new TokenSource(() => token())
   if (typeof token?.getToken === 'function') {
@@ -123,12 +130,17 @@ const ignore = () => {}
  *
  * @param {String} uri What the tokens are for
  * @param {String} keyName The rule
- * @param {String} key Its key
+ * @param {(String|Uint8Array)} key Its key
  * @return {TokenSource}
  * @throws {TypeError}
  */
 function createKeySource(uri, keyName, key) {
   checkRulePart('keyName', keyName)
+  if (key instanceof Uint8Array) {
+    // Bytes of our own: what the caller does with his must not change the key.
+    const bytes = Uint8Array.from(key)
+    return new TokenSource(() => createRelayToken(uri, keyName, bytes, TOKEN_SECONDS))
+  }
   checkRulePart('key', key)
   const sign = () => createRelayToken(uri, keyName, key, TOKEN_SECONDS)
   return new TokenSource(sign, { keyName, key })

@@ -2,6 +2,7 @@
 
 const Accept = require('./accept')
 const Clients = require('./clients')
+const ControlChannel = require('./control-channel')
 const { bind } = require('../context')
 const { TOKEN, fromNative } = require('../errors')
 const { clearTimeout, nextTick, setTimeout } = require('../globals')
@@ -10,6 +11,7 @@ const { socketOptions } = require('../options/options')
 const { MAX_DELAY } = require('../options/checks')
 const { reconnectDelay } = require('../options/reconnect')
 const RelayedRequest = require('./request')
+const Silence = require('./silence')
 const { createSocket } = require('../socket/relayed-socket')
 
 /** How a server closes its clients, as hyco-ws does. */
@@ -24,6 +26,7 @@ const ignore = () => {}
  */
 class ServerCore {
   clients = new Clients()
+  controlChannel = new ControlChannel(() => this.status)
   status = 'connecting'
   #server
   #options
@@ -32,6 +35,7 @@ class ServerCore {
   #hub = null
   #listener = null
   #tokenError = null
+  #silence
   #wasOnline = false
   #counts = { accepted: 0, rejected: 0, failed: 0, reconnects: 0 }
 
@@ -63,6 +67,7 @@ class ServerCore {
     this.#options = options
     this.#reconnect = reconnect
     this.#tokens = tokens
+    this.#silence = new Silence(server)
   }
 
   /**
@@ -192,17 +197,21 @@ class ServerCore {
   #online({ trackingId }) {
     if (this.#wasOnline) this.#counts.reconnects++
     this.#wasOnline = true
+    this.#silence.online()
+    this.#hub.guard(() => this.controlChannel.opened())
     this.#hub.guard(() => this.#server.emit('online', { trackingId: trackingId ?? undefined }))
     this.#server.emit('listening')
   }
 
   #offline({ attempt, delay, final = false, fatal = false, error: failure }) {
     const error = this.#errorOf(failure)
+    this.#hub.guard(() => this.controlChannel.failed(error))
     this.#hub.guard(() => this.#server.emit('offline', { attempt, delay, final, error }))
     if (this.#closeRequested) this.#stopRedialling()
     // With nobody to hear it, a server that cannot start fails as one of Node does; it is thrown.
     const thrown = !this.#wasOnline && (final || fatal)
     if (thrown || this.#hears('error')) this.#server.emit('error', error)
+    else if (!this.#stopped) this.#silence.offline(error, { delay, final })
   }
 
   /** The error that a failure stands for: where a token is missing, with what its function threw. */
@@ -300,6 +309,7 @@ class ServerCore {
   #stopAccepting() {
     if (this.#stopped) return
     this.#stopped = true
+    this.#silence.stop()
     this.status = 'closing'
     for (const decision of this.#undecided) decision.giveUp()
     if (this.#listener !== null) this.#hub.closeListener(this.#listener)
@@ -315,6 +325,7 @@ class ServerCore {
     if (this.status === 'closed') return
     this.status = 'closed'
     this.#stopWatchingSignal?.()
+    nextTick(() => this.controlChannel.closed())
     // hyco-ws gives the server to the listeners.
     nextTick(this.#emitClose)
   }

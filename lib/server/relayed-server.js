@@ -1,6 +1,8 @@
 'use strict'
 
 const EventEmitter = require('node:events')
+const { isIP } = require('node:net')
+const { inspect } = require('node:util')
 
 const ServerCore = require('./core')
 const { invalidArgument } = require('../errors')
@@ -30,6 +32,7 @@ class Server extends EventEmitter {
     this.path = path
     this.listenUri = listenUri
     this.clients = core.clients
+    this.controlChannel = core.controlChannel
     if (redact(listenUri) !== listenUri) {
       Object.defineProperty(this, 'listenUri', { enumerable: false })
     }
@@ -103,15 +106,17 @@ class Server extends EventEmitter {
   /**
    * Where it listens.
    *
-   * @return {(Object|null)} `address` (host), `port`, `path` (of the hybrid connection), `secure`;
-   *     `null` when closed
+   * @return {(Object|null)} `address` (host), `family` (`'IPv4'`, `'IPv6'`, or `''` for a name), `port`,
+   *     `path` (of the hybrid connection), `secure`; `null` when closed
    */
   address() {
     if (this.status === 'closed') return null
     const url = new URL(this.listenUri)
     const secure = !['ws:', 'http:'].includes(url.protocol)
     const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port)
-    return { address: url.hostname, port, path: this.path, secure }
+    const version = isIP(url.hostname.replace(/^\[|\]$/g, ''))
+    const family = version === 0 ? '' : `IPv${version}`
+    return { address: url.hostname, family, port, path: this.path, secure }
   }
 
   /**
@@ -142,6 +147,41 @@ class Server extends EventEmitter {
   unref() {
     this[kCore].unref()
     return this
+  }
+
+  /**
+   * Whether a request of an HTTP server may be upgraded here, as ws asks.
+   *
+   * @return {Boolean} `false`: senders come from the relay
+   */
+  shouldHandle() {
+    return false
+  }
+
+  /**
+   * There is no HTTP server whose upgrades could be handled.
+   *
+   * @throws {TypeError}
+   */
+  handleUpgrade() {
+    throw invalidArgument(
+      'request',
+      'cannot be upgraded by a RelayedServer, whose senders come from the relay; use a WebSocketServer',
+    )
+  }
+
+  /** What `console.log` shows: the state as it is, in a few lines and without secrets. */
+  [inspect.custom](_depth, options, inspectValue = inspect) {
+    const { listenUri, path, status, clients, closeRequested } = this
+    const state = {
+      status,
+      listenUri: redact(listenUri),
+      path,
+      clients: clients.size,
+      closeRequested,
+      metrics: this.metrics(),
+    }
+    return `${this.constructor.name} ${inspectValue(state, options)}`
   }
 }
 

@@ -254,7 +254,7 @@ fn credential(
     match (by_key, signature, authentication) {
         (None, None, None) => Ok(Credential::None),
         (Some((name, key)), None, None) => {
-            check_rule(&name, &key).map_err(|error| invalid(error.to_string()))?;
+            check_rule(&name, key.as_bytes()).map_err(|error| invalid(error.to_string()))?;
             Ok(Credential::Key { name, key })
         }
         (None, Some(token), None) if Kind::of(&token) == Kind::Sas => Ok(Credential::Token(token)),

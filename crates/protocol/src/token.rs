@@ -21,7 +21,7 @@ use crate::{
 
 /// Signs a token for a URI, character by character as `createRelayToken` of `hyco-ws` does.
 ///
-/// It differs where that function's token is of no use: a rule name is escaped, user info is not
+/// The key is mostly a text, whose bytes count. It differs where that function's token is of no use: a rule name is escaped, user info is not
 /// signed, and a namespace without a path is accepted under every scheme.
 ///
 /// ```
@@ -39,7 +39,13 @@ use crate::{
 /// );
 /// # Ok::<(), hyco_protocol::Error>(())
 /// ```
-pub fn sign_drop_in(uri: &str, rule: &str, key: &str, expires_at: u64) -> Result<String, Error> {
+pub fn sign_drop_in(
+    uri: &str,
+    rule: &str,
+    key: impl AsRef<[u8]>,
+    expires_at: u64,
+) -> Result<String, Error> {
+    let key = key.as_ref();
     check_rule(rule, key)?;
     let resource = encode_component(&Legacy::parse(uri)?.resource());
     let expiry = expires_at.to_string();
@@ -52,6 +58,7 @@ pub fn sign_drop_in(uri: &str, rule: &str, key: &str, expires_at: u64) -> Result
 
 /// Signs a token for the canonical form of a URI (docs/protocol.md, 2.3).
 pub fn sign_canonical(uri: &str, rule: &str, key: &str, expires_at: u64) -> Result<String, Error> {
+    let key = key.as_bytes();
     check_rule(rule, key)?;
     let resource = encode(&resource::canonical(uri)?);
     let expiry = expires_at.to_string();
@@ -172,7 +179,7 @@ impl SasToken {
             return false;
         };
         // Over the fields as they stand: encoders differ, and the signature covers their output.
-        mac(key, &self.resource, &self.expiry)
+        mac(key.as_bytes(), &self.resource, &self.expiry)
             .verify_slice(&claimed)
             .is_ok()
     }
@@ -254,7 +261,8 @@ struct Claims {
     roles: Vec<String>,
 }
 
-pub(crate) fn check_rule(rule: &str, key: &str) -> Result<(), Error> {
+pub(crate) fn check_rule(rule: &str, key: &[u8]) -> Result<(), Error> {
+    let key = String::from_utf8_lossy(key);
     let checks = [
         (
             rule,
@@ -262,7 +270,7 @@ pub(crate) fn check_rule(rule: &str, key: &str) -> Result<(), Error> {
             "its name is longer than 256 characters",
         ),
         (
-            key,
+            key.as_ref(),
             "its key is empty",
             "its key is longer than 256 characters",
         ),
@@ -278,13 +286,12 @@ pub(crate) fn check_rule(rule: &str, key: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn signature(key: &str, resource: &str, expiry: &str) -> String {
+fn signature(key: &[u8], resource: &str, expiry: &str) -> String {
     STANDARD.encode(mac(key, resource, expiry).finalize().into_bytes())
 }
 
-fn mac(key: &str, resource: &str, expiry: &str) -> Hmac<Sha256> {
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes keys of any length");
+fn mac(key: &[u8], resource: &str, expiry: &str) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     for part in [resource, "\n", expiry] {
         mac.update(part.as_bytes());
     }

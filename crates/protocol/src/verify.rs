@@ -92,7 +92,7 @@ impl Rule {
         rights: Rights,
     ) -> Result<Self, crate::Error> {
         let (name, primary_key) = (name.into(), primary_key.into());
-        token::check_rule(&name, &primary_key)?;
+        token::check_rule(&name, primary_key.as_bytes())?;
         Ok(Self {
             name,
             primary_key,
@@ -104,7 +104,7 @@ impl Rule {
     /// The same rule with a second key.
     pub fn with_secondary_key(self, key: impl Into<String>) -> Result<Self, crate::Error> {
         let key = key.into();
-        token::check_rule(&self.name, &key)?;
+        token::check_rule(&self.name, key.as_bytes())?;
         Ok(Self {
             secondary_key: Some(key),
             ..self

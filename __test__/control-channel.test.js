@@ -1,0 +1,59 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { describe, it } = require('node:test')
+const { inspect } = require('node:util')
+
+const hyco = require('..')
+const ScriptedRelay = require('./support/scripted-relay')
+const { until } = require('./support/watch')
+
+const TIMEOUT = { timeout: 60_000 }
+
+describe('server.controlChannel', TIMEOUT, () => {
+  it('shows the state of the control channel and its events', async () => {
+    const relay = await ScriptedRelay.start()
+    const server = new hyco.RelayedServer({
+      server: relay.listenUri,
+      token: 'any',
+      reconnect: { delays: [10], jitter: 0 },
+    })
+    const { controlChannel } = server
+    assert.equal(controlChannel.readyState, controlChannel.CONNECTING)
+    const events = []
+    for (const name of ['open', 'error', 'close']) {
+      controlChannel.on(name, (given) => {
+        events.push(name === 'error' ? given.code : name)
+      })
+    }
+    await until(() => events.length === 1, 'open')
+    assert.equal(controlChannel.readyState, hyco.OPEN)
+    relay.channel.close(4000, 'moved')
+    await until(() => events.length === 4, 'open again')
+    await server.close()
+    await until(() => events.length === 5, 'the end')
+    assert.deepEqual(events, ['open', 'HYCO_ERR_CONNECTION_LOST', 'close', 'open', 'close'])
+    assert.equal(controlChannel.readyState, hyco.CLOSED)
+    await relay.close()
+  })
+})
+
+describe('a server that is printed', TIMEOUT, () => {
+  it('shows its true state in a few lines, and no secret', async () => {
+    const relay = await ScriptedRelay.start()
+    const server = new hyco.RelayedServer({
+      server: new URL(`${relay.listenUri}&sb-hc-token=hush`),
+      token: 'top-secret',
+    })
+    const print = () => inspect(server) + JSON.stringify(server) + inspect({ deep: { server } })
+    assert.match(print(), /RelayedServer \{[^]*status: 'connecting'/)
+    await new Promise((resolve) => server.once('listening', resolve))
+    assert.match(inspect(server), /status: 'online'/)
+    assert.ok(inspect(server).split('\n').length < 20)
+    for (const secret of ['hush', 'top-secret']) assert.ok(!print().includes(secret), secret)
+    assert.equal(String(server.options.server).includes('hush'), true)
+    await server.close()
+    assert.match(inspect(server), /status: 'closed'/)
+    await relay.close()
+  })
+})
