@@ -909,6 +909,14 @@ declare namespace WebSocket {
     renewalGrace?: number | undefined
 
     /**
+     * How long a control channel lives, even with a good token; 0 ends none. Azure ends each about once
+     * a day.
+     *
+     * @defaultValue `86400000`
+     */
+    channelLifetime?: number | undefined
+
+    /**
      * The pause between two Pongs on a control channel; 0 sends none.
      *
      * @defaultValue `210000`
@@ -928,10 +936,148 @@ declare namespace WebSocket {
      * @defaultValue `60000`
      */
     sendTimeout?: number | undefined
+
+    /** Closes the relay. */
+    signal?: AbortSignal | undefined
   }
 
-  /** A local relay that is running. It keeps the process alive until it is closed. */
-  interface RelayEmulator {
+  /** What went one way through a relayed connection. */
+  interface RelayEmulatorTraffic {
+    messages: number
+    /** Bytes of payload. */
+    bytes: number
+  }
+
+  /** A hybrid connection of a running relay. */
+  interface RelayEmulatorHybridConnectionInfo {
+    path: string
+    requiresClientAuthorization: boolean
+    /** Milliseconds since 1970. */
+    createdAt: number
+    /** How many listeners are connected. */
+    listeners: number
+    /** How many senders wait for a listener. */
+    pending: number
+    /** How many relayed connections are open. */
+    connections: number
+    /** Whether its frames go into the journal. */
+    recorded: boolean
+    /** The names of its own rules. */
+    rules: string[]
+  }
+
+  /** Something that the relay can end. */
+  interface RelayEmulatorVictim {
+    readonly number: number
+    readonly hybridConnection: string
+    /** Since when it is open, in milliseconds since 1970. */
+    readonly since: number
+
+    /**
+     * Closes it with a close frame.
+     *
+     * @param code - the code
+     * @defaultValue 1001
+     */
+    close(code?: number, reason?: string): void
+
+    /** Loses it, without a close frame. */
+    drop(): void
+  }
+
+  /** A listener whose control channel is up. */
+  interface RelayEmulatorListener extends RelayEmulatorVictim {
+    /** Its id, by which senders ask for it. */
+    readonly id: string
+    /** Its address. */
+    readonly remote: string
+    /** How many senders it has been told of. */
+    readonly announced: number
+  }
+
+  /** A relayed connection that is open. */
+  interface RelayEmulatorConnection extends RelayEmulatorVictim {
+    readonly trackingId: string
+    /** The sender's address. */
+    readonly sender: string
+    /** The listener's address. */
+    readonly listener: string
+    readonly toListener: RelayEmulatorTraffic
+    readonly toSender: RelayEmulatorTraffic
+  }
+
+  /** Something that goes wrong on purpose; docs/emulator.md explains each kind. Times are in milliseconds. */
+  type RelayEmulatorFault = {
+    /** The hybrid connection that is struck; all if it is left out. */
+    hybridConnection?: string
+    /** How likely it strikes what matches, from 0 to 1. */
+    probability?: number
+    /** How many times it strikes; without end if it is left out. */
+    count?: number
+  } & (
+    | { kind: 'drop'; on: 'control' | 'connection'; after?: number }
+    | {
+        kind: 'close'
+        on: 'control' | 'connection'
+        after?: number
+        code?: number
+        reason?: string
+      }
+    | {
+        kind: 'blackHole'
+        on: 'control' | 'connection'
+        direction?: 'toListener' | 'toSender'
+        after?: number
+        duration?: number
+      }
+    | {
+        kind: 'refuse'
+        status: number
+        reason?: string
+        action?: 'listen' | 'connect' | 'accept' | 'request'
+      }
+    | { kind: 'delayAccept'; delay: number }
+    | { kind: 'swallowAccept' }
+    | {
+        kind: 'latency'
+        delay: number
+        jitter?: number
+        direction?: 'toListener' | 'toSender'
+      }
+    | { kind: 'bandwidth'; bytesPerSecond: number; direction?: 'toListener' | 'toSender' }
+    | { kind: 'slice'; bytes: number; direction?: 'toListener' | 'toSender' }
+    | { kind: 'cutAfter'; bytes: number; direction?: 'toListener' | 'toSender' }
+    | { kind: 'timers'; factor: number }
+    | { kind: 'clock'; seconds: number }
+  )
+
+  /** Something that has happened in the relay; docs/emulator.md lists the members of each type. */
+  interface RelayEmulatorEvent {
+    /** Counts up from 1. */
+    serial: number
+    /** When, in milliseconds since 1970. */
+    time: number
+    type:
+      | 'handshake'
+      | 'refused'
+      | 'suppressed'
+      | 'paired'
+      | 'closed'
+      | 'fault'
+      | 'changed'
+      | 'warning'
+      | 'frame'
+      | 'missed'
+    [member: string]: unknown
+  }
+
+  /**
+   * A local relay that is running. It keeps the process alive until it is closed.
+   *
+   * What happens in it is told by events named as {@link RelayEmulatorEvent.type}, by `'event'` for all
+   * of them, and to `for await`.
+   */
+  interface RelayEmulator extends EventEmitter, AsyncIterable<RelayEmulatorEvent> {
     /** What is listened on. */
     readonly address: { address: string; family: 'IPv4' | 'IPv6'; port: number }
 
@@ -949,6 +1095,72 @@ declare namespace WebSocket {
 
     /** What clients have to trust (`tls.ca`), in PEM form; `undefined` without TLS. */
     readonly certificate: string | undefined
+
+    /** The hybrid connections. */
+    hybridConnections(): RelayEmulatorHybridConnectionInfo[]
+
+    /**
+     * Creates a hybrid connection.
+     *
+     * @throws TypeError when there is one of that path, or the path is none
+     */
+    createHybridConnection(options: string | RelayEmulatorHybridConnection): void
+
+    /**
+     * Deletes a hybrid connection: its control channels and relayed sockets are closed with 1001.
+     *
+     * @throws TypeError when there is none of that path
+     */
+    deleteHybridConnection(path: string): void
+
+    /** The rules of the namespace, or of a hybrid connection. */
+    rules(hybridConnection?: string): RelayEmulatorRule[]
+
+    /** Creates a rule; without a key it gets a new one. */
+    createRule(rule: RelayEmulatorRule, hybridConnection?: string): RelayEmulatorRule
+
+    /** Deletes a rule. Channels and sockets that are open stay open. */
+    deleteRule(keyName: string, hybridConnection?: string): void
+
+    /** The listeners whose control channels are up. */
+    listeners(): RelayEmulatorListener[]
+
+    /** The listeners of an event, as any `EventEmitter` lists them. */
+    listeners(eventName: string | symbol): Array<(...args: any[]) => void>
+
+    /** The senders that wait for a listener; `waiting` is in milliseconds. */
+    pending(): Array<{ trackingId: string; hybridConnection: string; waiting: number }>
+
+    /** The relayed connections that are open. */
+    connections(): RelayEmulatorConnection[]
+
+    /**
+     * Lets something go wrong from now on, until it is removed or has struck `count` times.
+     *
+     * @throws TypeError naming the member that cannot be used
+     */
+    setFault(fault: RelayEmulatorFault): { id: number; remove(): void }
+
+    /** Removes a fault, if it is still there. */
+    removeFault(id: number): void
+
+    /** The faults in force, and how often each has struck. */
+    faults(): Array<RelayEmulatorFault & { id: number; struck: number }>
+
+    /** Removes all faults. */
+    clearFaults(): void
+
+    /** What has happened after the event of that serial, oldest first, as far as it is kept. */
+    journal(options?: { since?: number }): RelayEmulatorEvent[]
+
+    /** Lets the frames of a hybrid connection go into the journal. */
+    record(hybridConnection: string): void
+
+    /** Numbers in Prometheus' text format. */
+    metrics(): string
+
+    /** Between two tests: removes faults and recordings, drops what is connected, empties the journal. */
+    reset(): void
 
     /** Closes control channels and relayed sockets with 1001; resolved when all is down. */
     close(): Promise<void>

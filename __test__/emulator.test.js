@@ -130,6 +130,7 @@ describe('startRelayEmulator', TIMEOUT, () => {
       handshakeTimeout: [0, -1, NaN, 2 ** 31],
       acceptTimeout: [0],
       renewalGrace: [-1],
+      channelLifetime: [-1],
       keepAliveInterval: [-1],
       closeTimeout: [0],
       sendTimeout: ['1'],

@@ -88,12 +88,29 @@ export declare class Hub {
 
 /** A local relay. It keeps the process alive until it is closed, and ends with its environment. */
 export declare class RelayEmulator {
-  /** Starts an emulator. `onEvent` gets `started` and later `closed`, or `failed` alone. */
-  constructor(spec: EmulatorSpec, onEvent: (event: string) => void)
+  /**
+   * Starts an emulator. `onLife` gets `started` and later `closed`, or `failed` alone; `onEvent` what
+   * happens after `subscribe`.
+   */
+  constructor(spec: EmulatorSpec, onLife: (event: string) => void, onEvent: (event: string) => void)
   /** Closes the emulator; `closed` tells when that is done. */
   close(): void
+  /** Does what is asked for; `None` when the emulator does not run. */
+  request(method: string, target: string, body: string): AdminAnswerObject | null
+  /** Lets `onEvent` hear what happens from now on. */
+  subscribe(): void
   /** Gives back the thread after the last event. A thread that nobody joins keeps its stack. */
   release(): void
+}
+
+/** The answer to an operation. */
+export interface AdminAnswerObject {
+  /** A status, as of HTTP. */
+  status: number
+  /** Whether the body is JSON. */
+  json: boolean
+  /** The body. */
+  body: string
 }
 
 /** Adds a token to the query of an address. */
@@ -182,6 +199,8 @@ export interface EmulatorSpec {
   acceptTimeout: number
   /** How long a control channel may outlive its token. */
   renewalGrace: number
+  /** How long a control channel lives; 0 ends none. */
+  channelLifetime: number
   /** The pause between two Pongs on a control channel. */
   keepAliveInterval: number
   /** How long the second close frame may take. */

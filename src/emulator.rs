@@ -4,12 +4,14 @@ use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
+    sync::{Arc, OnceLock},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use hyco_emulator::{
-    Emulator, EmulatorOptions, Error, HybridConnectionOptions, Rights, Rule, Timing, TlsOptions,
+    Emulator, EmulatorOptions, Error, Event, Handle, HybridConnectionOptions, Rights, Rule, Timing,
+    TlsOptions,
 };
 use napi::{
     Env, Status,
@@ -18,7 +20,13 @@ use napi::{
 };
 use napi_derive::napi;
 use serde_json::{Value, json};
-use tokio::{runtime::Builder, sync::oneshot};
+use tokio::{
+    runtime::Builder,
+    sync::{
+        broadcast::{self, error::RecvError},
+        mpsc, oneshot,
+    },
+};
 
 /// What an emulator is to be; `lib/emulator/emulator.js` has the defaults. Times are in milliseconds.
 #[napi(object, object_to_js = false)]
@@ -51,6 +59,8 @@ pub struct EmulatorSpec {
     pub accept_timeout: f64,
     /// How long a control channel may outlive its token.
     pub renewal_grace: f64,
+    /// How long a control channel lives; 0 ends none.
+    pub channel_lifetime: f64,
     /// The pause between two Pongs on a control channel.
     pub keep_alive_interval: f64,
     /// How long the second close frame may take.
@@ -96,35 +106,67 @@ pub struct RuleSpec {
     pub manage: bool,
 }
 
+/// The answer to an operation.
+#[napi(object, object_from_js = false)]
+pub struct AdminAnswerObject {
+    /// A status, as of HTTP.
+    pub status: u16,
+    /// Whether the body is JSON.
+    pub json: bool,
+    /// The body.
+    pub body: String,
+}
+
 /// A local relay. It keeps the process alive until it is closed, and ends with its environment.
 #[napi]
 pub struct RelayEmulator {
     running: Rc<RefCell<Running>>,
+    handle: Arc<OnceLock<Handle>>,
+    subscribe: mpsc::UnboundedSender<broadcast::Receiver<Event>>,
 }
+
+/// Takes what happens in the relay, as JSON. It does not keep the process alive, and loses what does
+/// not fit into its queue.
+type Observer = ThreadsafeFunction<String, (), String, Status, false, true, MOST_QUEUED>;
 
 /// Takes events as JSON: `started`, `failed` or `closed`.
 type Listener = ThreadsafeFunction<String, (), String, Status, false>;
 
 #[napi]
 impl RelayEmulator {
-    /// Starts an emulator. `onEvent` gets `started` and later `closed`, or `failed` alone.
+    /// Starts an emulator. `onLife` gets `started` and later `closed`, or `failed` alone; `onEvent` what
+    /// happens after `subscribe`.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
         spec: EmulatorSpec,
+        #[napi(ts_arg_type = "(event: string) => void")] on_life: Function<'_, String, ()>,
         #[napi(ts_arg_type = "(event: string) => void")] on_event: Function<'_, String, ()>,
     ) -> Result<Self> {
-        let on_event: Listener = on_event.build_threadsafe_function().build()?;
+        let on_life: Listener = on_life.build_threadsafe_function().build()?;
+        let on_event: Observer = on_event
+            .build_threadsafe_function()
+            .weak::<true>()
+            .max_queue_size::<MOST_QUEUED>()
+            .build()?;
+        let handle = Arc::new(OnceLock::new());
+        let (subscribe, subscribed) = mpsc::unbounded_channel();
+        let known = Arc::clone(&handle);
         let (close, closing) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("hyco-emulator".into())
             .spawn(move || {
-                let run = AssertUnwindSafe(|| run(spec, closing, stopped, &on_event));
+                let ends = Ends {
+                    closing,
+                    stopped,
+                    subscribed,
+                };
+                let run = AssertUnwindSafe(|| run(spec, ends, &known, &on_life, on_event));
                 let event = catch_unwind(run).unwrap_or_else(|_| {
                     failure("HYCO_ERR_INTERNAL", "the emulator has failed".to_owned())
                 });
-                on_event.call(event.to_string(), ThreadsafeFunctionCallMode::NonBlocking);
+                on_life.call(event.to_string(), ThreadsafeFunctionCallMode::NonBlocking);
             })
             .map_err(|error| JsError::from_reason(error.to_string()))?;
         let running = Rc::new(RefCell::new(Running {
@@ -135,13 +177,45 @@ impl RelayEmulator {
         // Added after the threadsafe function's own hook, so it runs before it: the thread never
         // calls a function that is gone.
         env.add_env_cleanup_hook(Rc::clone(&running), |running| running.borrow_mut().end())?;
-        Ok(Self { running })
+        Ok(Self {
+            running,
+            handle,
+            subscribe,
+        })
     }
 
     /// Closes the emulator; `closed` tells when that is done.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.running.borrow_mut().close.take();
+    }
+
+    /// Does what is asked for; `None` when the emulator does not run.
+    #[napi(catch_unwind)]
+    pub fn request(
+        &self,
+        method: String,
+        target: String,
+        body: String,
+    ) -> Option<AdminAnswerObject> {
+        let answer = self
+            .handle
+            .get()?
+            .request(&method, &target, body.as_bytes())?;
+        Some(AdminAnswerObject {
+            status: answer.status,
+            json: answer.content_type == "application/json",
+            body: answer.body,
+        })
+    }
+
+    /// Lets `onEvent` hear what happens from now on.
+    #[napi(catch_unwind)]
+    pub fn subscribe(&self) {
+        if let Some(events) = self.handle.get().and_then(Handle::subscribe) {
+            // An emulator that has ended has nothing to tell.
+            let _ = self.subscribe.send(events);
+        }
     }
 
     /// Gives back the thread after the last event. A thread that nobody joins keeps its stack.
@@ -168,13 +242,26 @@ impl Running {
     }
 }
 
+/// What a running emulator is told.
+struct Ends {
+    closing: oneshot::Receiver<()>,
+    stopped: oneshot::Receiver<()>,
+    subscribed: mpsc::UnboundedReceiver<broadcast::Receiver<Event>>,
+}
+
 /// Runs an emulator until it is told to end; gives the last event.
 fn run(
     spec: EmulatorSpec,
-    closing: oneshot::Receiver<()>,
-    stopped: oneshot::Receiver<()>,
-    on_event: &Listener,
+    ends: Ends,
+    known: &OnceLock<Handle>,
+    on_life: &Listener,
+    on_event: Observer,
 ) -> Value {
+    let Ends {
+        closing,
+        stopped,
+        mut subscribed,
+    } = ends;
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failure("HYCO_ERR_INTERNAL", error.to_string()),
@@ -185,10 +272,17 @@ fn run(
                 Ok(emulator) => emulator,
                 Err(error) => return failure(error.code(), error.to_string()),
             };
+            let observing = tokio::spawn(async move {
+                if let Some(events) = subscribed.recv().await {
+                    observe(events, &on_event).await;
+                }
+            });
+            let _ = known.set(emulator.handle());
             let event = started(&emulator).to_string();
-            on_event.call(event, ThreadsafeFunctionCallMode::NonBlocking);
+            on_life.call(event, ThreadsafeFunctionCallMode::NonBlocking);
             let _ = closing.await;
             emulator.close().await;
+            observing.abort();
             json!({ "type": "closed" })
         };
         tokio::select! {
@@ -199,6 +293,29 @@ fn run(
     // Not waiting for a name look-up that is under way: it has no end to speak of.
     runtime.shutdown_background();
     event
+}
+
+/// Tells what happens until the emulator ends.
+async fn observe(mut events: broadcast::Receiver<Event>, on_event: &Observer) {
+    let mut missed = 0;
+    loop {
+        let event = match events.recv().await {
+            Ok(event) => event,
+            Err(RecvError::Lagged(count)) => {
+                missed += count;
+                continue;
+            }
+            Err(RecvError::Closed) => return,
+        };
+        let call = |event: String| {
+            on_event.call(event, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok
+        };
+        if missed > 0 && call(json!({ "type": "missed", "count": missed }).to_string()) {
+            missed = 0;
+        }
+        let text = serde_json::to_string(&event).unwrap_or_default();
+        missed += u64::from(!call(text));
+    }
 }
 
 async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
@@ -233,6 +350,7 @@ async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
             handshake: milliseconds(spec.handshake_timeout),
             accept: milliseconds(spec.accept_timeout),
             renewal_grace: milliseconds(spec.renewal_grace),
+            channel_life: milliseconds(spec.channel_lifetime),
             keep_alive: milliseconds(spec.keep_alive_interval),
             close: milliseconds(spec.close_timeout),
             send: milliseconds(spec.send_timeout),
@@ -293,5 +411,7 @@ fn milliseconds(count: f64) -> Duration {
         .min(LONGEST)
 }
 
+/// How many events wait for a JavaScript thread that is busy.
+const MOST_QUEUED: usize = 1024;
 /// A year: longer than a process runs, and short enough to be added to any time.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -25,6 +25,8 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 pub(crate) struct Failure {
     pub(crate) status: u16,
     pub(crate) message: String,
+    /// What most likely helps; for the log, not for the answer.
+    pub(crate) hint: Option<String>,
 }
 
 impl Failure {
@@ -32,6 +34,15 @@ impl Failure {
         Self {
             status,
             message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// The same, with what most likely helps.
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
         }
     }
 

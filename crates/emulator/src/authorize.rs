@@ -9,8 +9,9 @@ use hyco_protocol::{
 use crate::{
     answer::Failure,
     handshake::{self, Handshake},
+    hint::Refused,
     hybrid_connection::HybridConnection,
-    relay::{Relay, unix_now},
+    relay::Relay,
 };
 
 /// Checks the token for a right and finds the hybrid connection, in this order: who may not look
@@ -20,9 +21,12 @@ pub(crate) fn authorize(
     handshake: &Handshake,
     right: Right,
 ) -> Result<(Arc<HybridConnection>, Option<Verified>), Failure> {
-    let connection = relay.find(&handshake.target.path);
+    let path = &handshake.target.path;
+    let connection = relay.find(path);
     let anonymous = right == Right::Send
-        && connection.is_some_and(|connection| !connection.requires_client_authorization);
+        && connection
+            .as_ref()
+            .is_some_and(|connection| !connection.requires_client_authorization);
     let verified = if anonymous {
         None
     } else {
@@ -31,16 +35,47 @@ pub(crate) fn authorize(
             .unwrap_or_default();
         let demand = Demand {
             hosts: &relay.hosts,
-            path: &handshake.target.path,
+            path,
             right: Some(right),
-            now: unix_now(),
+            now: relay.now(),
             clock_skew: relay.clock_skew,
         };
-        let rules = connection.map_or(&[][..], |connection| &connection.rules);
-        Some(verify(token, rules, &relay.rules, &demand)?)
+        let mut rules = connection
+            .as_ref()
+            .map_or_else(Vec::new, |connection| connection.rules());
+        rules.extend(relay.rules());
+        let verified = verify(token, &rules, &[], &demand).map_err(|error| {
+            let refused = Refused {
+                token,
+                path,
+                hosts: &relay.hosts,
+                rules: &rules,
+                right,
+                now: demand.now,
+            };
+            let hint = refused.hint(&error);
+            Failure::from(error).with_hint(hint)
+        })?;
+        Some(verified)
     };
     match connection {
-        Some(connection) => Ok((Arc::clone(connection), verified)),
-        None => Err(Failure::new(404, ENDPOINT_DOES_NOT_EXIST)),
+        Some(connection) => Ok((connection, verified)),
+        None => Err(Failure::new(404, ENDPOINT_DOES_NOT_EXIST).with_hint(existing(relay))),
     }
 }
+
+/// Which paths there are, for a log.
+fn existing(relay: &Relay) -> String {
+    let connections = relay.hybrid_connections();
+    let mut paths: Vec<_> = connections
+        .iter()
+        .take(MOST_SHOWN)
+        .map(|connection| connection.path.as_str())
+        .collect();
+    if connections.len() > MOST_SHOWN {
+        paths.push("…");
+    }
+    format!("the hybrid connections here are: {}", paths.join(", "))
+}
+
+const MOST_SHOWN: usize = 10;

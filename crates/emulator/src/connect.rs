@@ -7,7 +7,10 @@
 //!
 //! A sender that leaves drops all this at any point: the HTTP server drops what it was answering.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
 use hyco_protocol::{
@@ -19,16 +22,18 @@ use hyco_protocol::{
 };
 use tokio::{
     sync::oneshot,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tracing::debug;
 
 use crate::{
     answer::{Answer, Failure, rejected, switching_protocols},
     authorize::authorize,
+    events::EventKind,
     handshake::{self, Handshake},
     hybrid_connection::{HybridConnection, Listener},
     pending::Decision,
+    relay::Relay,
     visit::{Next, Visit},
 };
 
@@ -36,19 +41,25 @@ use crate::{
 pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answer, Failure> {
     let (connection, _) = authorize(&visit.relay, &handshake, Right::Send)?;
     let candidates = candidates(&connection, &handshake)?;
+    keep_places(&visit.relay)?;
     let id = &handshake.tracking_id;
     let (_place, decided) = visit
         .relay
         .pending
         .enter(id, &connection, offered(&handshake))
         .map_err(|_| Failure::new(400, DUPLICATE_CONNECTION))?;
-    let deadline = Instant::now() + visit.relay.timing.accept;
+    let deadline = Instant::now() + visit.relay.timing().accept;
     let decision = timeout_at(deadline, async {
+        delay_on_purpose(visit, &connection, &handshake.tracking_id).await;
         announce(visit, &handshake, candidates).await?;
         Ok(decision(decided).await)
     })
     .await
-    .unwrap_or_else(|_| Err(Failure::new(504, ACCEPT_TIMED_OUT)))?;
+    .unwrap_or_else(|_| {
+        let hint =
+            "the listener was told of the sender, and did not dial the address in its accept";
+        Err(Failure::new(504, ACCEPT_TIMED_OUT).with_hint(hint))
+    })?;
     Ok(match decision {
         Decision::Accept(acceptance) => {
             debug!(id, "accepted");
@@ -61,6 +72,32 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
             rejected(&rejection, id)
         }
     })
+}
+
+/// Keeps a place for the listener's dial of each sender that waits, so that senders cannot take them
+/// all and wait for each other.
+fn keep_places(relay: &Relay) -> Result<(), Failure> {
+    match relay.places.available_permits() > relay.pending.count() {
+        true => Ok(()),
+        false => Err(Failure::new(503, SERVER_BUSY)
+            .with_hint("as many connections are open as may be: see maxConnections")),
+    }
+}
+
+/// Waits, or waits for ever, if a fault wants it so.
+async fn delay_on_purpose(visit: &Visit, connection: &HybridConnection, id: &str) {
+    let Some(active) = visit.relay.faults.on_accept(&connection.path) else {
+        return;
+    };
+    visit.relay.events.tell(EventKind::Fault {
+        fault: active.id,
+        kind: active.fault.kind.as_str(),
+        target: id.to_owned(),
+    });
+    match active.fault.delay {
+        Some(delay) => sleep(Duration::from_millis(delay)).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The extensions that the sender offers.
@@ -80,7 +117,8 @@ fn candidates(
 ) -> Result<Vec<Arc<Listener>>, Failure> {
     let mut listeners = connection.listeners();
     if listeners.is_empty() {
-        return Err(Failure::new(404, NO_LISTENERS));
+        let hint = format!("start a listener at {}", connection.path);
+        return Err(Failure::new(404, NO_LISTENERS).with_hint(hint));
     }
     let allowed = handshake::ids(&handshake.headers, ALLOWED_LISTENERS_HEADER);
     let disallowed = handshake::ids(&handshake.headers, DISALLOWED_LISTENERS_HEADER);
@@ -106,6 +144,7 @@ async fn announce(
         let listener = candidates.swap_remove(random_below(candidates.len()));
         let command = accept_command(visit, handshake, &listener)?;
         if listener.commands.send(command).await.is_ok() {
+            listener.announced.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
     }
@@ -150,3 +189,5 @@ fn random_below(count: usize) -> usize {
     // Which listener is chosen is no secret; without random bytes it is the first one.
     getrandom::u32().map_or(0, |random| random as usize % count)
 }
+
+const SERVER_BUSY: &str = "ServerBusy: The relay has no place for another connection.";

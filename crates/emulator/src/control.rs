@@ -6,15 +6,16 @@
 //! | `renewToken` with a valid token | keep its expiry |
 //! | `renewToken` with another token | close 1008 |
 //! | the token has expired, and the grace has passed | close 1008 |
+//! | it has lived for a day | close 1011 |
 //! | Ping | answer it |
 //! | another command, garbage | ignore it |
 //! | nothing for 210 s | send a Pong, so that nothing in between thinks the channel dead |
 //! | a message that breaks the protocol, or is too long | close 1002, 1007 or 1009 |
 //! | the listener takes nothing for 60 s | forget it |
 //! | the listener closes, or is lost | forget it at once |
-//! | the emulator closes | close 1001 |
+//! | the hybrid connection is deleted, or the emulator closes | close 1001 |
 
-use std::{io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
 use hyco_protocol::{
@@ -39,9 +40,11 @@ use tracing::debug;
 
 use crate::{
     bridge::Joined,
+    events::EventKind,
+    faults::{Ending, Exposure, FaultTarget, State},
     hybrid_connection::{HybridConnection, Registration},
     linger::{LINGER, linger},
-    relay::{Relay, unix_now},
+    relay::Relay,
     stream::Stream,
 };
 
@@ -55,11 +58,14 @@ pub(crate) struct ControlChannel {
     pub(crate) expires_at: u64,
     pub(crate) registration: Registration,
     pub(crate) commands: mpsc::Receiver<String>,
+    /// Something may wait in the socket's buffer.
+    pub(crate) unwritten: bool,
 }
 
 impl ControlChannel {
     /// Serves the channel until either side ends it.
     pub(crate) async fn serve(mut self, joined: Joined) {
+        let started = Instant::now();
         let config = WebSocketConfig::default()
             .read_buffer_size(4 * 1024)
             .write_buffer_size(4 * 1024)
@@ -72,16 +78,21 @@ impl ControlChannel {
         let id = self.id;
         // From here on no sender is sent this way.
         drop((self.registration, self.commands));
+        debug!(id, %end, "the control channel ends");
+        self.relay.events.tell(EventKind::Closed {
+            what: "listener",
+            connection: None,
+            hybrid_connection: self.connection.path.clone(),
+            tracking_id: id,
+            reason: end.to_string(),
+            duration: started.elapsed().as_millis() as u64,
+            to_listener: None,
+            to_sender: None,
+        });
         match end {
-            End::Close(code, reason) => {
-                debug!(id, code, reason, "closing the control channel");
-                close(socket, code, &reason).await;
-            }
-            End::ByListener => {
-                debug!(id, "the listener closed its control channel");
-                conclude(socket).await;
-            }
-            End::Lost(error) => debug!(id, %error, "the control channel is lost"),
+            End::Close(code, reason) => close(socket, code, &reason).await,
+            End::ByListener => conclude(socket).await,
+            End::Lost(_) | End::Dropped => {}
         }
     }
 
@@ -89,21 +100,50 @@ impl ControlChannel {
         let relay = Arc::clone(&self.relay);
         let stopped = relay.stopped();
         tokio::pin!(stopped);
-        let pause = match relay.timing.keep_alive {
-            Duration::ZERO => FOREVER,
-            pause => pause,
-        };
-        let mut keep_alive = interval_at(Instant::now() + pause, pause);
+        let mut orders = self.registration.orders.clone();
+        let mut exposure = Exposure::default();
+        let started = Instant::now();
+        let mut keep_alive = interval_of(relay.timing().keep_alive);
         loop {
+            // Faults, orders and times may have changed.
+            let state = self.look_around(&mut exposure);
+            if let Some(end) = state.ending {
+                return end.into();
+            }
+            if let Some(closing) = orders.borrow_and_update().end.clone() {
+                return match closing {
+                    Some((code, reason)) => End::Close(code, reason),
+                    None => End::Dropped,
+                };
+            }
+            let timing = relay.timing();
+            let life = match timing.channel_life {
+                Duration::ZERO => FOREVER,
+                life => life,
+            };
+            let silent = state.hole_to_listener || state.hole_to_sender;
+            let expiry = deadline(&relay, self.expires_at);
             // A listener that takes nothing holds up its own step, and not the end of the relay.
+            let step = async {
+                match silent {
+                    true => std::future::pending().await,
+                    false => self.step(socket, &mut keep_alive, timing.send).await,
+                }
+            };
             let step = tokio::select! {
                 () = &mut stopped => {
                     return End::Close(CLOSE_GOING_AWAY, "The relay is shutting down.".to_owned());
                 }
-                () = sleep_until(self.deadline()) => {
-                    return self.policy_violation("The token has expired.");
+                _ = orders.changed() => Ok(()),
+                () = sleep_until(state.next.unwrap_or_else(|| Instant::now() + FOREVER)) => Ok(()),
+                () = sleep_until(started + life) => {
+                    let reason = format!("NameRenewalFailed TrackingId:{}", self.id);
+                    return End::Close(CLOSE_INTERNAL_ERROR, reason);
                 }
-                step = self.step(socket, &mut keep_alive) => step,
+                () = sleep_until(expiry) => {
+                    return policy_violation(&self.id, "The token has expired.");
+                }
+                step = step => step,
             };
             if let Err(end) = step {
                 return end;
@@ -111,44 +151,66 @@ impl ControlChannel {
         }
     }
 
-    /// Sends what is to be sent, or obeys one message.
+    /// Sees what the faults are now.
+    fn look_around(&self, exposure: &mut Exposure) -> State {
+        let path = &self.connection.path;
+        let new = exposure.refresh(&self.relay.faults, FaultTarget::Control, path);
+        for active in new {
+            self.relay.events.tell(EventKind::Fault {
+                fault: active.id,
+                kind: active.fault.kind.as_str(),
+                target: self.id.clone(),
+            });
+        }
+        exposure.state(Instant::now())
+    }
+
+    /// Sends what is to be sent, or obeys one message. Dropping it loses nothing: what was taken is in
+    /// the socket's buffer, which the next step writes first.
     async fn step(
         &mut self,
         socket: &mut WebSocketStream<Stream>,
         keep_alive: &mut Interval,
+        limit: Duration,
     ) -> Result<(), End> {
+        if self.unwritten {
+            within(limit, socket.flush()).await?;
+            self.unwritten = false;
+        }
         tokio::select! {
-            Some(command) = self.commands.recv() => self.send(socket, command).await,
-            _ = keep_alive.tick() => {
-                let pong = socket.send(Message::Pong("".into()));
-                within(self.relay.timing.send, pong).await
-            }
+            Some(command) = self.commands.recv() => self.send(socket, command)?,
+            _ = keep_alive.tick() => self.put(socket, Message::Pong("".into()))?,
             message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) => self.obey(&text),
+                Some(Ok(Message::Text(text))) => self.obey(&text)?,
                 // Nothing else is read before the pong has been taken, so that a listener that
                 // reads nothing cannot pile up pongs.
-                Some(Ok(Message::Ping(_))) => within(self.relay.timing.send, socket.flush()).await,
-                Some(Ok(Message::Close(_))) => Err(End::ByListener),
+                Some(Ok(Message::Ping(_))) => self.unwritten = true,
+                Some(Ok(Message::Close(_))) => return Err(End::ByListener),
                 // Bodies belong to responses, of which there are none.
-                Some(Ok(_)) => Ok(()),
-                Some(Err(error)) => Err(error.into()),
-                None => Err(End::Lost(Error::ConnectionClosed)),
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(End::Lost(Error::ConnectionClosed)),
             },
         }
+        Ok(())
     }
 
     /// Sends what waits in one go.
-    async fn send(
-        &mut self,
-        socket: &mut WebSocketStream<Stream>,
-        command: String,
-    ) -> Result<(), End> {
-        let limit = self.relay.timing.send;
-        within(limit, socket.feed(Message::text(command))).await?;
-        while let Ok(command) = self.commands.try_recv() {
-            within(limit, socket.feed(Message::text(command))).await?;
+    fn send(&mut self, socket: &mut WebSocketStream<Stream>, command: String) -> Result<(), End> {
+        let mut size = command.len();
+        self.put(socket, Message::text(command))?;
+        while size < MOST_AT_ONCE
+            && let Ok(command) = self.commands.try_recv()
+        {
+            size += command.len();
+            self.put(socket, Message::text(command))?;
         }
-        within(limit, socket.flush()).await
+        Ok(())
+    }
+
+    fn put(&mut self, socket: &mut WebSocketStream<Stream>, message: Message) -> Result<(), End> {
+        self.unwritten = true;
+        Ok(socket.start_send_unpin(message)?)
     }
 
     fn obey(&mut self, text: &str) -> Result<(), End> {
@@ -166,26 +228,34 @@ impl ControlChannel {
             hosts: &self.relay.hosts,
             path: &self.path,
             right: Some(Right::Listen),
-            now: unix_now(),
+            now: self.relay.now(),
             clock_skew: self.relay.clock_skew,
         };
-        let verified = verify(token, &self.connection.rules, &self.relay.rules, &demand)
-            .map_err(|error| self.policy_violation(&error.to_string()))?;
+        let (own, common) = (self.connection.rules(), self.relay.rules());
+        let verified = verify(token, &own, &common, &demand)
+            .map_err(|error| policy_violation(&self.id, &error.to_string()))?;
         self.expires_at = verified.expires_at;
         debug!(id = self.id, expires_at = self.expires_at, "token renewed");
         Ok(())
     }
+}
 
-    /// When the token and the grace are over.
-    fn deadline(&self) -> Instant {
-        let left = Duration::from_secs(self.expires_at.saturating_sub(unix_now())).min(FOREVER);
-        Instant::now() + left + self.relay.timing.renewal_grace
-    }
+/// When a token and its grace are over.
+fn deadline(relay: &Relay, expires_at: u64) -> Instant {
+    let left = Duration::from_secs(expires_at.saturating_sub(relay.now())).min(FOREVER);
+    Instant::now() + left + relay.timing().renewal_grace
+}
 
-    fn policy_violation(&self, message: &str) -> End {
-        let reason = format!("{message} TrackingId:{}", self.id);
-        End::Close(CLOSE_POLICY_VIOLATION, reason)
-    }
+fn policy_violation(id: &str, message: &str) -> End {
+    End::Close(CLOSE_POLICY_VIOLATION, format!("{message} TrackingId:{id}"))
+}
+
+fn interval_of(pause: Duration) -> Interval {
+    let pause = match pause {
+        Duration::ZERO => FOREVER,
+        pause => pause,
+    };
+    interval_at(Instant::now() + pause, pause)
 }
 
 /// Why a channel ends.
@@ -197,6 +267,28 @@ enum End {
     ByListener,
     /// The connection has failed.
     Lost(Error),
+    /// The relay drops it, as it was asked to.
+    Dropped,
+}
+
+impl From<Ending> for End {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Close(code, reason) => Self::Close(code, reason),
+            Ending::Drop => Self::Dropped,
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Close(code, reason) => write!(f, "closed by the relay with {code}: {reason}"),
+            Self::ByListener => f.write_str("closed by the listener"),
+            Self::Lost(error) => write!(f, "lost: {error}"),
+            Self::Dropped => f.write_str("dropped by the relay, as it was asked to"),
+        }
+    }
 }
 
 /// What breaks the protocol is told why; what fails is lost.
@@ -247,5 +339,8 @@ async fn close(mut socket: WebSocketStream<Stream>, code: u16, reason: &str) {
 
 /// What fits into a close frame beside its code.
 const LONGEST_REASON: usize = 123;
+/// How many bytes of commands are written together.
+const MOST_AT_ONCE: usize = 64 * 1024;
+const CLOSE_INTERNAL_ERROR: u16 = 1011;
 /// More than any process runs, and still a time that a timer can hold.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);

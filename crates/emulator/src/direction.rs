@@ -7,70 +7,15 @@
 use std::{
     io,
     ops::Range,
-    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use hyco_websocket::{
     ControlSink, OpCode, ROOM, Rewriter, RewriterConfig, Rewritten, Violation, append_frame,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
-};
+use tokio::{io::ReadBuf, time::Instant};
 
-use crate::{buffer::Buffer, stream::Stream};
-
-/// One side of a relayed connection.
-pub(crate) struct Side {
-    pub(crate) stream: Stream,
-    /// Pongs that this side is owed, as frames.
-    replies: Vec<u8>,
-    /// Pongs were added since the direction towards this side was last polled.
-    has_new_replies: bool,
-    /// A close frame went to this side, or nothing can: no pong may follow.
-    closed: bool,
-}
-
-impl Side {
-    pub(crate) fn new(stream: Stream) -> Self {
-        Self {
-            stream,
-            replies: Vec::new(),
-            has_new_replies: false,
-            closed: false,
-        }
-    }
-
-    /// Whether the direction towards this side has to be polled again.
-    pub(crate) fn has_new_replies(&self) -> bool {
-        self.has_new_replies
-    }
-
-    /// Sends no more pongs.
-    pub(crate) fn close(&mut self) {
-        self.closed = true;
-        self.has_new_replies = false;
-        self.replies = Vec::new();
-    }
-
-    fn is_owed_replies(&self) -> bool {
-        !self.replies.is_empty()
-    }
-
-    /// Owes an answer to a ping. Of too many pings only the last one is answered, which is all that
-    /// RFC 6455 asks for.
-    fn owe_pong(&mut self, payload: &[u8]) {
-        if self.closed {
-            return;
-        }
-        if self.replies.len() > MOST_REPLIES {
-            self.replies.clear();
-        }
-        append_frame(&mut self.replies, true, OpCode::Pong, payload, None);
-        self.has_new_replies = true;
-    }
-}
+use crate::{buffer::Buffer, side::Side};
 
 /// How a direction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +28,15 @@ pub(crate) enum Verdict {
     SinkLost,
     /// The source broke the WebSocket protocol.
     Violated(Violation),
+}
+
+/// A frame that came while frames are recorded.
+pub(crate) struct Recorded {
+    /// FIN, the reserved bits and the opcode.
+    pub(crate) first: u8,
+    pub(crate) length: u64,
+    /// The first bytes of the payload.
+    pub(crate) start: Vec<u8>,
 }
 
 /// What is on its way from one side to the other.
@@ -105,6 +59,8 @@ pub(crate) struct Direction {
     /// The verdict, once all that came before it is written.
     ending: Option<Verdict>,
     unflushed: bool,
+    /// The frames that came since they were taken, if they are recorded.
+    recorded: Option<Vec<Recorded>>,
     /// Since when the other side has taken nothing.
     pub(crate) stalled_since: Option<Instant>,
 }
@@ -124,12 +80,41 @@ impl Direction {
             close: None,
             ending: None,
             unflushed: false,
+            recorded: None,
             stalled_since: None,
         };
         if !rest.is_empty() {
             direction.buffer.insert(Buffer::take())[ROOM..][..rest.len()].copy_from_slice(rest);
         }
         direction
+    }
+
+    /// How many messages have passed.
+    pub(crate) fn messages(&self) -> u64 {
+        self.rewriter.messages()
+    }
+
+    /// How many bytes of payload have passed.
+    pub(crate) fn payload(&self) -> u64 {
+        self.rewriter.payload()
+    }
+
+    /// Keeps the frames that come for [`take_recorded`](Self::take_recorded), or no more.
+    pub(crate) fn set_recorded(&mut self, recorded: bool) {
+        match recorded {
+            true => drop(self.recorded.get_or_insert_default()),
+            false => self.recorded = None,
+        }
+    }
+
+    /// The frames that came since the last call.
+    pub(crate) fn take_recorded(&mut self) -> Vec<Recorded> {
+        self.recorded.as_mut().map_or_else(Vec::new, std::mem::take)
+    }
+
+    /// Cuts the frames to come as a fault wants it, or else as usual.
+    pub(crate) fn set_slice(&mut self, slice: Option<u64>, usual: u64) {
+        self.rewriter.set_max_frame(slice.unwrap_or(usual));
     }
 
     /// Moves bytes until one side has to wait, or the direction ends.
@@ -139,7 +124,7 @@ impl Direction {
         source: &mut Side,
         sink: &mut Side,
     ) -> Poll<Verdict> {
-        sink.has_new_replies = false;
+        sink.note_replies();
         for _ in 0..ROUNDS {
             if ready!(self.poll_write_all(cx, sink)).is_err() {
                 return Poll::Ready(Verdict::SinkLost);
@@ -183,8 +168,9 @@ impl Direction {
         code: u16,
         reason: &str,
     ) {
-        if self.output.is_empty() && self.rewriter.is_between_frames() && !sink.closed {
+        if self.output.is_empty() && self.rewriter.is_between_frames() && !sink.is_closed() {
             self.close = Some((Some(code), reason.as_bytes().to_vec()));
+            sink.release();
             if let Poll::Ready(Ok(())) = self.poll_write_all(cx, sink) {
                 let _ = self.poll_flush(cx, sink);
             }
@@ -200,7 +186,7 @@ impl Direction {
         let mut total = 0;
         while total < buffer.len() / 2 {
             let mut space = ReadBuf::new(&mut buffer[self.input.end..]);
-            let count = match Pin::new(&mut source.stream).poll_read(cx, &mut space) {
+            let count = match source.poll_read(cx, &mut space) {
                 Poll::Ready(Ok(())) => space.filled().len(),
                 // An end or a failure is found again by the next call.
                 Poll::Ready(Err(_)) | Poll::Pending if total > 0 => 0,
@@ -223,6 +209,7 @@ impl Direction {
         let mut controls = Controls {
             source,
             close: None,
+            frames: self.recorded.as_mut().map(|_| Vec::new()),
         };
         let rewritten = match self.rewriter.rewrite(
             &mut buffer[..self.input.end],
@@ -241,6 +228,17 @@ impl Direction {
                 }
             }
         };
+        if let (Some(recorded), Some(frames)) = (&mut self.recorded, controls.frames.take()) {
+            recorded.extend(frames.into_iter().map(|(mut frame, payload_at)| {
+                if let Some(at) = payload_at {
+                    let end = rewritten
+                        .written
+                        .min(at + frame.length.min(PREVIEW) as usize);
+                    frame.start = buffer[at.min(end)..end].to_vec();
+                }
+                frame
+            }));
+        }
         if controls.close.is_some() {
             self.ending = Some(Verdict::Closed);
             self.close = controls.close;
@@ -261,7 +259,8 @@ impl Direction {
                     self.inserted = Vec::new();
                 }
             } else if sink.is_owed_replies() && self.may_insert() {
-                self.insert(std::mem::take(&mut sink.replies));
+                let replies = sink.take_replies();
+                self.insert(replies);
             } else if !self.output.is_empty() {
                 let end = match self.boundary {
                     Some(at) if sink.is_owed_replies() && at > self.output.start => at,
@@ -298,7 +297,7 @@ impl Direction {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>, sink: &mut Side) -> Poll<io::Result<()>> {
         if self.unflushed {
-            ready!(Pin::new(&mut sink.stream).poll_flush(cx))?;
+            ready!(sink.poll_flush(cx))?;
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
@@ -312,7 +311,7 @@ fn write(
     bytes: &[u8],
     stalled_since: &mut Option<Instant>,
 ) -> Poll<io::Result<usize>> {
-    match Pin::new(&mut sink.stream).poll_write(cx, bytes) {
+    match sink.poll_write(cx, bytes) {
         Poll::Pending => {
             stalled_since.get_or_insert_with(Instant::now);
             Poll::Pending
@@ -329,20 +328,53 @@ fn write(
 struct Controls<'a> {
     source: &'a mut Side,
     close: Option<(Option<u16>, Vec<u8>)>,
+    /// Frames to be recorded, and where in the output their payload begins.
+    frames: Option<Vec<(Recorded, Option<usize>)>>,
+}
+
+impl Controls<'_> {
+    fn record(&mut self, first: u8, payload: &[u8]) {
+        if let Some(frames) = &mut self.frames {
+            let frame = Recorded {
+                first,
+                length: payload.len() as u64,
+                start: payload.to_vec(),
+            };
+            frames.push((frame, None));
+        }
+    }
 }
 
 impl ControlSink for Controls<'_> {
     fn ping(&mut self, payload: &[u8]) {
+        self.record(0x89, payload);
         self.source.owe_pong(payload);
     }
 
-    fn pong(&mut self, _payload: &[u8]) {}
+    fn pong(&mut self, payload: &[u8]) {
+        self.record(0x8a, payload);
+    }
+
+    fn data(&mut self, first: u8, length: u64, payload_at: usize) {
+        if let Some(frames) = &mut self.frames {
+            let frame = Recorded {
+                first,
+                length,
+                start: Vec::new(),
+            };
+            frames.push((frame, Some(payload_at)));
+        }
+    }
 
     fn close(&mut self, code: Option<u16>, reason: &[u8]) {
+        let mut payload = code.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
+        payload.extend_from_slice(reason);
+        self.record(0x88, &payload);
         self.close = Some((code, reason.to_vec()));
     }
 }
 
+/// How much of a payload is recorded.
+const PREVIEW: u64 = 256;
 /// After so many reads in a row other connections get their turn.
 const ROUNDS: usize = 16;
-const MOST_REPLIES: usize = 4096;

@@ -7,17 +7,15 @@ use std::{
 };
 
 use hyco_protocol::{Address, Rule, Scheme};
-use tokio::{
-    net::TcpListener,
-    sync::{mpsc, watch},
-};
+use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     error::Error,
+    faults::Fault,
+    handle::Handle,
     hybrid_connection::HybridConnection,
     options::{EmulatorOptions, root_rule},
-    pending::Pending,
-    relay::{Bridges, Relay},
+    relay::{Parts, Relay},
     server,
     tls::Tls,
 };
@@ -25,6 +23,7 @@ use crate::{
 /// A running emulator. Dropping it ends it; [`close`](Self::close) also waits for its end.
 pub struct Emulator {
     running: Running,
+    root: Rule,
     address: SocketAddr,
     /// Host and port by which clients on this machine reach it.
     authority: String,
@@ -62,37 +61,59 @@ impl Emulator {
         let address = listener.local_addr().map_err(bind)?;
 
         let (alive, ended) = mpsc::channel(1);
-        let relay = Arc::new(Relay {
+        let root = rules[0].clone();
+        let relay = Arc::new(Relay::new(Parts {
             hosts,
             public_url: options.public_url,
             rules,
             hybrid_connections,
-            pending: Pending::default(),
-            bridges: Bridges::default(),
+            max_connections: options.max_connections,
             max_listeners: options.max_listeners,
             clock_skew: options.clock_skew,
             max_frame: options.max_frame,
             timing: options.timing,
-            stop: watch::Sender::new(false),
-            _alive: alive,
-        });
+            alive,
+        }));
         let (acceptor, certificate) = tls.map(|tls| (tls.acceptor, tls.certificate)).unzip();
-        let places = options.max_connections;
-        tokio::spawn(server::serve(
-            listener,
-            Arc::clone(&relay),
-            acceptor,
-            places,
-        ));
+        tokio::spawn(server::serve(listener, Arc::clone(&relay), acceptor));
         let authority = authority(host, address, certificate.is_some());
         let running = Running(relay);
         Ok(Self {
             running,
+            root,
             address,
             authority,
             certificate,
             ended,
         })
+    }
+
+    /// What reaches it from other threads.
+    pub fn handle(&self) -> Handle {
+        Handle::new(&self.running.0)
+    }
+
+    /// Sets a fault; gives the number by which it is removed.
+    ///
+    /// # Errors
+    ///
+    /// A member that is missing, or that the kind does not have.
+    pub fn set_fault(&self, fault: Fault) -> Result<u64, Error> {
+        let set = self.running.0.set_fault(fault);
+        set.map_err(|reason| Error::InvalidOption {
+            option: "fault",
+            reason,
+        })
+    }
+
+    /// Removes a fault; gives whether there was one.
+    pub fn remove_fault(&self, id: u64) -> bool {
+        self.running.0.remove_fault(id)
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
+        self.running.0.clear_faults();
     }
 
     /// The address that is listened on.
@@ -110,9 +131,9 @@ impl Emulator {
         format!("{scheme}://{}", self.authority)
     }
 
-    /// The first rule of the namespace.
+    /// The first rule of the namespace, as it was at the start.
     pub fn rule(&self) -> &Rule {
-        &self.running.0.rules[0]
+        &self.root
     }
 
     /// What clients have to trust, as PEM, if the emulator speaks TLS.

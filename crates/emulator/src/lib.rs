@@ -21,33 +21,45 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod admin;
 mod answer;
 mod authorize;
 mod bridge;
+mod bridges;
 mod buffer;
 mod connect;
 mod control;
 mod direction;
 mod emulator;
 mod error;
+mod events;
 mod extensions;
+mod faults;
 mod gate;
+mod handle;
 mod handshake;
+mod hint;
 mod hybrid_connection;
 mod linger;
 mod listen;
+mod metrics;
 mod options;
 mod pending;
 mod read_ahead;
 mod relay;
 mod route;
 mod server;
+mod side;
 mod stream;
 mod tls;
 mod visit;
 
+pub use admin::AdminAnswer;
 pub use emulator::Emulator;
 pub use error::Error;
+pub use events::{Event, EventKind, Traffic};
+pub use faults::{Fault, FaultAction, FaultDirection, FaultKind, FaultTarget};
+pub use handle::Handle;
 pub use hyco_protocol::{Right, Rights, Rule};
 pub use options::{EmulatorOptions, HybridConnectionOptions, Timing};
 pub use tls::TlsOptions;

@@ -24,10 +24,18 @@ pub(crate) fn listen(visit: &Visit, handshake: Handshake) -> Result<Answer, Fail
         .register(
             &handshake.tracking_id,
             base,
+            visit.remote,
             commands,
             visit.relay.max_listeners,
         )
-        .map_err(|_| Failure::new(403, TOO_MANY_LISTENERS))?;
+        .map_err(|_| {
+            let most = visit.relay.max_listeners;
+            let hint = format!(
+                "{most} listeners are connected to {} already",
+                connection.path
+            );
+            Failure::new(403, TOO_MANY_LISTENERS).with_hint(hint)
+        })?;
     let id = handshake.tracking_id;
     debug!(id, path = connection.path, "listening");
     let answer = switching_protocols(&handshake.accept_key, &id, None, None);
@@ -39,6 +47,7 @@ pub(crate) fn listen(visit: &Visit, handshake: Handshake) -> Result<Answer, Fail
         expires_at,
         registration,
         commands: queue,
+        unwritten: false,
     })));
     Ok(answer)
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use hyco_protocol::{Rights, Rule};
 
 use crate::{error::Error, tls::TlsOptions};
@@ -58,6 +59,9 @@ pub struct Timing {
     pub accept: Duration,
     /// How long a control channel may outlive its token: every official client renews late.
     pub renewal_grace: Duration,
+    /// How long a control channel lives, even with a good token; zero ends none. Azure ends each about
+    /// once a day.
+    pub channel_life: Duration,
     /// The pause between two Pongs on a control channel; zero sends none.
     pub keep_alive: Duration,
     /// From the first close frame of a relayed connection to the second.
@@ -102,6 +106,7 @@ impl Default for Timing {
             handshake: Duration::from_secs(10),
             accept: Duration::from_secs(30),
             renewal_grace: Duration::from_secs(120),
+            channel_life: Duration::from_secs(24 * 60 * 60),
             keep_alive: Duration::from_secs(210),
             close: Duration::from_secs(60),
             send: Duration::from_secs(60),
@@ -109,12 +114,40 @@ impl Default for Timing {
     }
 }
 
+impl Timing {
+    /// The same times, longer or shorter.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        if factor == 1.0 {
+            return self;
+        }
+        // More than a year is no time that any of them could need.
+        let scaled = |time: Duration| {
+            let seconds = (time.as_secs_f64() * factor).min(LONGEST.as_secs_f64());
+            Duration::from_secs_f64(seconds)
+        };
+        Self {
+            handshake: scaled(self.handshake),
+            accept: scaled(self.accept),
+            renewal_grace: scaled(self.renewal_grace),
+            channel_life: scaled(self.channel_life),
+            keep_alive: scaled(self.keep_alive),
+            close: scaled(self.close),
+            send: scaled(self.send),
+        }
+    }
+}
+
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The rule of a namespace that was given none.
 pub(crate) fn root_rule() -> Result<Rule, Error> {
-    use base64::{Engine, prelude::BASE64_STANDARD};
+    let rule = Rule::new("RootManageSharedAccessKey", new_key()?, Rights::ALL);
+    Ok(rule.expect("name and key are short"))
+}
 
+/// A key as Azure makes them.
+pub(crate) fn new_key() -> Result<String, Error> {
     let mut random = [0; 32];
     getrandom::fill(&mut random)?;
-    let key = BASE64_STANDARD.encode(random);
-    Ok(Rule::new("RootManageSharedAccessKey", key, Rights::ALL).expect("name and key are short"))
+    Ok(BASE64_STANDARD.encode(random))
 }

@@ -16,7 +16,7 @@ use std::{
 
 use http::HeaderValue;
 use hyco_protocol::{Rejection, tracking::bare_id};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::{bridge::Joined, hybrid_connection::HybridConnection};
 
@@ -51,6 +51,7 @@ struct State {
 struct Waiting {
     serial: u64,
     connection: Arc<HybridConnection>,
+    since: Instant,
     claimed: Claimed,
 }
 
@@ -92,6 +93,7 @@ impl Pending {
         vacant.insert(Waiting {
             serial,
             connection: Arc::clone(connection),
+            since: Instant::now(),
             claimed: Claimed { decision, offered },
         });
         Ok((
@@ -111,6 +113,23 @@ impl Pending {
             return None;
         };
         Arc::ptr_eq(&waiting.get().connection, connection).then(|| waiting.remove().claimed)
+    }
+
+    /// How many senders wait.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
+    /// Those that wait: their ids, and where.
+    pub(crate) fn list(&self) -> Vec<(String, Arc<HybridConnection>, Instant)> {
+        let state = self.lock();
+        let mut waiting: Vec<_> = state
+            .waiting
+            .iter()
+            .map(|(id, waiting)| (id.clone(), Arc::clone(&waiting.connection), waiting.since))
+            .collect();
+        waiting.sort_unstable_by_key(|&(.., since)| since);
+        waiting
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

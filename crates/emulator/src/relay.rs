@@ -1,38 +1,85 @@
 //! What all connections of one emulator share.
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError, RwLock},
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use hyco_protocol::{Rule, target::find_entity};
-use tokio::sync::{mpsc, oneshot, watch};
+use hyco_protocol::{Rule, status::CLOSE_GOING_AWAY, target::find_entity};
+use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::{hybrid_connection::HybridConnection, options::Timing, pending::Pending};
+use crate::{
+    bridges::{Bridges, Order},
+    events::{EventKind, Events},
+    faults::{Fault, Faults},
+    hybrid_connection::HybridConnection,
+    metrics::Metrics,
+    options::Timing,
+    pending::Pending,
+};
 
 /// The namespace and everything that goes on in it.
 pub(crate) struct Relay {
     /// The names that tokens may be signed for.
     pub(crate) hosts: Vec<String>,
     pub(crate) public_url: Option<String>,
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) hybrid_connections: Vec<Arc<HybridConnection>>,
+    rules: RwLock<Vec<Rule>>,
+    hybrid_connections: RwLock<Vec<Arc<HybridConnection>>>,
     pub(crate) pending: Pending,
     pub(crate) bridges: Bridges,
+    pub(crate) events: Events,
+    pub(crate) faults: Faults,
+    pub(crate) metrics: Metrics,
+    /// One for each connection that may be open.
+    pub(crate) places: Arc<Semaphore>,
     pub(crate) max_listeners: usize,
     pub(crate) clock_skew: u64,
     /// The longest frame that is passed on whole.
     pub(crate) max_frame: u64,
-    pub(crate) timing: Timing,
+    timing: Timing,
     /// Turns true when the emulator closes.
     pub(crate) stop: watch::Sender<bool>,
     /// Every task holds the relay; when the last one ends, so does this channel.
-    pub(crate) _alive: mpsc::Sender<Infallible>,
+    _alive: mpsc::Sender<Infallible>,
+}
+
+/// What a relay is made of.
+pub(crate) struct Parts {
+    pub(crate) hosts: Vec<String>,
+    pub(crate) public_url: Option<String>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) hybrid_connections: Vec<Arc<HybridConnection>>,
+    pub(crate) max_connections: usize,
+    pub(crate) max_listeners: usize,
+    pub(crate) clock_skew: u64,
+    pub(crate) max_frame: u64,
+    pub(crate) timing: Timing,
+    pub(crate) alive: mpsc::Sender<Infallible>,
 }
 
 impl Relay {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            hosts: parts.hosts,
+            public_url: parts.public_url,
+            rules: RwLock::new(parts.rules),
+            hybrid_connections: RwLock::new(parts.hybrid_connections),
+            pending: Pending::default(),
+            bridges: Bridges::default(),
+            events: Events::default(),
+            faults: Faults::default(),
+            metrics: Metrics::default(),
+            places: Arc::new(Semaphore::new(parts.max_connections)),
+            max_listeners: parts.max_listeners,
+            clock_skew: parts.clock_skew,
+            max_frame: parts.max_frame,
+            timing: parts.timing,
+            stop: watch::Sender::new(false),
+            _alive: parts.alive,
+        }
+    }
+
     /// Resolves when the emulator closes.
     pub(crate) async fn stopped(&self) {
         let mut stop = self.stop.subscribe();
@@ -40,71 +87,148 @@ impl Relay {
         let _ = stop.wait_for(|stop| *stop).await;
     }
 
-    /// The hybrid connection that a request's path means, and what follows it in the path.
-    pub(crate) fn find(&self, path: &str) -> Option<&Arc<HybridConnection>> {
-        let names = self
-            .hybrid_connections
+    /// The hybrid connection that a request's path means.
+    pub(crate) fn find(&self, path: &str) -> Option<Arc<HybridConnection>> {
+        let connections = self.read();
+        let names = connections
             .iter()
             .map(|connection| connection.path.as_str());
         let (name, _) = find_entity(path, names)?;
-        self.hybrid_connections
+        let found = connections
             .iter()
-            .find(|connection| connection.path == name)
+            .find(|connection| connection.path == name);
+        found.cloned()
     }
-}
 
-/// The relayed connections that are open, so that the relay can end them.
-#[derive(Default)]
-pub(crate) struct Bridges(Mutex<Open>);
+    /// The hybrid connection of exactly that path, in any case.
+    pub(crate) fn named(&self, path: &str) -> Option<Arc<HybridConnection>> {
+        let path = path.trim_matches('/');
+        let connections = self.read();
+        let found = connections
+            .iter()
+            .find(|connection| connection.path.eq_ignore_ascii_case(path));
+        found.cloned()
+    }
 
-#[derive(Default)]
-struct Open {
-    serial: u64,
-    ended: bool,
-    endings: HashMap<u64, oneshot::Sender<()>>,
-}
+    pub(crate) fn hybrid_connections(&self) -> Vec<Arc<HybridConnection>> {
+        self.read().clone()
+    }
 
-/// Keeps a relayed connection known; dropping it says that the connection has ended.
-pub(crate) struct Crossing<'a> {
-    bridges: &'a Bridges,
-    serial: u64,
-}
-
-impl Bridges {
-    /// Makes a relayed connection known; the receiver resolves when it has to end.
-    pub(crate) fn enter(&self) -> (Crossing<'_>, oneshot::Receiver<()>) {
-        let (ending, ended) = oneshot::channel();
-        let mut open = self.lock();
-        open.serial += 1;
-        let serial = open.serial;
-        if !open.ended {
-            open.endings.insert(serial, ending);
+    /// Adds a hybrid connection; gives it back if there is one of that path.
+    pub(crate) fn create(&self, connection: HybridConnection) -> Result<(), HybridConnection> {
+        let mut connections = self.write();
+        let taken = connections
+            .iter()
+            .any(|known| known.path.eq_ignore_ascii_case(&connection.path));
+        if taken {
+            return Err(connection);
         }
-        (
-            Crossing {
-                bridges: self,
-                serial,
-            },
-            ended,
-        )
+        let what = format!("created the hybrid connection {}", connection.path);
+        connections.push(Arc::new(connection));
+        drop(connections);
+        self.events.tell(EventKind::Changed { what });
+        Ok(())
     }
 
-    /// Ends them all, and those that come.
-    pub(crate) fn end_all(&self) {
-        let mut open = self.lock();
-        open.ended = true;
-        // A receiver resolves when its sender is gone.
-        open.endings.clear();
+    /// Deletes a hybrid connection: its control channels and relayed connections end with 1001.
+    pub(crate) fn delete(&self, path: &str) -> bool {
+        let Some(connection) = self.named(path) else {
+            return false;
+        };
+        self.write()
+            .retain(|known| !Arc::ptr_eq(known, &connection));
+        connection.delete();
+        let reason = "the hybrid connection was deleted";
+        for listener in connection.listeners() {
+            listener.end(Some((CLOSE_GOING_AWAY, reason.to_owned())));
+        }
+        for span in self.bridges.list() {
+            if Arc::ptr_eq(&span.connection, &connection) {
+                span.order(Order::Close(CLOSE_GOING_AWAY, reason.to_owned()));
+            }
+        }
+        let what = format!("deleted the hybrid connection {}", connection.path);
+        self.events.tell(EventKind::Changed { what });
+        true
     }
 
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The rules of the namespace.
+    pub(crate) fn rules(&self) -> Vec<Rule> {
+        self.rules
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
-}
 
-impl Drop for Crossing<'_> {
-    fn drop(&mut self) {
-        self.bridges.lock().endings.remove(&self.serial);
+    /// Gives the namespace other rules.
+    pub(crate) fn set_rules(&self, rules: Vec<Rule>) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    /// Sets a fault; gives its number.
+    pub(crate) fn set_fault(&self, fault: Fault) -> Result<u64, String> {
+        let id = self.faults.set(fault)?;
+        self.faults_changed();
+        Ok(id)
+    }
+
+    /// Removes a fault; gives whether there was one.
+    pub(crate) fn remove_fault(&self, id: u64) -> bool {
+        let removed = self.faults.remove(id);
+        self.faults_changed();
+        removed
+    }
+
+    /// Removes all faults.
+    pub(crate) fn clear_faults(&self) {
+        self.faults.clear();
+        self.faults_changed();
+    }
+
+    fn faults_changed(&self) {
+        self.bridges.faults_changed();
+        for connection in self.hybrid_connections() {
+            for listener in connection.listeners() {
+                listener.faults_changed();
+            }
+        }
+    }
+
+    /// Lets the frames of a hybrid connection go into the journal, or no more.
+    pub(crate) fn record(&self, connection: &Arc<HybridConnection>, recorded: bool) {
+        connection.set_recorded(recorded);
+        self.bridges.faults_changed();
+    }
+
+    /// The hybrid connections that are recorded.
+    pub(crate) fn recordings(&self) -> Vec<String> {
+        self.read()
+            .iter()
+            .filter(|connection| connection.is_recorded())
+            .map(|connection| connection.path.clone())
+            .collect()
+    }
+
+    /// How long things may take, at present.
+    pub(crate) fn timing(&self) -> Timing {
+        self.timing.scaled(self.faults.factor())
+    }
+
+    /// The time that tokens are checked with, in Unix seconds.
+    pub(crate) fn now(&self) -> u64 {
+        unix_now().saturating_add_signed(self.faults.clock())
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<HybridConnection>>> {
+        self.hybrid_connections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Vec<Arc<HybridConnection>>> {
+        self.hybrid_connections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

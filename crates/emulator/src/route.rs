@@ -7,14 +7,18 @@
 //! | WebSocket elsewhere | 400 |
 //! | HTTP elsewhere | 501 |
 
-use http::Request;
+use http::{Request, StatusCode};
 use hyco_protocol::{Action, Target, redact, status::WEB_SOCKET_ONLY, tracking::new_guid};
+use hyper::ext::ReasonPhrase;
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
     accept,
     answer::{Answer, Failure},
     connect,
+    events::{EventKind, shown},
+    faults::FaultAction,
     handshake::{self, Handshake},
     listen,
     visit::Visit,
@@ -22,6 +26,7 @@ use crate::{
 
 /// Answers one request.
 pub(crate) async fn answer<B>(visit: &Visit, request: Request<B>) -> Answer {
+    let started = Instant::now();
     let target = request
         .uri()
         .path_and_query()
@@ -30,11 +35,44 @@ pub(crate) async fn answer<B>(visit: &Visit, request: Request<B>) -> Answer {
     let target = Target::parse(target);
     let tracking_id = tracking_id(target.id.as_deref());
     let system_tracker = visit.system_tracker(request.headers(), &target);
-    let answered = route(visit, target, tracking_id.clone(), request).await;
-    answered.unwrap_or_else(|failure| {
-        debug!(remote = %visit.remote, status = failure.status, failure.message, "refused");
-        failure.into_answer(&tracking_id, &system_tracker)
-    })
+    let (action, path) = (word(&target), shown(&target.path));
+    let (answer, reason, hint) = match route(visit, target, tracking_id.clone(), request).await {
+        Ok(answer) => {
+            let reason = reason(&answer);
+            (answer, reason, None)
+        }
+        Err(failure) => {
+            let (message, hint) = (failure.message.clone(), failure.hint.clone());
+            let answer = failure.into_answer(&tracking_id, &system_tracker);
+            (answer, message, hint)
+        }
+    };
+    let remote = visit.remote.to_string();
+    let duration = started.elapsed().as_millis() as u64;
+    let metrics = &visit.relay.metrics;
+    metrics.answered(action, answer.status().as_u16());
+    match answer.status() {
+        StatusCode::SWITCHING_PROTOCOLS => visit.relay.events.tell(EventKind::Handshake {
+            action,
+            path,
+            remote,
+            tracking_id,
+            duration,
+        }),
+        // What a listener is told whose rejection went to its sender.
+        StatusCode::GONE if action == "accept" => {}
+        status => visit.relay.events.tell(EventKind::Refused {
+            action,
+            path,
+            remote,
+            tracking_id,
+            status: status.as_u16(),
+            reason: redact(&reason),
+            hint,
+            duration,
+        }),
+    }
+    answer
 }
 
 async fn route<B>(
@@ -47,14 +85,14 @@ async fn route<B>(
     match (target.hybrid, upgrade) {
         (true, true) => web_socket(visit, target, tracking_id, request).await,
         (true, false) => Err(Failure::new(400, WEB_SOCKET_ONLY)),
-        (false, true) => Err(Failure::new(
-            400,
-            "The path of a web-socket request starts with /$hc.",
-        )),
-        (false, false) => Err(Failure::new(
-            501,
-            "The emulator does not relay HTTP requests.",
-        )),
+        (false, true) => {
+            let message = "The path of a web-socket request starts with /$hc.";
+            Err(Failure::new(400, message))
+        }
+        (false, false) => {
+            let message = "The emulator does not relay HTTP requests.";
+            Err(Failure::new(501, message))
+        }
     }
 }
 
@@ -75,11 +113,61 @@ async fn web_socket<B>(
         accept_key,
         tracking_id,
     };
+    let faulty = match action {
+        Action::Listen => FaultAction::Listen,
+        Action::Connect => FaultAction::Connect,
+        Action::Accept | Action::Request => FaultAction::Accept,
+    };
+    refuse_on_purpose(visit, faulty, &handshake.target.path)?;
     match action {
         Action::Listen => listen::listen(visit, handshake),
         Action::Connect => connect::connect(visit, handshake).await,
         Action::Accept | Action::Request => accept::accept(visit, &handshake),
     }
+}
+
+/// Fails if a fault wants it so.
+pub(crate) fn refuse_on_purpose(
+    visit: &Visit,
+    action: FaultAction,
+    path: &str,
+) -> Result<(), Failure> {
+    let relay = &visit.relay;
+    let connection = relay.find(path);
+    let name = connection.as_ref().map_or("", |known| &known.path);
+    let Some(active) = relay.faults.refusal(action, name) else {
+        return Ok(());
+    };
+    relay.events.tell(EventKind::Fault {
+        fault: active.id,
+        kind: active.fault.kind.as_str(),
+        target: shown(path),
+    });
+    let status = active.fault.status.unwrap_or(503);
+    let reason = active.fault.reason.as_deref();
+    let reason = reason.unwrap_or_else(|| hyco_protocol::status::standard_phrase(status));
+    let hint = format!("the fault {} asks for it", active.id);
+    Err(Failure::new(status, reason).with_hint(hint))
+}
+
+/// What is asked for, as a word for the log.
+fn word(target: &Target) -> &'static str {
+    if !target.hybrid {
+        return "http";
+    }
+    match target.action() {
+        Ok(Action::Listen) => "listen",
+        Ok(Action::Accept) => "accept",
+        Ok(Action::Request) => "request",
+        Ok(Action::Connect) | Err(_) => "connect",
+    }
+}
+
+fn reason(answer: &Answer) -> String {
+    answer.extensions().get::<ReasonPhrase>().map_or_else(
+        || hyco_protocol::status::standard_phrase(answer.status().as_u16()).to_owned(),
+        |reason| String::from_utf8_lossy(reason.as_bytes()).into_owned(),
+    )
 }
 
 /// The client's id, or a new one, with the suffix of this node.

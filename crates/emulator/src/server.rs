@@ -24,17 +24,11 @@ use crate::{
 };
 
 /// Accepts connections until the relay stops. When as many as allowed are open, the next one waits.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    relay: Arc<Relay>,
-    tls: Option<TlsAcceptor>,
-    max_connections: usize,
-) {
-    let places = Arc::new(Semaphore::new(max_connections));
+pub(crate) async fn serve(listener: TcpListener, relay: Arc<Relay>, tls: Option<TlsAcceptor>) {
     loop {
         let accepted = tokio::select! {
             () = relay.stopped() => return,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &relay.places) => accepted,
         };
         match accepted {
             Ok((stream, remote, place)) => {
@@ -84,7 +78,7 @@ async fn handshake(
     relay: &Arc<Relay>,
     tls: Option<TlsAcceptor>,
 ) -> Option<(Next, Joined)> {
-    let deadline = relay.timing.handshake;
+    let deadline = relay.timing().handshake;
     let local = stream.local_addr().ok()?;
     stream.set_nodelay(true).ok()?;
     let stream = match tls {
@@ -126,6 +120,7 @@ async fn handshake(
             Joined {
                 stream,
                 rest: rest.into(),
+                remote,
                 place,
             },
         )),

@@ -25,6 +25,9 @@ pub trait ControlSink {
     fn pong(&mut self, payload: &[u8]);
     /// A close frame; it ends this direction.
     fn close(&mut self, code: Option<u16>, reason: &[u8]);
+    /// A data frame begins: FIN, the reserved bits and the opcode; its length as the client sent it;
+    /// and where in the output the payload begins. This is for those who record what passes.
+    fn data(&mut self, _first: u8, _length: u64, _payload_at: usize) {}
 }
 
 /// What one call of [`Rewriter::rewrite`] did.
@@ -79,10 +82,7 @@ impl Rewriter {
                 masked: true,
                 allow_rsv: config.allow_rsv,
             },
-            max_frame: match config.max_frame {
-                0 => u64::MAX,
-                longest => longest,
-            },
+            max_frame: longest(config.max_frame),
             missing: 0,
             uncut: 0,
             fin: 0,
@@ -93,6 +93,11 @@ impl Rewriter {
             messages: 0,
             payload: 0,
         }
+    }
+
+    /// Passes on frames of another length whole, from the next fragment on.
+    pub fn set_max_frame(&mut self, max_frame: u64) {
+        self.max_frame = longest(max_frame);
     }
 
     /// Rewrites the input, which lies in `buf` from `from` on; the output lies at the front of `buf`.
@@ -185,6 +190,7 @@ impl Rewriter {
                 header.first & 0x7f
             };
             written += write_header(&mut buf[written..start], first, self.missing);
+            controls.data(header.first, header.length, written);
             self.mask = header.mask;
             self.fragmented = !header.fin();
             self.messages += u64::from(header.fin());
@@ -249,6 +255,13 @@ fn report(
         }
     }
     Ok(false)
+}
+
+fn longest(max_frame: u64) -> u64 {
+    match max_frame {
+        0 => u64::MAX,
+        longest => longest,
+    }
 }
 
 fn header_size(length: u64) -> usize {

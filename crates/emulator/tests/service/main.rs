@@ -7,6 +7,7 @@ mod announce;
 mod authorize;
 mod close;
 mod control;
+mod faults;
 mod leaving;
 mod listen;
 mod pass;
