@@ -10,11 +10,11 @@ use hyco_client::{
     Dialer, Dialers, Error, Listener, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions},
 };
-use hyco_hub::Handle;
+use hyco_hub::{Handle, HubInbox};
 use napi_derive::napi;
 use serde_json::{Value, json};
 
-use super::{Hub, Running, handle::js_handle, inbox::HubInbox};
+use super::{Hub, Running, handle::js_handle};
 use crate::error::{IntoJs, Result};
 
 /// What is being opened, and with what.

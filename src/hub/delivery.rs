@@ -10,7 +10,7 @@ use std::{
 };
 
 use hyco_client::connection::Connection;
-use hyco_hub::{Handle, Links};
+use hyco_hub::{Handle, HubInbox, Links, Queue, Record, Slab, kind};
 use napi::{
     bindgen_prelude::{Result, Uint32Array},
     sys,
@@ -18,13 +18,13 @@ use napi::{
 
 use super::{
     foreign::{check, hand_over, show},
-    inbox::{HubInbox, Queue, Record, kind},
-    slab::Slab,
+    function::Function,
 };
 
 /// What only the JavaScript thread touches.
 pub(super) struct JsSide {
     inbox: Arc<HubInbox>,
+    function: Arc<Function>,
     /// Where records are written for JavaScript to read.
     table: RefCell<Uint32Array>,
     /// The JavaScript array of ArrayBuffers, by slab number.
@@ -67,6 +67,7 @@ impl JsSide {
     ) -> Result<Rc<Self>> {
         let side = Rc::new(Self {
             inbox,
+            function: Arc::default(),
             table: RefCell::new(table),
             slabs,
             callback,
@@ -77,50 +78,23 @@ impl JsSide {
             spare: RefCell::default(),
         });
         let context = Rc::into_raw(Rc::clone(&side)).cast_mut().cast::<c_void>();
-        let mut function = ptr::null_mut();
         // SAFETY: `context` is a strong count that `finalize` gives back.
-        unsafe {
-            let mut name = ptr::null_mut();
-            check(sys::napi_create_string_utf8(
-                env,
-                c"hyco-rs".as_ptr(),
-                7,
-                &mut name,
-            ))?;
-            check(sys::napi_create_threadsafe_function(
-                env,
-                ptr::null_mut(),
-                ptr::null_mut(),
-                name,
-                0,
-                1,
-                context,
-                Some(finalize),
-                context,
-                Some(call_js),
-                &mut function,
-            ))?;
-            check(sys::napi_unref_threadsafe_function(env, function))?;
-        }
-        side.inbox.turns.set_function(function);
+        unsafe { side.function.open(env, context, call_js, finalize)? };
+        side.inbox
+            .turns
+            .set_javascript(Box::new(Arc::clone(&side.function)));
         Ok(side)
     }
 
     /// Keeps the process alive, or lets it go.
     pub(super) fn hold(&self, env: sys::napi_env, hold: bool) {
-        let function = self.inbox.turns.function();
-        if function.is_null() {
-            return;
-        }
-        #[expect(unsafe_code, reason = "Node-API calls")]
-        // SAFETY: on the JavaScript thread, with a function that has not been released.
-        unsafe {
-            if hold {
-                sys::napi_ref_threadsafe_function(env, function);
-            } else {
-                sys::napi_unref_threadsafe_function(env, function);
-            }
-        }
+        self.function.hold(env, hold);
+    }
+
+    /// Nothing is delivered from now on.
+    pub(super) fn revoke(&self) {
+        self.inbox.revoke();
+        self.function.revoke();
     }
 
     /// Runs `f` with an open connection; `None` when it is gone.

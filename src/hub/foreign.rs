@@ -3,13 +3,12 @@
 use std::{ffi::c_void, ptr, sync::Arc};
 
 use hyco_client::connection::BufferPool;
+use hyco_hub::Slab;
 use napi::{
     Status,
     bindgen_prelude::{Error, Result},
     sys,
 };
-
-use super::slab::Slab;
 
 /// Shows a slab as an ArrayBuffer that keeps it alive; `None` where that is forbidden (Electron).
 #[expect(unsafe_code, reason = "Node-API calls")]

@@ -12,20 +12,19 @@
 pub mod connect;
 pub mod control;
 mod delivery;
-mod errands;
 mod foreign;
+mod function;
 mod handle;
-mod inbox;
-mod io_thread;
 pub mod listen;
-mod slab;
-mod turns;
 
 use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
 
-use hyco_client::connection::{Connection, Frame};
-use hyco_hub::Handle;
-use hyco_websocket::{MaskSource, OpCode};
+use hyco_client::connection::Connection;
+use hyco_hub::{
+    Errands, Handle, HubInbox, IoThread,
+    ring::{Frames, RingFrame},
+};
+use hyco_websocket::MaskSource;
 use napi::{
     Env, JsValue,
     bindgen_prelude::{Buffer, BufferSlice, Error, Function, Object, Result, Uint32Array},
@@ -33,10 +32,7 @@ use napi::{
 };
 use napi_derive::napi;
 
-use self::{
-    control::Control, delivery::JsSide, errands::Errands, foreign::check, handle::js_handle,
-    inbox::HubInbox, io_thread::IoThread,
-};
+use self::{control::Control, delivery::JsSide, foreign::check, handle::js_handle};
 
 /// The native half of `lib/hub/hub.js`.
 #[napi]
@@ -50,6 +46,7 @@ pub struct Hub {
 
 /// What ends with the environment.
 struct Running {
+    side: Rc<JsSide>,
     inbox: Arc<HubInbox>,
     errands: Arc<Errands>,
     control: Control,
@@ -91,6 +88,7 @@ impl Hub {
             JsSide::open(env.raw(), Arc::clone(&inbox), table, slabs, deliver, share)?
         };
         let running = Running {
+            side: Rc::clone(&side),
             inbox,
             errands,
             control: Control::default(),
@@ -132,10 +130,7 @@ impl Hub {
 
     /// Takes the frames in the first `bytes` of the ring and starts to write them.
     ///
-    /// A frame is two words with the number and the generation of the connection, a word with the
-    /// length (20 bits), the opcode (bits 24-27), fin (28), acknowledge (29) and unmasked (30), and
-    /// the payload, padded to a word. With bit 31 it is no frame: it starts to write what
-    /// `send_large` has appended.
+    /// [`hyco_hub::ring`] says how a frame lies there.
     /// Returns how many pairs (connection, acknowledged frames) stand in `results`.
     #[napi(catch_unwind)]
     pub fn flush(&self, bytes: u32) -> u32 {
@@ -173,11 +168,7 @@ impl Hub {
         start: bool,
     ) -> u32 {
         let connection = js_handle(handle);
-        let frame = RingFrame {
-            connection,
-            flags,
-            payload: &payload,
-        };
+        let frame = RingFrame::new(connection, flags, &payload);
         let frame = frame.with_mask(&mut self.masks.borrow_mut());
         let sent = self.side.with(connection, |connection| {
             connection.append([frame]);
@@ -236,20 +227,18 @@ impl Hub {
     fn append(&self, ring: &[u8]) -> Vec<Handle> {
         let mut idle = Vec::new();
         let mut masks = self.masks.borrow_mut();
-        let mut frames = RingFrames { rest: ring }.peekable();
+        let mut frames = Frames::new(ring).peekable();
         while let Some(first) = frames.peek().copied() {
             let id = first.connection;
             let mut of_connection =
                 std::iter::from_fn(|| frames.next_if(|frame| frame.connection == id));
             let was_empty = self.side.with(id, |connection| {
-                let new = of_connection
-                    .by_ref()
-                    .filter(|frame| frame.flags & APPENDED == 0);
+                let new = of_connection.by_ref().filter(|frame| !frame.is_mark());
                 connection.append(new.map(|frame| frame.with_mask(&mut masks)))
             });
             // Those for a connection that is gone are passed over.
             of_connection.for_each(drop);
-            if was_empty == Some(true) || first.flags & APPENDED != 0 {
+            if was_empty == Some(true) || first.is_mark() {
                 idle.push(id);
             }
         }
@@ -275,62 +264,6 @@ impl Hub {
     }
 }
 
-/// Frames in the ring, one after the other.
-struct RingFrames<'a> {
-    rest: &'a [u8],
-}
-
-/// One frame in the ring.
-#[derive(Clone, Copy)]
-struct RingFrame<'a> {
-    connection: Handle,
-    flags: u32,
-    payload: &'a [u8],
-}
-
-impl<'a> Iterator for RingFrames<'a> {
-    type Item = RingFrame<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<RingFrame<'a>> {
-        let (number, rest) = self.rest.split_first_chunk()?;
-        let (generation, rest) = rest.split_first_chunk()?;
-        let (flags, rest) = rest.split_first_chunk()?;
-        let flags = u32::from_ne_bytes(*flags);
-        let length = (flags & LENGTH) as usize;
-        let (payload, _) = rest.split_at_checked(length)?;
-        self.rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(RingFrame {
-            connection: Handle {
-                number: u32::from_ne_bytes(*number),
-                generation: u32::from_ne_bytes(*generation),
-            },
-            flags,
-            payload,
-        })
-    }
-}
-
-impl<'a> RingFrame<'a> {
-    fn with_mask(self, masks: &mut MaskSource) -> Frame<'a> {
-        let opcode = match self.flags >> 24 & 0xf {
-            0 => OpCode::Continuation,
-            1 => OpCode::Text,
-            8 => OpCode::Close,
-            9 => OpCode::Ping,
-            10 => OpCode::Pong,
-            _ => OpCode::Binary,
-        };
-        Frame {
-            fin: self.flags & FIN != 0,
-            opcode,
-            payload: self.payload,
-            mask: (self.flags & UNMASKED == 0).then(|| masks.next()),
-            acknowledge: self.flags & ACKNOWLEDGE != 0,
-        }
-    }
-}
-
 #[expect(unsafe_code, reason = "Node-API call")]
 unsafe fn reference(env: sys::napi_env, value: sys::napi_value) -> Result<sys::napi_ref> {
     let mut reference = ptr::null_mut();
@@ -346,16 +279,10 @@ unsafe extern "C" fn end_hub(running: *mut c_void) {
     let Some(running) = running.take() else {
         return;
     };
-    running.inbox.revoke();
+    running.side.revoke();
     // Dropping `running` joins the I/O thread: it never waits for JavaScript.
 }
 
 /// Frames for up to so many connections are written by `flush` itself, which saves a hand-over.
 /// Those for more are worth one: writing costs more than all that JavaScript does for an echo.
 const INLINE_CONNECTIONS: usize = 8;
-
-const LENGTH: u32 = 0x000f_ffff;
-const FIN: u32 = 1 << 28;
-const ACKNOWLEDGE: u32 = 1 << 29;
-const UNMASKED: u32 = 1 << 30;
-const APPENDED: u32 = 1 << 31;

@@ -13,7 +13,7 @@ use tokio::{
 
 /// A running I/O thread; dropping it stops and joins it.
 #[derive(Debug)]
-pub(super) struct IoThread {
+pub struct IoThread {
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -21,7 +21,7 @@ pub(super) struct IoThread {
 
 impl IoThread {
     /// `park` runs on the thread whenever nothing is left to do, before it waits.
-    pub(super) fn start(park: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
+    pub fn start(park: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
         let (started, handle) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new()
@@ -47,7 +47,7 @@ impl IoThread {
     }
 
     /// Where tasks are spawned.
-    pub(super) fn handle(&self) -> &Handle {
+    pub fn handle(&self) -> &Handle {
         &self.handle
     }
 }

@@ -11,7 +11,7 @@ use std::{
 /// A stretch of memory shared between the I/O thread, which fills it from the front, and
 /// JavaScript, which sees what records describe.
 #[derive(Debug)]
-pub(super) struct Slab {
+pub struct Slab {
     start: NonNull<u8>,
     pool: Weak<SlabPool>,
 }
@@ -28,15 +28,15 @@ unsafe impl Sync for Slab {}
 
 /// Slabs that nobody uses, kept for the next.
 #[derive(Debug, Default)]
-pub(super) struct SlabPool {
+pub struct SlabPool {
     free: Mutex<Vec<Box<[u8]>>>,
 }
 
 impl Slab {
     /// Just under glibc's threshold for mmap: larger allocations would fault page by page.
-    pub(super) const SIZE: usize = 120 * 1024;
+    pub const SIZE: usize = 120 * 1024;
 
-    pub(super) fn new(pool: &Arc<SlabPool>) -> Arc<Self> {
+    pub fn new(pool: &Arc<SlabPool>) -> Arc<Self> {
         let recycled = pool
             .free
             .lock()
@@ -50,7 +50,7 @@ impl Slab {
         })
     }
 
-    pub(super) fn as_ptr(&self) -> *mut u8 {
+    pub fn as_ptr(&self) -> *mut u8 {
         self.start.as_ptr()
     }
 
@@ -63,7 +63,7 @@ impl Slab {
         reason = "lends memory that JavaScript sees other parts of"
     )]
     #[expect(clippy::mut_from_ref, reason = "exclusive by the contract above")]
-    pub(super) unsafe fn space(&self, offset: usize) -> &mut [u8] {
+    pub unsafe fn space(&self, offset: usize) -> &mut [u8] {
         let offset = offset.min(Self::SIZE);
         // SAFETY: the range lies in the allocation; the caller is its only user.
         unsafe {

@@ -12,21 +12,25 @@
 //! would wake the I/O thread one by one; after a nap it reads them together.
 
 use std::{
-    ptr,
+    fmt,
     sync::{
         OnceLock,
-        atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, Thread},
     time::{Duration, Instant},
 };
 
-use napi::sys;
+/// Reaches JavaScript from any thread.
+pub trait Wake: fmt::Debug + Send + Sync {
+    /// Makes JavaScript look at the queue soon.
+    fn wake(&self);
+}
 
 /// The state of both threads.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
-    function: AtomicPtr<sys::napi_threadsafe_function__>,
+pub struct Turns {
+    javascript: OnceLock<Box<dyn Wake>>,
     /// JavaScript will look at the queue without being woken again.
     scheduled: AtomicBool,
     /// JavaScript is to be woken at the end of this turn of the I/O thread.
@@ -42,40 +46,25 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// Says how JavaScript is reached.
-    pub(super) fn set_function(&self, function: sys::napi_threadsafe_function) {
-        self.function.store(function, Ordering::Release);
-    }
-
-    /// How JavaScript is reached; null when it is not any more.
-    pub(super) fn function(&self) -> sys::napi_threadsafe_function {
-        self.function.load(Ordering::Acquire)
+    /// Says how JavaScript is reached; the first one stays.
+    pub fn set_javascript(&self, javascript: Box<dyn Wake>) {
+        let _ = self.javascript.set(javascript);
     }
 
     /// Makes JavaScript look at the queue soon. On any thread.
-    pub(super) fn wake(&self) {
+    pub fn wake(&self) {
         self.due.store(false, Ordering::Relaxed);
         if self.scheduled.swap(true, Ordering::AcqRel) {
             return;
         }
-        let function = self.function();
-        if !function.is_null() {
-            #[expect(unsafe_code, reason = "Node-API call")]
-            // SAFETY: the pointer is cleared, and the I/O thread joined, before the environment
-            // releases the function. A full queue cannot be: it has no limit and one entry.
-            unsafe {
-                sys::napi_call_threadsafe_function(
-                    function,
-                    ptr::null_mut(),
-                    sys::ThreadsafeFunctionCallMode::nonblocking,
-                );
-            }
+        if let Some(javascript) = self.javascript.get() {
+            javascript.wake();
         }
     }
 
     /// Makes JavaScript look at the queue when this turn of the I/O thread, which calls this, is
     /// over.
-    pub(super) fn wake_after_turn(&self) {
+    pub fn wake_after_turn(&self) {
         if !self.due.swap(true, Ordering::Relaxed) {
             self.due_since.store(self.now(), Ordering::Relaxed);
         }
@@ -84,7 +73,7 @@ impl Turns {
     /// Wakes JavaScript if the turn has been too long for what was queued in it: a turn does not
     /// end while there is something to read, such as a large message of another connection. The I/O
     /// thread calls this before it reads.
-    pub(super) fn wake_if_late(&self) {
+    pub fn wake_if_late(&self) {
         if self.due.load(Ordering::Relaxed)
             && self.now() - self.due_since.load(Ordering::Relaxed) > LATE_MICROSECONDS
         {
@@ -98,12 +87,12 @@ impl Turns {
     }
 
     /// The I/O thread, which calls this, has read something.
-    pub(super) fn count_read(&self) {
+    pub fn count_read(&self) {
         self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A turn of the I/O thread, which calls this, is over.
-    pub(super) fn end_turn(&self) {
+    pub fn end_turn(&self) {
         if self.due.load(Ordering::Relaxed) {
             self.wake();
         }
@@ -125,27 +114,27 @@ impl Turns {
 
     /// JavaScript, which calls this with the queue locked, has read everything: the next wake calls
     /// again. [`Self::end_nap`] follows.
-    pub(super) fn rest(&self) {
+    pub fn rest(&self) {
         self.scheduled.store(false, Ordering::Release);
     }
 
     /// JavaScript has something for the I/O thread to do.
-    pub(super) fn give_errand(&self) {
+    pub fn give_errand(&self) {
         self.errand.store(true, Ordering::Release);
         self.end_nap();
     }
 
     /// Lets a napping I/O thread look around.
-    pub(super) fn end_nap(&self) {
+    pub fn end_nap(&self) {
         if let Some(io) = self.io.get() {
             io.unpark();
         }
     }
 
-    /// No call reaches JavaScript from now on.
-    pub(super) fn revoke(&self) {
+    /// No new wake is begun from now on; one that was begun by the I/O thread is over when that has
+    /// been joined.
+    pub fn revoke(&self) {
         self.scheduled.store(true, Ordering::Release);
-        self.function.store(ptr::null_mut(), Ordering::Release);
         self.give_errand();
     }
 }

@@ -13,11 +13,11 @@ use std::{
 use hyco_client::connection::{Connection, Inbox, Signal};
 use tokio::sync::Notify;
 
-use super::inbox::HubInbox;
+use crate::HubInbox;
 
 /// The list of one environment.
 #[derive(Default)]
-pub(super) struct Errands {
+pub struct Errands {
     waiting: Mutex<Waiting>,
     news: Notify,
 }
@@ -33,19 +33,19 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Errands {
     /// Has frames of these connections written.
-    pub(super) fn write(&self, connections: impl Iterator<Item = (u32, Arc<Connection>)>) {
+    pub fn write(&self, connections: impl Iterator<Item = (u32, Arc<Connection>)>) {
         self.waiting().writes.extend(connections);
         self.news.notify_one();
     }
 
     /// Has a task run.
-    pub(super) fn run(&self, task: Task) {
+    pub fn run(&self, task: Task) {
         self.waiting().tasks.push(task);
         self.news.notify_one();
     }
 
     /// Does whatever is left here, forever; a task of the I/O thread.
-    pub(super) async fn attend(self: Arc<Self>, inbox: Arc<HubInbox>) {
+    pub async fn attend(self: Arc<Self>, inbox: Arc<HubInbox>) {
         loop {
             self.news.notified().await;
             let Waiting { writes, tasks } = mem::take(&mut *self.waiting());

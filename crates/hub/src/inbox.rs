@@ -8,14 +8,10 @@ use std::{
 };
 
 use hyco_client::connection::{Batch, BufferPool, Connection, Inbox, Signal};
-use hyco_hub::Handle;
 use hyco_websocket::{Assembled, Sink, Violation};
 use serde_json::json;
 
-use super::{
-    slab::{Slab, SlabPool},
-    turns::Turns,
-};
+use crate::{Handle, Slab, SlabPool, Turns};
 
 /// One thing that happened to a connection, as JavaScript reads it from the table.
 ///
@@ -30,44 +26,44 @@ use super::{
 /// | slab done | slab: its number is free again |
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub(super) struct Record {
-    pub(super) connection: u32,
+pub struct Record {
+    pub connection: u32,
     /// The [`kind`] in the low byte, the number of the slab above it.
-    pub(super) kind: u32,
-    pub(super) offset: u32,
-    pub(super) length: u32,
+    pub kind: u32,
+    pub offset: u32,
+    pub length: u32,
 }
 
 /// The kinds of record; `lib/hub/records.js` has the same list.
-pub(super) mod kind {
-    pub(crate) const TEXT: u32 = 1;
-    pub(crate) const BINARY: u32 = 2;
-    pub(crate) const LARGE_TEXT: u32 = 3;
-    pub(crate) const LARGE_BINARY: u32 = 4;
-    pub(crate) const PING: u32 = 5;
-    pub(crate) const PONG: u32 = 6;
-    pub(crate) const CLOSE: u32 = 7;
-    pub(crate) const CLOSE_WITHOUT_CODE: u32 = 8;
-    pub(crate) const ACKNOWLEDGED: u32 = 9;
-    pub(crate) const ENDED: u32 = 10;
-    pub(crate) const FINISHED: u32 = 11;
-    pub(crate) const CLOSED: u32 = 12;
-    pub(crate) const EVENT: u32 = 13;
-    pub(crate) const SLAB_DONE: u32 = 14;
+pub mod kind {
+    pub const TEXT: u32 = 1;
+    pub const BINARY: u32 = 2;
+    pub const LARGE_TEXT: u32 = 3;
+    pub const LARGE_BINARY: u32 = 4;
+    pub const PING: u32 = 5;
+    pub const PONG: u32 = 6;
+    pub const CLOSE: u32 = 7;
+    pub const CLOSE_WITHOUT_CODE: u32 = 8;
+    pub const ACKNOWLEDGED: u32 = 9;
+    pub const ENDED: u32 = 10;
+    pub const FINISHED: u32 = 11;
+    pub const CLOSED: u32 = 12;
+    pub const EVENT: u32 = 13;
+    pub const SLAB_DONE: u32 = 14;
 }
 
 /// What waits to be delivered.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
-    pub(super) records: Vec<Record>,
-    pub(super) large: Vec<Vec<u8>>,
-    pub(super) events: Vec<String>,
+pub struct Queue {
+    pub records: Vec<Record>,
+    pub large: Vec<Vec<u8>>,
+    pub events: Vec<String>,
     /// Slabs that records refer to for the first time, with their numbers.
-    pub(super) slabs: Vec<(u32, Arc<Slab>)>,
+    pub slabs: Vec<(u32, Arc<Slab>)>,
     /// Connections that opened.
-    pub(super) opened: Vec<(Handle, Arc<Connection>)>,
+    pub opened: Vec<(Handle, Arc<Connection>)>,
     /// Numbers of slabs that JavaScript has let go of.
-    pub(super) slab_numbers: Vec<u32>,
+    pub slab_numbers: Vec<u32>,
     /// Bytes that the records refer to.
     weight: usize,
     stalled: Vec<Waker>,
@@ -75,12 +71,12 @@ pub(super) struct Queue {
 
 /// The inbox of an environment.
 #[derive(Debug)]
-pub(crate) struct HubInbox {
+pub struct HubInbox {
     reading: Mutex<Reading>,
     queue: Mutex<Queue>,
-    pub(super) turns: Turns,
+    pub turns: Turns,
     /// Memory of large messages, in both directions.
-    pub(super) buffers: Arc<BufferPool>,
+    pub buffers: Arc<BufferPool>,
     slabs: Arc<SlabPool>,
 }
 
@@ -104,7 +100,7 @@ struct Current {
 
 /// What one read step collects.
 #[derive(Debug)]
-pub(crate) struct HubBatch {
+pub struct HubBatch {
     pool: Arc<BufferPool>,
     connection: u32,
     slab: u32,
@@ -118,7 +114,7 @@ pub(crate) struct HubBatch {
 }
 
 impl HubInbox {
-    pub(super) fn new() -> Arc<Self> {
+    pub fn new() -> Arc<Self> {
         let buffers = Arc::new(BufferPool::default());
         let batch = HubBatch {
             pool: Arc::clone(&buffers),
@@ -146,7 +142,7 @@ impl HubInbox {
     }
 
     /// Announces an open connection and what is known of it.
-    pub(crate) fn opened(&self, handle: Handle, connection: Arc<Connection>, event: String) {
+    pub fn opened(&self, handle: Handle, connection: Arc<Connection>, event: String) {
         let mut queue = self.queue();
         queue.opened.push((handle, connection));
         queue.push_event(handle.number, event);
@@ -155,18 +151,18 @@ impl HubInbox {
     }
 
     /// Sends an event; `connection` is 0 where it is about a listener.
-    pub(crate) fn event(&self, connection: u32, event: String) {
+    pub fn event(&self, connection: u32, event: String) {
         self.queue().push_event(connection, event);
         self.turns.wake();
     }
 
     /// Nothing is delivered from now on.
-    pub(super) fn revoke(&self) {
+    pub fn revoke(&self) {
         self.turns.revoke();
     }
 
     /// Takes all that waits, leaving `empty` in its place, and lets stalled readers go on.
-    pub(super) fn take(&self, empty: Queue) -> Queue {
+    pub fn take(&self, empty: Queue) -> Queue {
         let mut queue = self.queue();
         let mut taken = mem::replace(&mut *queue, empty);
         queue.slab_numbers.append(&mut taken.slab_numbers);
@@ -181,7 +177,7 @@ impl HubInbox {
     }
 
     /// Whether nothing waits; if so the next record wakes JavaScript again.
-    pub(super) fn rest(&self) -> bool {
+    pub fn rest(&self) -> bool {
         let queue = self.queue();
         if !queue.records.is_empty() {
             return false;
@@ -193,7 +189,7 @@ impl HubInbox {
     }
 
     /// JavaScript holds no record of these slabs any more.
-    pub(super) fn release_slabs(&self, numbers: impl Iterator<Item = u32>) {
+    pub fn release_slabs(&self, numbers: impl Iterator<Item = u32>) {
         self.queue().slab_numbers.extend(numbers);
     }
 
@@ -319,7 +315,7 @@ impl Queue {
     }
 
     /// Empties what was delivered and keeps the memory for the next time.
-    pub(super) fn recycle(&mut self) {
+    pub fn recycle(&mut self) {
         self.records.clear();
         self.large.clear();
         self.events.clear();
