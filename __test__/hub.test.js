@@ -5,9 +5,12 @@ const { once } = require('node:events')
 const { test } = require('node:test')
 const { WebSocketServer } = require('ws')
 
+const Delivery = require('../lib/hub/delivery')
 const { Hub } = require('../lib/hub/hub')
+const { ENDED, kEnded } = require('../lib/hub/records')
 const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options/options')
 const { createSocket } = require('../lib/socket/relayed-socket')
+const { uncaught } = require('./support/watch')
 
 const TIMEOUT = { timeout: 300_000 }
 
@@ -62,4 +65,46 @@ test('several hubs in one thread work side by side', TIMEOUT, async (t) => {
     socket.terminate()
     await once(socket, 'close')
   }
+})
+
+test('bytes that lie about their length are sent as what they are', TIMEOUT, async (t) => {
+  class Liar extends Uint8Array {
+    get length() {
+      return this.byteLength + 4096
+    }
+  }
+  const socket = await echo(t, new Hub())
+  const { set } = Object.getPrototypeOf(Uint8Array.prototype)
+  const TypedArray = Object.getPrototypeOf(Uint8Array.prototype)
+  const received = []
+  const all = new Promise((resolve) => {
+    socket.on('message', (data) => {
+      received.push(String(data))
+      if (received.length === 3) resolve()
+    })
+  })
+  socket.send(new Liar(Buffer.from('small')))
+  socket.send(new Liar(Buffer.alloc(5000, 'l')))
+  TypedArray.set = () => assert.fail('asked a patched prototype')
+  try {
+    socket.send(Buffer.from('patched'))
+  } finally {
+    TypedArray.set = set
+  }
+  await all
+  assert.deepEqual(received, ['small', 'l'.repeat(5000), 'patched'])
+  socket.terminate()
+  await once(socket, 'close')
+})
+
+test('a record that nobody knows is reported, and those after it are read', TIMEOUT, async () => {
+  const sockets = [undefined, { [kEnded]: () => seen.push('ended') }]
+  const seen = []
+  const delivery = new Delivery(sockets, { flush: () => seen.push('flushed') })
+  const { table } = delivery.memory
+  table.set([1, 0, 0, 0, 1, 99, 0, 0, 1, ENDED, 0, 0])
+  const errors = await uncaught(() => assert.equal(delivery.deliver(3), 3))
+  assert.equal(errors.length, 2)
+  for (const { message } of errors) assert.match(message, /unknown record/)
+  assert.deepEqual(seen, ['ended', 'flushed'])
 })

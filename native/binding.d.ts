@@ -48,24 +48,25 @@ export declare class Hub {
   /**
    * Starts the I/O thread of this environment.
    *
-   * `table` receives records and `results` acknowledgements, in 32-bit words; `ring` holds the
-   * frames to be flushed; `slabs` is filled with ArrayBuffers by number; `deliver(count, large,
-   * events)` is called with records in the table and returns how many of them it has read; or
-   * it is called with -1, to call `deliver` here later. Without `share` JavaScript gets copies of
-   * what was received, as it does where memory from outside is forbidden.
+   * `table` receives records and `results` acknowledgements, in 32-bit words; `stage` receives
+   * the bytes of small messages; `ring` holds the frames to be flushed. `deliver(count, lent,
+   * large, events)` is called with records in the table and returns how many of them it has read;
+   * or it is called with -1, to call `deliver` here later. Without `share` JavaScript gets copies
+   * of what was received, as it does where memory from outside is forbidden. `releases_all`
+   * says that the runtime, when the environment ends, releases memory which may have been moved
+   * to another one. `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
    */
-  constructor(table: Uint32Array, results: Uint32Array, ring: Buffer, slabs: object, deliver: (count: number, large?: Buffer[], events?: string[]) => number, share: boolean)
+  constructor(memory: HubMemory, deliver: (count: number, lent?: ArrayBuffer[], large?: ArrayBuffer[], events?: string[]) => number, share: boolean, releasesAll: boolean, transfer?: Function)
   /** Keeps the process alive, or lets it go. */
   hold(hold: boolean): void
   /** Delivers what waits. */
   deliver(): void
+  /** A copy of a message that a row of the table describes, whose memory was moved away. */
+  copy(row: number): ArrayBuffer
   /**
    * Takes the frames in the first `bytes` of the ring and starts to write them.
    *
-   * A frame is two words with the number and the generation of the connection, a word with the
-   * length (20 bits), the opcode (bits 24-27), fin (28), acknowledge (29) and unmasked (30), and
-   * the payload, padded to a word. With bit 31 it is no frame: it starts to write what
-   * `send_large` has appended.
+   * [`hyco_hub::ring`] says how a frame lies there.
    * Returns how many pairs (connection, acknowledged frames) stand in `results`.
    */
   flush(bytes: number): number
@@ -215,6 +216,18 @@ export interface EmulatorTlsSpec {
   cert?: string
   /** The private key. */
   key?: string
+}
+
+/** Memory of JavaScript's that the native side reads and writes. */
+export interface HubMemory {
+  /** Records, in words. */
+  table: Uint32Array
+  /** Acknowledgements, in pairs of words. */
+  results: Uint32Array
+  /** Frames to be sent. */
+  ring: Buffer
+  /** The bytes of small messages. */
+  stage: Buffer
 }
 
 /** A hybrid connection. */

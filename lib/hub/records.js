@@ -1,6 +1,8 @@
 'use strict'
 
-// The kinds of record, as in src/hub/inbox.rs.
+// What both ends of the data plane share. A test compares this list with the native one.
+
+// The kinds of record, as in crates/hub/src/record.rs.
 const TEXT = 1
 const BINARY = 2
 const LARGE_TEXT = 3
@@ -14,14 +16,25 @@ const ENDED = 10
 const FINISHED = 11
 const CLOSED = 12
 const EVENT = 13
-const SLAB_DONE = 14
 
-// The second word of a frame in the ring, as in src/hub/mod.rs.
+/** Words of a record in the table. */
+const RECORD_WORDS = 4
+
+/** `STAGE` of crates/hub/src/rows.rs: the bytes of small messages of one call. */
+const STAGE_BYTES = 120 * 1024
+
+// The third word of a frame in the ring, as in crates/hub/src/ring.rs.
 const OPCODE_SHIFT = 24
 const FIN = 1 << 28
 const ACKNOWLEDGE = 1 << 29
 const UNMASKED = 1 << 30
 const APPENDED = 1 << 31
+
+/** Words before the payload of a frame in the ring. */
+const FRAME_WORDS = 3
+
+/** At least INLINE_CONNECTIONS of src/hub/mod.rs. */
+const RESULT_PAIRS = 8
 
 /** What a hub calls on its sockets. */
 const kMessage = Symbol('message')
@@ -48,12 +61,15 @@ module.exports = {
   FINISHED,
   CLOSED,
   EVENT,
-  SLAB_DONE,
+  RECORD_WORDS,
+  STAGE_BYTES,
   OPCODE_SHIFT,
   FIN,
   ACKNOWLEDGE,
   UNMASKED,
   APPENDED,
+  FRAME_WORDS,
+  RESULT_PAIRS,
   kMessage,
   kPing,
   kPong,

@@ -2,23 +2,25 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
     ffi::c_void,
-    mem, ptr,
+    mem,
+    ops::Range,
+    ptr,
     rc::Rc,
     sync::Arc,
 };
 
 use hyco_client::connection::Connection;
-use hyco_hub::{Handle, HubInbox, Links, Queue, Record, Slab, kind};
+use hyco_hub::{Handle, HubInbox, Lend, Links, Queue, Slab, Wake, write_rows};
 use napi::{
-    bindgen_prelude::{Result, Uint32Array},
+    bindgen_prelude::{Buffer, Result, Uint32Array},
     sys,
 };
 
 use super::{
-    foreign::{check, hand_over, show},
     function::Function,
+    lending::{Lending, Memory, check},
+    values,
 };
 
 /// What only the JavaScript thread touches.
@@ -27,18 +29,18 @@ pub(super) struct JsSide {
     function: Arc<Function>,
     /// Where records are written for JavaScript to read.
     table: RefCell<Uint32Array>,
-    /// The JavaScript array of ArrayBuffers, by slab number.
-    slabs: sys::napi_ref,
+    /// Where the bytes of small messages are, for JavaScript to copy.
+    stage: RefCell<Buffer>,
     /// The JavaScript function that reads the table.
     callback: sys::napi_ref,
     pub(super) links: RefCell<Links>,
-    /// Slabs that JavaScript sees a copy of, by number, where it may not see foreign memory.
-    copied: RefCell<HashMap<u32, Arc<Slab>>>,
+    lending: Lending,
     /// Whether JavaScript may see memory of Rust's, as far as is known.
     share: Cell<bool>,
-    /// A batch of which JavaScript has read only a part so far.
-    unread: RefCell<Option<Batch>>,
-    spare: RefCell<Queue>,
+    /// What JavaScript is reading.
+    batch: RefCell<Batch>,
+    /// JavaScript is being called: an event loop within that call must not call it again.
+    delivering: Cell<bool>,
 }
 
 /// Records on their way to JavaScript.
@@ -51,38 +53,49 @@ struct Batch {
     values: Option<sys::napi_ref>,
 }
 
+impl Batch {
+    fn is_read(&self) -> bool {
+        self.read == self.queue.records.len()
+    }
+}
+
+/// What JavaScript gives to be written and called.
+pub(super) struct Given {
+    pub(super) table: Uint32Array,
+    pub(super) stage: Buffer,
+    pub(super) callback: sys::napi_ref,
+}
+
 impl JsSide {
     /// Creates the threadsafe function. It does not keep the process alive until it is told to.
     ///
     /// # Safety
-    /// On the JavaScript thread of `env`; the references are strong ones of `env`.
+    /// On the JavaScript thread of `env`; the reference is a strong one of `env`.
     #[expect(unsafe_code, reason = "Node-API calls")]
     pub(super) unsafe fn open(
         env: sys::napi_env,
         inbox: Arc<HubInbox>,
-        table: Uint32Array,
-        slabs: sys::napi_ref,
-        callback: sys::napi_ref,
+        given: Given,
+        lending: Lending,
         share: bool,
     ) -> Result<Rc<Self>> {
         let side = Rc::new(Self {
             inbox,
             function: Arc::default(),
-            table: RefCell::new(table),
-            slabs,
-            callback,
+            table: RefCell::new(given.table),
+            stage: RefCell::new(given.stage),
+            callback: given.callback,
             links: RefCell::default(),
-            copied: RefCell::default(),
+            lending,
             share: Cell::new(share),
-            unread: RefCell::default(),
-            spare: RefCell::default(),
+            batch: RefCell::default(),
+            delivering: Cell::default(),
         });
         let context = Rc::into_raw(Rc::clone(&side)).cast_mut().cast::<c_void>();
         // SAFETY: `context` is a strong count that `finalize` gives back.
         unsafe { side.function.open(env, context, call_js, finalize)? };
-        side.inbox
-            .turns
-            .set_javascript(Box::new(Arc::clone(&side.function)));
+        let wake: Arc<dyn Wake> = Arc::<Function>::clone(&side.function);
+        side.inbox.turns.set_javascript(wake);
         Ok(side)
     }
 
@@ -111,62 +124,68 @@ impl JsSide {
     /// On the JavaScript thread of `env`, with a handle scope open.
     #[expect(unsafe_code, reason = "Node-API calls")]
     pub(super) unsafe fn deliver(&self, env: sys::napi_env) {
-        let unread = self.unread.borrow_mut().take();
-        let mut batch = unread.unwrap_or_else(|| self.take());
-        // SAFETY: as this function's. An error means that the environment is ending: JavaScript
-        // reads nothing further.
-        if unsafe { self.read(env, &mut batch) }.is_err() {
+        if self.delivering.replace(true) {
             return;
         }
-        if batch.read < batch.queue.records.len() {
-            *self.unread.borrow_mut() = Some(batch);
-        } else {
-            // SAFETY: as above.
-            unsafe { self.finish(env, batch) };
-            if self.inbox.rest() {
-                return;
-            }
+        // SAFETY: as this function's.
+        let outcome = unsafe { self.deliver_once(env) };
+        self.delivering.set(false);
+        // An error means that the environment is ending: JavaScript reads nothing further.
+        if let Ok(true) = outcome {
+            // SAFETY: as this function's. JavaScript comes back after other events had their turn.
+            let _ = unsafe { self.call_back(env, MORE, [ptr::null_mut(); 3]) };
         }
-        // SAFETY: as above. JavaScript comes back after other events had their turn.
-        let _ = unsafe { self.call_back(env, MORE, [ptr::null_mut(); 2]) };
+    }
+
+    /// Returns whether more is there.
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    unsafe fn deliver_once(&self, env: sys::napi_env) -> Result<bool> {
+        if self.batch.borrow().is_read() {
+            self.take();
+        }
+        // SAFETY: as `deliver`.
+        unsafe {
+            self.read(env)?;
+            if !self.batch.borrow().is_read() {
+                return Ok(true);
+            }
+            self.finish(env);
+        }
+        Ok(!self.inbox.rest())
     }
 
     /// Takes all that waits, and the connections that opened.
-    fn take(&self) -> Batch {
-        let mut queue = self.inbox.take(mem::take(&mut *self.spare.borrow_mut()));
+    fn take(&self) {
+        let mut batch = self.batch.borrow_mut();
+        let mut queue = self.inbox.take(mem::take(&mut batch.queue));
         for (handle, connection) in queue.opened.drain(..) {
             self.links.borrow_mut().open(handle, connection);
         }
-        Batch {
-            queue,
-            ..Batch::default()
-        }
+        batch.queue = queue;
+        batch.read = 0;
     }
 
     /// Has JavaScript read records until all are read or it stops early.
     #[expect(unsafe_code, reason = "Node-API calls")]
-    unsafe fn read(&self, env: sys::napi_env, batch: &mut Batch) -> Result<()> {
-        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
+    unsafe fn read(&self, env: sys::napi_env) -> Result<()> {
+        // SAFETY: as `deliver`; the table and the stage are written while JavaScript does not run.
         unsafe {
-            self.show_slabs(env, &mut batch.queue)?;
-            if batch.read == 0 {
-                self.copy(env, &batch.queue)?;
-            }
-            let values = self.values(env, batch)?;
-            let capacity = self.table.borrow().len() / WORDS;
-            while batch.read < batch.queue.records.len() {
-                let unread = &batch.queue.records[batch.read..];
-                let part = &unread[..unread.len().min(capacity)];
-                let mut table = self.table.borrow_mut();
-                for (row, record) in table.as_mut().chunks_exact_mut(WORDS).zip(part) {
-                    row[0] = record.connection;
-                    row[1] = record.kind;
-                    row[2] = record.offset;
-                    row[3] = record.length;
-                }
-                drop(table);
-                let (count, read) = (part.len(), self.call_back(env, part.len() as i32, values)?);
-                batch.read += read;
+            let [large, events] = self.values(env)?;
+            while !self.batch.borrow().is_read() {
+                let mut lender = Lender::new(env, self);
+                let count = {
+                    let batch = self.batch.borrow();
+                    write_rows(
+                        &batch.queue.records[batch.read..],
+                        &batch.queue.slabs,
+                        self.table.borrow_mut().as_mut(),
+                        self.stage.borrow_mut().as_mut(),
+                        &mut lender,
+                    )?
+                };
+                let values = [lender.buffers, large, events];
+                let read = self.call_back(env, count as i32, values)?.min(count);
+                self.batch.borrow_mut().read += read;
                 if read < count {
                     break;
                 }
@@ -177,105 +196,40 @@ impl JsSide {
 
     /// Lets go of a batch that was read.
     #[expect(unsafe_code, reason = "Node-API call")]
-    unsafe fn finish(&self, env: sys::napi_env, mut batch: Batch) {
+    unsafe fn finish(&self, env: sys::napi_env) {
+        let mut batch = self.batch.borrow_mut();
         if let Some(values) = batch.values.take() {
             // SAFETY: a reference of this environment, deleted once.
             unsafe { sys::napi_delete_reference(env, values) };
         }
-        let done = batch
-            .queue
-            .records
-            .iter()
-            .filter(|r| r.kind & 0xff == kind::SLAB_DONE);
-        self.inbox.release_slabs(done.map(|r| r.kind >> 8));
         batch.queue.recycle();
-        *self.spare.borrow_mut() = batch.queue;
+        batch.read = 0;
     }
 
+    /// A copy of the bytes of a record that JavaScript is reading, by its row in the table: for one
+    /// whose ArrayBuffer the program has moved away with an earlier message.
     #[expect(unsafe_code, reason = "Node-API calls")]
-    unsafe fn show_slabs(&self, env: sys::napi_env, queue: &mut Queue) -> Result<()> {
-        if queue.slabs.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
-        unsafe {
-            let mut slabs = ptr::null_mut();
-            check(sys::napi_get_reference_value(env, self.slabs, &mut slabs))?;
-            for (number, slab) in queue.slabs.drain(..) {
-                let shown = if self.share.get() {
-                    show(env, &slab)?
-                } else {
-                    None
-                };
-                let buffer = match shown {
-                    Some(buffer) => buffer,
-                    None => {
-                        self.share.set(false);
-                        self.copied.borrow_mut().insert(number, slab);
-                        let mut buffer = ptr::null_mut();
-                        let size = Slab::SIZE;
-                        check(sys::napi_create_arraybuffer(
-                            env,
-                            size,
-                            &mut ptr::null_mut(),
-                            &mut buffer,
-                        ))?;
-                        buffer
-                    }
-                };
-                check(sys::napi_set_element(env, slabs, number, buffer))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Copies what records describe to where JavaScript sees it.
-    #[expect(
-        unsafe_code,
-        reason = "Node-API calls, and memory that the I/O thread has left alone"
-    )]
-    unsafe fn copy(&self, env: sys::napi_env, queue: &Queue) -> Result<()> {
-        let mut copied = self.copied.borrow_mut();
-        if copied.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`. Records describe
-        // bytes of the slab that are not written any more; a detached buffer has no bytes.
-        unsafe {
-            let mut slabs = ptr::null_mut();
-            check(sys::napi_get_reference_value(env, self.slabs, &mut slabs))?;
-            for record in &queue.records {
-                let number = record.kind >> 8;
-                if record.kind & 0xff == kind::SLAB_DONE {
-                    copied.remove(&number);
-                    continue;
-                }
-                let Some(slab) = copied.get(&number) else {
-                    continue;
-                };
-                let (mut buffer, mut start, mut size) = (ptr::null_mut(), ptr::null_mut(), 0);
-                check(sys::napi_get_element(env, slabs, number, &mut buffer))?;
-                check(sys::napi_get_arraybuffer_info(
-                    env, buffer, &mut start, &mut size,
-                ))?;
-                // The code of a close frame lies before its reason.
-                let from = (record.offset as usize).saturating_sub(2);
-                let to = (record.offset + record.length) as usize;
-                if to <= size {
-                    let (source, target) = (slab.as_ptr().add(from), start.cast::<u8>().add(from));
-                    ptr::copy_nonoverlapping(source, target, to - from);
-                }
-            }
-        }
-        Ok(())
+    pub(super) fn copy(&self, env: sys::napi_env, row: u32) -> Result<sys::napi_value> {
+        let batch = self.batch.borrow();
+        let record = batch.queue.records.get(batch.read + row as usize);
+        let bytes = record.and_then(|record| {
+            let slab = batch.queue.slabs.get(record.slab())?;
+            let mut bytes = vec![0; record.length as usize];
+            let start = record.offset as usize;
+            slab.copy(&(start..start + bytes.len()), &mut bytes);
+            Some(bytes)
+        });
+        // SAFETY: called from JavaScript, which has a handle scope open.
+        unsafe { values::copy(env, &bytes.unwrap_or_default()) }
     }
 
     /// The arrays of large messages and of events, made at the first call; null where there are
     /// none.
     #[expect(unsafe_code, reason = "Node-API calls")]
-    unsafe fn values(&self, env: sys::napi_env, batch: &mut Batch) -> Result<[sys::napi_value; 2]> {
+    unsafe fn values(&self, env: sys::napi_env) -> Result<[sys::napi_value; 2]> {
         let mut arrays = [ptr::null_mut(); 2];
-        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
+        let mut batch = self.batch.borrow_mut();
+        // SAFETY: as `deliver`.
         unsafe {
             if let Some(values) = batch.values {
                 let mut both = ptr::null_mut();
@@ -289,35 +243,35 @@ impl JsSide {
             if large.is_empty() && events.is_empty() {
                 return Ok(arrays);
             }
-            check(sys::napi_create_array_with_length(
-                env,
-                large.len(),
-                &mut arrays[0],
-            ))?;
-            for (index, bytes) in (0..).zip(large.drain(..)) {
-                let buffer = hand_over(env, bytes, &self.inbox.buffers, self.share.get())?;
-                check(sys::napi_set_element(env, arrays[0], index, buffer))?;
-            }
-            check(sys::napi_create_array_with_length(
-                env,
-                events.len(),
-                &mut arrays[1],
-            ))?;
-            for (index, event) in (0..).zip(events.drain(..)) {
-                let mut text = ptr::null_mut();
-                let (start, length) = (event.as_ptr().cast(), event.len() as isize);
-                check(sys::napi_create_string_utf8(env, start, length, &mut text))?;
-                check(sys::napi_set_element(env, arrays[1], index, text))?;
-            }
-            let (mut both, mut values) = (ptr::null_mut(), ptr::null_mut());
-            check(sys::napi_create_array_with_length(env, 2, &mut both))?;
-            for (index, array) in (0..).zip(arrays) {
-                check(sys::napi_set_element(env, both, index, array))?;
-            }
+            arrays[0] = values::array(env, large.drain(..), |bytes| self.hand_over(env, bytes))?;
+            arrays[1] = values::array(env, events.drain(..), |text| values::string(env, &text))?;
+            let both = values::array(env, arrays.into_iter(), Ok)?;
+            let mut values = ptr::null_mut();
             check(sys::napi_create_reference(env, both, 1, &mut values))?;
             batch.values = Some(values);
         }
         Ok(arrays)
+    }
+
+    /// A large message as an ArrayBuffer; where it is not copied its memory goes back to the pool
+    /// later.
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    unsafe fn hand_over(&self, env: sys::napi_env, mut bytes: Vec<u8>) -> Result<sys::napi_value> {
+        let (start, length) = (bytes.as_mut_ptr(), bytes.len());
+        let mut memory = Memory::Message(bytes, Arc::clone(&self.inbox.buffers));
+        // SAFETY: as `deliver`; the message's memory is nobody else's.
+        unsafe {
+            if self.share.get() && length > 0 {
+                match self.lending.lend(memory, start, length)? {
+                    Ok(buffer) => return Ok(buffer),
+                    Err(kept) => memory = kept,
+                }
+                self.share.set(false);
+            }
+            let buffer = values::copy(env, std::slice::from_raw_parts(start, length));
+            drop(memory);
+            buffer
+        }
     }
 
     /// Calls JavaScript; returns how many records it has read.
@@ -326,9 +280,9 @@ impl JsSide {
         &self,
         env: sys::napi_env,
         count: i32,
-        [large, events]: [sys::napi_value; 2],
+        values: [sys::napi_value; 3],
     ) -> Result<usize> {
-        // SAFETY: on the JavaScript thread with a handle scope, see `deliver`.
+        // SAFETY: as `deliver`.
         unsafe {
             let (mut callback, mut undefined) = (ptr::null_mut(), ptr::null_mut());
             check(sys::napi_get_reference_value(
@@ -339,10 +293,12 @@ impl JsSide {
             check(sys::napi_get_undefined(env, &mut undefined))?;
             let mut number = ptr::null_mut();
             check(sys::napi_create_int32(env, count, &mut number))?;
-            let or_undefined = |value: sys::napi_value| {
-                if value.is_null() { undefined } else { value }
-            };
-            let arguments = [number, or_undefined(large), or_undefined(events)];
+            let [lent, large, events] = values.map(
+                |value: sys::napi_value| {
+                    if value.is_null() { undefined } else { value }
+                },
+            );
+            let arguments = [number, lent, large, events];
             let mut result = ptr::null_mut();
             check(sys::napi_call_function(
                 env,
@@ -356,6 +312,59 @@ impl JsSide {
             check(sys::napi_get_value_uint32(env, result, &mut read))?;
             Ok(read as usize)
         }
+    }
+}
+
+/// Collects the ArrayBuffers of one call.
+struct Lender<'a> {
+    env: sys::napi_env,
+    side: &'a JsSide,
+    /// The JavaScript array of them; null when there is none.
+    buffers: sys::napi_value,
+    count: u32,
+}
+
+impl<'a> Lender<'a> {
+    fn new(env: sys::napi_env, side: &'a JsSide) -> Self {
+        Self {
+            env,
+            side,
+            buffers: ptr::null_mut(),
+            count: 0,
+        }
+    }
+}
+
+impl Lend for Lender<'_> {
+    type Error = napi::Error;
+
+    fn lend(&mut self, slab: &Arc<Slab>, range: Range<usize>) -> Result<Option<u32>> {
+        if !self.side.share.get() {
+            return Ok(None);
+        }
+        let start = slab.pointer(&range);
+        #[expect(unsafe_code, reason = "Node-API calls")]
+        // SAFETY: within `deliver`. The bytes are those of records, which the I/O thread leaves
+        // alone, and nobody but JavaScript reads them after this.
+        unsafe {
+            let memory = Memory::Slab(Arc::clone(slab));
+            let lending = self.side.lending;
+            let Ok(buffer) = lending.lend(memory, start, range.len())? else {
+                self.side.share.set(false);
+                return Ok(None);
+            };
+            if self.buffers.is_null() {
+                check(sys::napi_create_array(self.env, &mut self.buffers))?;
+            }
+            check(sys::napi_set_element(
+                self.env,
+                self.buffers,
+                self.count,
+                buffer,
+            ))?;
+        }
+        self.count += 1;
+        Ok(Some(self.count))
     }
 }
 
@@ -381,6 +390,3 @@ unsafe extern "C" fn finalize(_env: sys::napi_env, context: *mut c_void, _hint: 
 
 /// The count that tells JavaScript to come back for more.
 const MORE: i32 = -1;
-
-/// 32-bit words of a record in the table.
-const WORDS: usize = size_of::<Record>() / 4;

@@ -3,16 +3,13 @@
 use std::{
     ffi::c_void,
     ptr,
-    sync::{
-        Arc,
-        atomic::{AtomicPtr, Ordering},
-    },
+    sync::atomic::{AtomicPtr, Ordering},
 };
 
 use hyco_hub::Wake;
 use napi::{bindgen_prelude::Result, sys};
 
-use super::foreign::check;
+use super::lending::check;
 
 /// The function; null before it is made and when it must not be called any more.
 #[derive(Debug, Default)]
@@ -83,7 +80,7 @@ impl Function {
     }
 }
 
-impl Wake for Arc<Function> {
+impl Wake for Function {
     fn wake(&self) {
         let function = self.0.load(Ordering::Acquire);
         if function.is_null() {

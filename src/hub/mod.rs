@@ -12,10 +12,11 @@
 pub mod connect;
 pub mod control;
 mod delivery;
-mod foreign;
 mod function;
 mod handle;
+mod lending;
 pub mod listen;
+mod values;
 
 use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
 
@@ -27,12 +28,19 @@ use hyco_hub::{
 use hyco_websocket::MaskSource;
 use napi::{
     Env, JsValue,
-    bindgen_prelude::{Buffer, BufferSlice, Error, Function, Object, Result, Uint32Array},
+    bindgen_prelude::{
+        Buffer, BufferSlice, Error, FromNapiValue, Function, Result, Uint32Array, Unknown,
+    },
     sys,
 };
 use napi_derive::napi;
 
-use self::{control::Control, delivery::JsSide, foreign::check, handle::js_handle};
+use self::{
+    control::Control,
+    delivery::{Given, JsSide},
+    handle::js_handle,
+    lending::{Lending, check},
+};
 
 /// The native half of `lib/hub/hub.js`.
 #[napi]
@@ -42,6 +50,19 @@ pub struct Hub {
     ring: Buffer,
     results: RefCell<Uint32Array>,
     masks: RefCell<MaskSource>,
+}
+
+/// Memory of JavaScript's that the native side reads and writes.
+#[napi(object, object_to_js = false)]
+pub struct HubMemory {
+    /// Records, in words.
+    pub table: Uint32Array,
+    /// Acknowledgements, in pairs of words.
+    pub results: Uint32Array,
+    /// Frames to be sent.
+    pub ring: Buffer,
+    /// The bytes of small messages.
+    pub stage: Buffer,
 }
 
 /// What ends with the environment.
@@ -57,22 +78,31 @@ struct Running {
 impl Hub {
     /// Starts the I/O thread of this environment.
     ///
-    /// `table` receives records and `results` acknowledgements, in 32-bit words; `ring` holds the
-    /// frames to be flushed; `slabs` is filled with ArrayBuffers by number; `deliver(count, large,
-    /// events)` is called with records in the table and returns how many of them it has read; or
-    /// it is called with -1, to call `deliver` here later. Without `share` JavaScript gets copies of
-    /// what was received, as it does where memory from outside is forbidden.
+    /// `table` receives records and `results` acknowledgements, in 32-bit words; `stage` receives
+    /// the bytes of small messages; `ring` holds the frames to be flushed. `deliver(count, lent,
+    /// large, events)` is called with records in the table and returns how many of them it has read;
+    /// or it is called with -1, to call `deliver` here later. Without `share` JavaScript gets copies
+    /// of what was received, as it does where memory from outside is forbidden. `releases_all`
+    /// says that the runtime, when the environment ends, releases memory which may have been moved
+    /// to another one. `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
-        table: Uint32Array,
-        results: Uint32Array,
-        ring: Buffer,
-        slabs: Object<'_>,
-        #[napi(ts_arg_type = "(count: number, large?: Buffer[], events?: string[]) => number")]
+        memory: HubMemory,
+        #[napi(
+            ts_arg_type = "(count: number, lent?: ArrayBuffer[], large?: ArrayBuffer[], events?: string[]) => number"
+        )]
         deliver: Function<'_, (), ()>,
         share: bool,
+        releases_all: bool,
+        #[napi(ts_arg_type = "Function")] transfer: Option<Function<'_, (), ()>>,
     ) -> Result<Self> {
+        let HubMemory {
+            table,
+            results,
+            ring,
+            stage,
+        } = memory;
         let inbox = HubInbox::new();
         let turning = Arc::clone(&inbox);
         let io = IoThread::start(move || turning.turns.end_turn())
@@ -83,9 +113,18 @@ impl Hub {
         #[expect(unsafe_code, reason = "Node-API calls")]
         // SAFETY: on the JavaScript thread of `env`, with strong references.
         let side = unsafe {
-            let slabs = reference(env.raw(), slabs.raw())?;
-            let deliver = reference(env.raw(), deliver.raw())?;
-            JsSide::open(env.raw(), Arc::clone(&inbox), table, slabs, deliver, share)?
+            let transfer = match transfer {
+                Some(transfer) => reference(env.raw(), transfer.raw())?,
+                None => ptr::null_mut(),
+            };
+            let callback = reference(env.raw(), deliver.raw())?;
+            let lending = Lending::new(env.raw(), transfer, releases_all);
+            let given = Given {
+                table,
+                stage,
+                callback,
+            };
+            JsSide::open(env.raw(), Arc::clone(&inbox), given, lending, share)?
         };
         let running = Running {
             side: Rc::clone(&side),
@@ -125,6 +164,17 @@ impl Hub {
         // SAFETY: called from JavaScript, which has a handle scope open.
         unsafe {
             self.side.deliver(env.raw());
+        }
+    }
+
+    /// A copy of a message that a row of the table describes, whose memory was moved away.
+    #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+    pub fn copy(&self, env: Env, row: u32) -> Result<Unknown<'_>> {
+        let copy = self.side.copy(env.raw(), row)?;
+        #[expect(unsafe_code, reason = "wraps a value of this call")]
+        // SAFETY: the value lives in the handle scope of this call.
+        unsafe {
+            Unknown::from_napi_value(env.raw(), copy)
         }
     }
 

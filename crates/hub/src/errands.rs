@@ -4,7 +4,7 @@
 //! waiting task costs one for all that is left within a turn of JavaScript.
 
 use std::{
-    mem,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::HubInbox;
 
 /// The list of one environment.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Errands {
     waiting: Mutex<Waiting>,
     news: Notify,
@@ -29,7 +29,17 @@ struct Waiting {
     tasks: Vec<Task>,
 }
 
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// What the I/O thread runs.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting")
+            .field("writes", &self.writes.len())
+            .field("tasks", &self.tasks.len())
+            .finish()
+    }
+}
 
 impl Errands {
     /// Has frames of these connections written.

@@ -4,22 +4,31 @@
 //! | part | holds |
 //! |---|---|
 //! | [`Links`] | the connections, by number and generation |
-//! | [`HubInbox`] | what was received and waits for JavaScript |
+//! | [`HubInbox`] | what was received, and the [`Queue`] where it waits for JavaScript |
+//! | [`write_rows`] | how JavaScript gets it, in memory that is its own |
 //! | [`Turns`] | when the two threads wake each other |
 //! | [`Errands`] | what JavaScript leaves to the I/O thread |
 //! | [`ring`] | the frames that JavaScript sends |
 
+mod batch;
 mod errands;
 mod inbox;
 mod io_thread;
 mod links;
+mod queue;
+mod record;
 pub mod ring;
+mod rows;
 mod slab;
 mod turns;
 
-pub use errands::Errands;
-pub use inbox::{HubBatch, HubInbox, Queue, Record, kind};
+pub use batch::HubBatch;
+pub use errands::{Errands, Task};
+pub use inbox::HubInbox;
 pub use io_thread::IoThread;
 pub use links::{Full, Handle, Links};
+pub use queue::Queue;
+pub use record::{RECORD_WORDS, Record, kind};
+pub use rows::{Lend, STAGE, write_rows};
 pub use slab::{Slab, SlabPool};
 pub use turns::{Turns, Wake};

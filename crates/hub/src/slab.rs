@@ -1,15 +1,20 @@
 //! Memory that the I/O thread reads into and JavaScript sees.
 //!
-//! Rust owns it: an ArrayBuffer over it keeps it alive, and a transferred or detached one never
-//! takes it away from the thread that writes.
+//! Rust owns it. Who may touch which bytes:
+//!
+//! - The I/O thread writes behind the last byte that a record describes, and nowhere else.
+//! - A record's bytes never change again while the slab lives. The JavaScript thread reads them, or
+//!   lends them to JavaScript, which may then write to them: a record is lent or copied once.
+//! - A slab goes back to the pool when the I/O thread has filled it, no record that waits refers to
+//!   it, and nothing of it is lent.
 
 use std::{
+    ops::Range,
     ptr::NonNull,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-/// A stretch of memory shared between the I/O thread, which fills it from the front, and
-/// JavaScript, which sees what records describe.
+/// A stretch of memory that is filled from the front.
 #[derive(Debug)]
 pub struct Slab {
     start: NonNull<u8>,
@@ -20,7 +25,7 @@ pub struct Slab {
     unsafe_code,
     reason = "a raw pointer is neither Send nor Sync by itself"
 )]
-// SAFETY: the memory is a plain allocation; who may touch which bytes is the contract of `space`.
+// SAFETY: the memory is a plain allocation; who may touch which bytes stands above.
 unsafe impl Send for Slab {}
 #[expect(unsafe_code, reason = "as above")]
 // SAFETY: as above.
@@ -36,6 +41,8 @@ impl Slab {
     /// Just under glibc's threshold for mmap: larger allocations would fault page by page.
     pub const SIZE: usize = 120 * 1024;
 
+    /// A slab with nothing in it.
+    #[must_use]
     pub fn new(pool: &Arc<SlabPool>) -> Arc<Self> {
         let recycled = pool
             .free
@@ -50,8 +57,33 @@ impl Slab {
         })
     }
 
-    pub fn as_ptr(&self) -> *mut u8 {
-        self.start.as_ptr()
+    /// Where a range begins, to be lent: the memory lives as long as this slab.
+    #[must_use]
+    pub fn pointer(&self, range: &Range<usize>) -> *mut u8 {
+        assert!(range.start <= range.end && range.end <= Self::SIZE);
+        #[expect(unsafe_code, reason = "pointer arithmetic")]
+        // SAFETY: the range lies in the allocation.
+        unsafe {
+            self.start.as_ptr().add(range.start)
+        }
+    }
+
+    /// Copies bytes that records describe.
+    ///
+    /// # Panics
+    /// When `target` has not the length of `range`, or `range` does not lie in the slab.
+    pub fn copy(&self, range: &Range<usize>, target: &mut [u8]) {
+        assert!(range.len() == target.len());
+        let source = self.pointer(range);
+        #[expect(
+            unsafe_code,
+            reason = "reads memory that the I/O thread has left alone"
+        )]
+        // SAFETY: both have this length, and `target` is exclusive. The I/O thread does not write
+        // to what a record describes; another thread may, if the program gave it the memory.
+        unsafe {
+            std::ptr::copy_nonoverlapping(source, target.as_mut_ptr(), target.len());
+        }
     }
 
     /// The bytes from `offset` on.

@@ -14,7 +14,7 @@
 use std::{
     fmt,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, Thread},
@@ -30,7 +30,7 @@ pub trait Wake: fmt::Debug + Send + Sync {
 /// The state of both threads.
 #[derive(Debug, Default)]
 pub struct Turns {
-    javascript: OnceLock<Box<dyn Wake>>,
+    javascript: OnceLock<Arc<dyn Wake>>,
     /// JavaScript will look at the queue without being woken again.
     scheduled: AtomicBool,
     /// JavaScript is to be woken at the end of this turn of the I/O thread.
@@ -47,7 +47,7 @@ pub struct Turns {
 
 impl Turns {
     /// Says how JavaScript is reached; the first one stays.
-    pub fn set_javascript(&self, javascript: Box<dyn Wake>) {
+    pub fn set_javascript(&self, javascript: Arc<dyn Wake>) {
         let _ = self.javascript.set(javascript);
     }
 

@@ -1,0 +1,142 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { join } = require('node:path')
+const { test } = require('node:test')
+const { Worker } = require('node:worker_threads')
+const { WebSocketServer } = require('ws')
+
+const hyco = require('..')
+const { uncaught } = require('./support/watch')
+
+const TIMEOUT = { timeout: 120_000 }
+
+/** Of each: staged, a run that is lent, a large message. */
+const SIZES = [0, 1, 64, 5000, 20_000, 40_000, 300_000]
+
+/** A plain server that sends what `script` says when a client says 'go'. */
+async function serve(t, script) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  t.after(() => {
+    for (const peer of server.clients) peer.terminate()
+    server.close()
+  })
+  server.on('connection', (peer) => peer.on('message', () => script(peer)))
+  await once(server, 'listening')
+  return `ws://127.0.0.1:${server.address().port}`
+}
+
+async function connect(t, address, options) {
+  const socket = hyco.relayedConnect(address, null, options)
+  await once(socket, 'open')
+  t.after(() => socket.terminate())
+  return socket
+}
+
+/** The first `count` messages that a socket gets, and what `look` makes of each at once. */
+function collect(socket, count, look = (data) => data) {
+  return new Promise((resolve) => {
+    const seen = []
+    socket.on('message', (data) => {
+      seen.push(look(data))
+      if (seen.length === count) resolve(seen)
+    })
+  })
+}
+
+/** Takes the memory of a message away, as a byte stream does with what is enqueued. */
+function move(data) {
+  const start = (controller) => controller.enqueue(data)
+  return data.length > 0 && new ReadableStream({ type: 'bytes', start })
+}
+
+/** A message that says which it is and how long. */
+function message(size, mark) {
+  return Buffer.alloc(size, mark)
+}
+
+test('no two sockets share the memory of what they get', TIMEOUT, async (t) => {
+  const address = await serve(t, (peer) => {
+    for (const size of SIZES) peer.send(message(size, 1))
+    peer.send('text')
+    peer.ping('ping')
+    peer.pong('pong')
+    peer.close(4001, 'reason')
+  })
+  const sockets = await Promise.all(Array.from({ length: 4 }, () => connect(t, address)))
+  const memories = sockets.map(() => new Set())
+  const closes = sockets.map((socket, index) => {
+    const note = (data) => memories[index].add(data.buffer)
+    for (const event of ['message', 'ping', 'pong']) socket.on(event, note)
+    socket.on('close', (_code, reason) => note(reason))
+    return once(socket, 'close')
+  })
+  for (const socket of sockets) socket.send('go')
+  await Promise.all(closes)
+  const all = memories.flatMap((memory) => [...memory])
+  assert.ok(all.length >= 4 * 3)
+  assert.equal(new Set(all).size, all.length)
+})
+
+test('a moved message costs nothing but that message', TIMEOUT, async (t) => {
+  const rounds = 30
+  const sizes = SIZES.filter((size) => size > 0)
+  const address = await serve(t, (peer) => {
+    for (let i = 0; i < rounds; i++) for (const size of sizes) peer.send(message(size, i))
+  })
+  const [mover, other] = [await connect(t, address), await connect(t, address)]
+  const expected = Array.from({ length: rounds }, (_, i) => sizes.map((size) => `${size} ${i}`))
+  const look = (data) => {
+    const mark = data.every((byte) => byte === data[0]) ? data[0] : 'broken'
+    return `${data.length} ${mark}`
+  }
+  const thrown = await uncaught(async () => {
+    const moved = collect(mover, rounds * sizes.length, (data) => {
+      const seen = look(data)
+      move(data)
+      return seen
+    })
+    const untouched = collect(other, rounds * sizes.length)
+    mover.send('go')
+    other.send('go')
+    assert.deepEqual(await moved, expected.flat())
+    assert.deepEqual((await untouched).map(look), expected.flat())
+  })
+  assert.deepEqual(thrown, [])
+})
+
+test('an arraybuffer message can be transferred, whatever its size', TIMEOUT, async (t) => {
+  const address = await serve(t, (peer) => {
+    for (const size of SIZES) peer.send(message(size, 7))
+  })
+  const socket = await connect(t, address)
+  socket.binaryType = 'arraybuffer'
+  const moved = collect(socket, SIZES.length, (data) => structuredClone(data, { transfer: [data] }))
+  socket.send('go')
+  for (const [i, data] of (await moved).entries()) {
+    assert.deepEqual(Buffer.from(data), message(SIZES[i], 7))
+  }
+})
+
+for (const size of [64, 20_000, 300_000]) {
+  test(`what a worker moved away outlives the worker: ${size} bytes`, TIMEOUT, async (t) => {
+    const count = 20
+    const address = await serve(t, (peer) => {
+      for (let i = 0; i < count; i++) peer.send(message(size, i))
+    })
+    const program = join(__dirname, 'programs', 'memory', 'moving-worker.js')
+    for (let round = 0; round < 5; round++) {
+      const worker = new Worker(program, { workerData: { address, count } })
+      const [[values], [code]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')])
+      assert.equal(code, 0)
+      // Whoever gets freed memory now would write into it.
+      const others = Array.from({ length: 64 }, () => Buffer.alloc(size, 0xee))
+      for (const [i, value] of values.entries()) {
+        assert.ok(message(size, i).equals(value), `message ${i} of round ${round}`)
+        value.fill(0x11)
+      }
+      assert.ok(others.every((other) => other.every((byte) => byte === 0xee)))
+    }
+  })
+}

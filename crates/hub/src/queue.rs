@@ -1,0 +1,149 @@
+//! What waits for JavaScript.
+
+use std::{collections::HashMap, mem, sync::Arc, task::Waker};
+
+use hyco_client::connection::Connection;
+
+use crate::{Handle, Record, Slab, batch::HubBatch, record::kind};
+
+/// Records, and what they refer to.
+#[derive(Debug, Default)]
+pub struct Queue {
+    /// In the order in which they happened.
+    pub records: Vec<Record>,
+    /// Messages that have memory of their own.
+    pub large: Vec<Vec<u8>>,
+    /// Events, in JSON.
+    pub events: Vec<String>,
+    /// Slabs where the bytes of records are.
+    pub slabs: Vec<Arc<Slab>>,
+    /// Connections that opened.
+    pub opened: Vec<(Handle, Arc<Connection>)>,
+    cost: usize,
+    /// Connections that wait for the queue to be taken.
+    stalled: HashMap<u32, Waker>,
+}
+
+impl Queue {
+    /// Whether no more may be read until JavaScript has taken what is here.
+    pub(crate) fn is_full(&self) -> bool {
+        self.cost >= WINDOW
+    }
+
+    /// Whether JavaScript should look at it before the turn of the I/O thread is over.
+    pub(crate) fn is_much(&self) -> bool {
+        self.cost >= EARLY_BYTES || self.records.len() >= EARLY_RECORDS
+    }
+
+    /// Has a connection woken when the queue is taken; once, however often it asks.
+    pub(crate) fn stall(&mut self, connection: u32, waker: &Waker) {
+        self.stalled.insert(connection, waker.clone());
+    }
+
+    /// Wakes the connections that wait; returns whether there were any.
+    pub(crate) fn wake_stalled(&mut self) -> bool {
+        let stalled = mem::take(&mut self.stalled);
+        let any = !stalled.is_empty();
+        for (_, waker) in stalled {
+            waker.wake();
+        }
+        any
+    }
+
+    /// Appends a record that carries nothing.
+    pub(crate) fn push(&mut self, connection: u32, kind: u32, length: u32) {
+        self.cost += size_of::<Record>();
+        self.records.push(Record {
+            connection,
+            kind,
+            offset: 0,
+            length,
+        });
+    }
+
+    /// Appends an event.
+    pub(crate) fn push_event(&mut self, connection: u32, event: String) {
+        let offset = self.events.len() as u32;
+        self.cost += size_of::<Record>() + size_of::<String>() + event.capacity();
+        self.events.push(event);
+        self.records.push(Record {
+            connection,
+            kind: kind::EVENT,
+            offset,
+            length: 0,
+        });
+    }
+
+    /// Appends what a read step collected in `slab`; its indices count from what is there already.
+    pub(crate) fn append(&mut self, batch: &mut HubBatch, slab: &Arc<Slab>) {
+        self.cost += batch.cost();
+        let place = if batch.used() == 0 {
+            0
+        } else {
+            self.place(slab) << 8
+        };
+        let (large, events) = (self.large.len() as u32, self.events.len() as u32);
+        let plain = batch.large.is_empty() && batch.events.is_empty();
+        self.records
+            .extend(batch.records.drain(..).map(|mut record| {
+                if plain {
+                    record.kind |= place;
+                    return record;
+                }
+                match record.kind {
+                    kind::LARGE_TEXT | kind::LARGE_BINARY => {
+                        record.offset += large;
+                        if record.length > 0 {
+                            record.length += events;
+                        }
+                    }
+                    kind::EVENT => record.offset += events,
+                    _ => record.kind |= place,
+                }
+                record
+            }));
+        self.large.append(&mut batch.large);
+        self.events.append(&mut batch.events);
+    }
+
+    /// Empties what was delivered and keeps the memory for the next time.
+    pub fn recycle(&mut self) {
+        self.records.clear();
+        self.large.clear();
+        self.events.clear();
+        self.slabs.clear();
+        self.opened.clear();
+        self.cost = 0;
+        if self.records.capacity() > KEPT_RECORDS {
+            self.records = Vec::new();
+        }
+    }
+
+    /// The place of the slab that is being filled: the last one, or a new one.
+    fn place(&mut self, slab: &Arc<Slab>) -> u32 {
+        if !self
+            .slabs
+            .last()
+            .is_some_and(|last| Arc::ptr_eq(last, slab))
+        {
+            self.slabs.push(Arc::clone(slab));
+        }
+        (self.slabs.len() - 1) as u32
+    }
+}
+
+/// What may wait for JavaScript costs so many bytes; then reading stops until it has been taken. A
+/// record costs itself, the memory of its message, and the room that its read step took in a slab:
+/// small records may keep a lot of it.
+const WINDOW: usize = 2 * 1024 * 1024;
+
+/// Bytes from which on JavaScript is woken within a turn of the I/O thread. Each wake interrupts
+/// that thread where there are few processors: with 64 KiB a flood of 16 KiB messages over TLS
+/// cost 1.6 times as much.
+const EARLY_BYTES: usize = 512 * 1024;
+
+/// As many records do the same.
+const EARLY_RECORDS: usize = 256;
+
+/// Records whose memory a queue keeps between deliveries.
+const KEPT_RECORDS: usize = 64 * 1024;
