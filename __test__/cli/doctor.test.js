@@ -278,7 +278,7 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
     ]) {
       const { code, checks } = await examine([...where, ...rule])
       assert.equal(code, 4)
-      assert.match(failure(checks), /^token in use: .*401.*The key is wrong/)
+      assert.match(failure(checks), /^token in use: .*401.*The key is not that of the rule/)
     }
   })
 

@@ -168,7 +168,7 @@ describe('hyco-rs listen', { skip: Cli.unfit, timeout: 120_000 }, () => {
     ])
     assert.equal(code, 4)
     assert.match(stderr, /error: .*401/)
-    assert.match(stderr, /rights/)
+    assert.match(stderr, /The key is not that of the rule/)
     assert.doesNotMatch(stderr, /a-secret/)
   })
 

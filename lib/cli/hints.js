@@ -1,24 +1,20 @@
 'use strict'
 
+const { hintOf } = require('../hints')
 const { redact } = require('../native')
 
-/** What to do about a failure, by its code. */
+/** What to do on a command line; for the rest the package itself knows something. */
 const HINTS = {
   HYCO_ERR_CONNECT: (error, { url }) =>
-    ({
-      ECONNREFUSED: isLocal(url)
-        ? "Nothing listens there. Start the local relay with 'hyco-rs emulator'."
-        : 'Check host and port; the relay listens on port 443.',
-      ENOTFOUND: 'Check how the namespace is spelt, and that this machine can resolve names.',
-    })[error.cause?.code] ?? 'Check network, firewall and proxy.',
+    error.cause?.code === 'ECONNREFUSED' && isLocal(url)
+      ? "Nothing listens there. Start the local relay with 'hyco-rs emulator'."
+      : undefined,
   HYCO_ERR_ENDPOINT_NOT_FOUND: () =>
     'Create the hybrid connection in the portal, or with: az relay hyco create. Or check --path.',
   HYCO_ERR_NO_LISTENER: () =>
     "Start a listener for this hybrid connection, such as 'hyco-rs listen --echo'.",
   HYCO_ERR_TLS: () =>
     'If a proxy of your company re-encrypts, or the relay is the local one, name its certificate with --ca FILE.',
-  HYCO_ERR_UNAUTHORIZED: () =>
-    "Check the rule's name, key and rights (Listen to listen, Send to send) and the clock.",
 }
 
 /**
@@ -30,7 +26,7 @@ const HINTS = {
  */
 function explain(error, target) {
   error.message = redact(error.message)
-  error.hint ??= HINTS[error.code]?.(error, target)
+  error.hint ??= HINTS[error.code]?.(error, target) ?? hintOf(error)
   return error
 }
 

@@ -204,9 +204,6 @@ async function roundTrip(server, target, id, nonce) {
 /** What the relay's words about a token mean, and what to do. */
 const REASONS = [
   [/Quota/i, 'End a listener: a hybrid connection takes 25 at a time.'],
-  [/InvalidSignature|signature/i, 'The key is wrong, or the rule was made anew. Copy it again.'],
-  [/Expired/i, 'The token has ended by the clock of the relay. Check the clock, and its life.'],
-  [/Audience/i, 'The token is for another address. Sign it for this hybrid connection.'],
   [/action: ?Listen/i, 'The rule lacks the right Listen. Add it, or use another rule.'],
   [/MissingToken|Required/i, 'The relay wants a token: give a rule and its key, or a token.'],
 ]
