@@ -241,9 +241,14 @@ declare namespace WebSocket {
     perMessageDeflate?: boolean | object | undefined
 
     /**
-     * A proxy on the way to the relay. Only `false`, for none, has a meaning in this version.
+     * A proxy on the way to the relay, for the control channel, accepted connections and senders: an
+     * `http:` or `https:` URL of an HTTP proxy, which is asked with CONNECT, or a `socks5:` URL. User and
+     * password stand in the URL. The proxy resolves names. `false` means none.
+     *
+     * @defaultValue HTTPS_PROXY or ALL_PROXY for a `wss:` address, ALL_PROXY for a `ws:` one, also in
+     * lower case, except for the hosts in NO_PROXY; read when the server or socket is made
      */
-    proxy?: false | undefined
+    proxy?: string | URL | false | undefined
 
     /**
      * Whether text messages are taken without a check that they are UTF-8.
@@ -1202,6 +1207,7 @@ declare namespace WebSocket {
     | 'HYCO_ERR_NATIVE_BINDING'
     | 'HYCO_ERR_NO_LISTENER'
     | 'HYCO_ERR_PROTOCOL'
+    | 'HYCO_ERR_PROXY'
     | 'HYCO_ERR_QUOTA'
     | 'HYCO_ERR_REJECTED'
     | 'HYCO_ERR_SENDER_GONE'

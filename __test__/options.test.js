@@ -127,7 +127,7 @@ describe('the options of a server', TIMEOUT, () => {
       maxFragments: [-1, 1.5],
       maxPayload: [-1, 0.5, '1mb', NaN, null],
       openTimeout: [0, '60'],
-      proxy: ['ftp://x', 5, 'nowhere', 'http://localhost:3128', 'socks5://localhost:1080'],
+      proxy: ['ftp://x', 5, 'nowhere', 'socks4://localhost:1080', true],
       server: ['nowhere', 'ftp://x/y', 'ws://host/path#fragment', 5],
       signal: [5, {}, 'stop'],
       skipUTF8Validation: [1],
@@ -525,7 +525,7 @@ describe('the options of relayedConnect', TIMEOUT, () => {
     refuses(() => connect({ maxPayload: -1 }), 'maxPayload')
     refuses(() => connect({ handshakeTimeout: '1' }), 'handshakeTimeout')
     refuses(() => connect({ signal: 5 }), 'signal')
-    refuses(() => connect({ proxy: 'http://localhost:3128' }), 'proxy')
+    refuses(() => connect({ proxy: 'localhost:3128' }), 'proxy')
     refuses(() => connect({ ca: 'no PEM' }, 'wss://127.0.0.1:1'), 'tls.ca')
     refuses(() => hyco.relayedConnect('ws://127.0.0.1:1', 5), 'token')
     assert.throws(() => connect('options'), {

@@ -154,6 +154,8 @@ export interface ConnectSpec {
   protocols: Array<string>
   /** Milliseconds for the whole handshake. */
   timeout: number
+  /** The proxy on the way. */
+  proxy?: ProxySpec
   /** The number that `trust` gave. */
   trust: number
 }
@@ -262,12 +264,22 @@ export interface ListenSpec {
   acceptTimeout: number
   /** When to come back after a loss. */
   reconnect: ReconnectSpec
+  /** The proxy on the way. */
+  proxy?: ProxySpec
   /** The number that `trust` gave. */
   trust: number
 }
 
 /** Reads a connection string; `path` names the hybrid connection if the string does not. */
 export declare function parseConnectionString(text: string, path?: string | undefined | null): ConnectionStringParts
+
+/** A proxy on the way to the relay. */
+export interface ProxySpec {
+  /** Its URL, with user and password if it wants them. */
+  url: string
+  /** The hosts that are dialled directly, divided by commas. */
+  noProxy: string
+}
 
 /**
  * Makes `error` an uncaught exception, as if it had been thrown in an event of its own: the

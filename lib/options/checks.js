@@ -71,21 +71,6 @@ function checkSignal({ signal }) {
 }
 
 /**
- * A proxy can be ruled out, but not yet be named.
- *
- * @param {Object} options
- * @throws {TypeError} when `proxy` asks for one
- */
-function checkProxy({ proxy }) {
-  if (proxy === undefined || proxy === null || proxy === false) return
-  const text = proxy instanceof URL ? proxy.href : proxy
-  if (typeof text !== 'string' || !/^(https?|socks5h?):$/.test(protocolOf(text))) {
-    throw invalidOption('proxy', 'must be false or the URL of an http, https or socks5 proxy')
-  }
-  throw invalidOption('proxy', 'is not supported by this version; leave it out')
-}
-
-/**
  * Leaves out what is `undefined`, so that it cannot hide a default.
  *
  * @param {(Object|null|undefined)} options
@@ -96,24 +81,11 @@ function definedOnly(options) {
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }
 
-/**
- * @param {String} text
- * @return {String} The scheme of a URL, with its colon; empty when it is none
- */
-function protocolOf(text) {
-  try {
-    return new URL(text).protocol
-  } catch {
-    return ''
-  }
-}
-
 module.exports = {
   MAX_DELAY,
   checkCount,
   checkDuration,
   checkFunction,
-  checkProxy,
   checkSignal,
   checkText,
   checkType,

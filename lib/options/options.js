@@ -8,6 +8,7 @@ const native = require('../native')
 const { checkAction, entityPath, parseAddress } = require('./address')
 const checks = require('./checks')
 const { checkContradictions } = require('./contradictions')
+const { needsTls, proxySpec } = require('./proxy')
 const { reconnectPolicy } = require('./reconnect')
 const { tlsSpec } = require('./tls')
 const { createKeySource, createTokenSource } = require('./token')
@@ -93,11 +94,11 @@ function serverOptions(given) {
   checks.checkFunction(options, 'handleProtocols')
   checks.checkFunction(options, 'verifyClient')
   checks.checkSignal(options)
-  checks.checkProxy(options)
   if (options.id !== null) checks.checkText(options, 'id')
 
   const reconnect = reconnectPolicy(options.reconnect)
   const { url, tokens } = target
+  const proxy = proxySpec(options.proxy, url)
   const spec = {
     address: url.href,
     id: options.id ?? url.searchParams.get('sb-hc-id') ?? randomUUID(),
@@ -109,7 +110,8 @@ function serverOptions(given) {
     openTimeout: options.openTimeout,
     acceptTimeout: options.acceptTimeout,
     reconnect: reconnect.spec,
-    tls: url.protocol === 'wss:' ? tlsSpec(options.tls) : undefined,
+    proxy,
+    tls: needsTls(url, proxy) ? tlsSpec(options.tls) : undefined,
     userAgent: USER_AGENT,
   }
   hideSecrets(options)
@@ -267,9 +269,9 @@ function hideSecrets(options) {
   for (const name of SECRETS) {
     if (name in options) Object.defineProperty(options, name, { enumerable: false })
   }
-  const server = String(options.server)
-  if (native.redact(server) !== server) {
-    Object.defineProperty(options, 'server', { enumerable: false })
+  for (const name of ['server', 'proxy']) {
+    const text = String(options[name])
+    if (native.redact(text) !== text) Object.defineProperty(options, name, { enumerable: false })
   }
 }
 

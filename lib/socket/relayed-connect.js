@@ -6,6 +6,7 @@ const hub = require('../hub/hub')
 const { SOCKET_DEFAULTS, checkSocketOptions, socketOptions } = require('../options/options')
 const { parseAddress } = require('../options/address')
 const checks = require('../options/checks')
+const { needsTls, proxySpec } = require('../options/proxy')
 const { flatTlsOptions, tlsSpec } = require('../options/tls')
 const { createTokenSource } = require('../options/token')
 const { warnOfUnknown } = require('../options/unknown')
@@ -103,11 +104,11 @@ function connect(address, token, options, fn) {
   checkSocketOptions(given)
   checks.checkDuration(given, 'handshakeTimeout', { zero: true })
   checks.checkSignal(given)
-  checks.checkProxy(given)
   if (given.id !== undefined) checks.checkText(given, 'id')
 
   const tokens = token === null ? null : createTokenSource(token, given.tokenScope)
   const headers = headerList(given, url)
+  const proxy = proxySpec(given.proxy, url)
   const spec = {
     address: url.href,
     token: tokens?.fixed,
@@ -115,7 +116,8 @@ function connect(address, token, options, fn) {
     headers,
     protocols: protocolList(given.protocols),
     timeout: given.handshakeTimeout || checks.MAX_DELAY,
-    tls: url.protocol === 'wss:' ? tlsSpec(tlsOptions(given)) : undefined,
+    proxy,
+    tls: needsTls(url, proxy) ? tlsSpec(tlsOptions(given)) : undefined,
     trust: 0,
   }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use hyco_client::{ConnectOptions, Error, sender};
 use napi_derive::napi;
 
-use super::{Hub, control::ReadSpec};
+use super::{
+    Hub,
+    control::{ProxySpec, ReadSpec},
+};
 use crate::error::{IntoJs, Result};
 
 /// What a sender connects to.
@@ -23,6 +26,8 @@ pub struct ConnectSpec {
     pub protocols: Vec<String>,
     /// Milliseconds for the whole handshake.
     pub timeout: f64,
+    /// The proxy on the way.
+    pub proxy: Option<ProxySpec>,
     /// The number that `trust` gave.
     pub trust: u32,
 }
@@ -36,7 +41,10 @@ impl Hub {
         let Some(running) = running.as_ref() else {
             return Err(Error::Closed).into_js();
         };
-        let dialer = running.control.dialer(spec.trust).into_js()?;
+        let dialer = running
+            .control
+            .dialer(spec.trust, spec.proxy.as_ref())
+            .into_js()?;
         let options = ConnectOptions {
             address: spec.address,
             token: spec.token,

@@ -7,7 +7,7 @@ use futures_util::{
     future::{AbortHandle, abortable},
 };
 use hyco_client::{
-    Dialer, Dialers, Error, Listener, TlsOptions, Upgraded,
+    Dialer, Dialers, Error, Listener, Proxy, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions},
 };
 use hyco_hub::{Handle, HubInbox};
@@ -51,6 +51,15 @@ pub struct TlsSpec {
     pub servername: Option<String>,
     /// The peer's certificate must be valid.
     pub reject_unauthorized: bool,
+}
+
+/// A proxy on the way to the relay.
+#[napi(object, object_to_js = false)]
+pub struct ProxySpec {
+    /// Its URL, with user and password if it wants them.
+    pub url: String,
+    /// The hosts that are dialled directly, divided by commas.
+    pub no_proxy: String,
 }
 
 impl From<ReadSpec> for ConnectionOptions {
@@ -109,12 +118,17 @@ impl Hub {
 }
 
 impl Control {
-    /// The dialer with these TLS options.
-    pub(super) fn dialer(&self, trust: u32) -> std::result::Result<Dialer, Error> {
+    /// The dialer with these TLS options, going through that proxy.
+    pub(super) fn dialer(
+        &self,
+        trust: u32,
+        proxy: Option<&ProxySpec>,
+    ) -> std::result::Result<Dialer, Error> {
         let trusted = self.trusted.borrow();
         let unknown = || Error::InvalidTls("never prepared".to_owned());
         let dialer = trusted.get(trust as usize).cloned().flatten();
-        dialer.ok_or_else(unknown)
+        let proxy = proxy.map(|proxy| Proxy::new(&proxy.url, &proxy.no_proxy));
+        Ok(dialer.ok_or_else(unknown)?.through(proxy.transpose()?))
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     Hub,
     connect::pair,
-    control::{ReadSpec, describe},
+    control::{ProxySpec, ReadSpec, describe},
 };
 use crate::error::{IntoJs, Result};
 
@@ -40,6 +40,8 @@ pub struct ListenSpec {
     pub accept_timeout: f64,
     /// When to come back after a loss.
     pub reconnect: ReconnectSpec,
+    /// The proxy on the way.
+    pub proxy: Option<ProxySpec>,
     /// The number that `trust` gave.
     pub trust: u32,
 }
@@ -65,7 +67,10 @@ impl Hub {
         let Some(running) = running.as_ref() else {
             return Err(Error::Closed).into_js();
         };
-        let dialer = running.control.dialer(spec.trust).into_js()?;
+        let dialer = running
+            .control
+            .dialer(spec.trust, spec.proxy.as_ref())
+            .into_js()?;
         let keep_alive = milliseconds(spec.keep_alive_interval);
         let options = ListenOptions {
             token: match (spec.token, spec.key_name, spec.key) {

@@ -11,6 +11,7 @@ use crate::{
     endpoint::Endpoint,
     error::{Error, Result},
     handshake,
+    proxy::Proxy,
     resolver::Resolver,
     stream::Stream,
     tcp,
@@ -62,6 +63,7 @@ pub struct Dialer {
     config: Arc<ClientConfig>,
     servername: Option<ServerName<'static>>,
     resolver: Resolver,
+    proxy: Option<Proxy>,
 }
 
 impl Dialer {
@@ -82,7 +84,14 @@ impl Dialer {
             config: Arc::new(options.config()?),
             servername,
             resolver,
+            proxy: None,
         })
+    }
+
+    /// The same dialer, going through a proxy.
+    pub fn through(mut self, proxy: Option<Proxy>) -> Self {
+        self.proxy = proxy;
+        self
     }
 
     /// Opens a WebSocket. Redirects are not followed and no extension is offered.
@@ -121,7 +130,15 @@ impl Dialer {
     }
 
     async fn connect(&self, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
-        let tcp = tcp::connect(&self.resolver, &endpoint.host, endpoint.port, deadline).await?;
+        let resolver = &self.resolver;
+        let tcp = match self.proxy.as_ref().filter(|proxy| proxy.is_for(endpoint)) {
+            Some(proxy) => {
+                proxy
+                    .connect(endpoint, resolver, &self.config, deadline)
+                    .await?
+            }
+            None => tcp::connect(resolver, &endpoint.host, endpoint.port, deadline).await?,
+        };
         if !endpoint.secure {
             return Ok(Stream::Plain(tcp));
         }
@@ -137,7 +154,7 @@ impl Dialer {
     }
 }
 
-fn server_name(host: &str) -> Result<ServerName<'static>> {
+pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>> {
     ServerName::try_from(host.to_owned())
         .map_err(|_| Error::InvalidAddress("the host is no name that a certificate can bear"))
 }

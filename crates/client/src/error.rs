@@ -2,12 +2,10 @@
 
 use std::{io, time::Duration};
 
-use hyco_protocol::{
-    Coded,
-    tracking::{bare_id, extract_tracking_id},
-};
+use hyco_protocol::{Coded, tracking::extract_tracking_id};
 
 use crate::{endpoint::Endpoint, tls_failure::TlsFailure};
+pub use crate::{proxy_failure::ProxyFailure, refusal::Refusal};
 
 /// Why something failed. Messages never quote a token, a key or the query of an address.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +77,15 @@ pub enum Error {
         /// What the system said about the last address tried.
         source: io::Error,
     },
+    /// The proxy is dead, refuses the connection or its credentials, or is none.
+    #[error("proxy {proxy} {failure}")]
+    Proxy {
+        /// Host and port of the proxy.
+        proxy: String,
+        /// What went wrong there.
+        #[source]
+        failure: ProxyFailure,
+    },
     /// TLS failed.
     #[error("TLS with {peer} failed: {failure}")]
     Tls {
@@ -148,6 +155,7 @@ impl Error {
             Self::SenderGone(_) => "HYCO_ERR_SENDER_GONE",
             Self::LateAnswer(_) | Self::Timeout { .. } => "HYCO_ERR_TIMEOUT",
             Self::Lookup { .. } | Self::Connect { .. } => "HYCO_ERR_CONNECT",
+            Self::Proxy { .. } => "HYCO_ERR_PROXY",
             Self::Tls { .. } | Self::TlsBroken { .. } => "HYCO_ERR_TLS",
             Self::Handshake(_) | Self::Lost { .. } => "HYCO_ERR_CONNECTION_LOST",
             Self::Protocol(_) => "HYCO_ERR_PROTOCOL",
@@ -191,6 +199,7 @@ impl Error {
             | Self::Handshake(source)
             | Self::Upstream(source) => io_code(source),
             Self::Tls { failure, .. } => Some(failure.code),
+            Self::Proxy { failure, .. } => failure.source_error().and_then(io_code),
             Self::Timeout { .. } => Some("ETIMEDOUT"),
             _ => None,
         }
@@ -286,43 +295,6 @@ impl Error {
 impl Coded for Error {
     fn code(&self) -> &'static str {
         Self::code(self)
-    }
-}
-
-/// An HTTP answer to a handshake that was not 101.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The status.
-    pub status: u16,
-    /// The reason phrase, each byte one character; may be empty.
-    pub reason: String,
-    /// From the header `TrackingId`, else from the reason phrase.
-    pub tracking_id: Option<String>,
-}
-
-impl Refusal {
-    pub(crate) fn new(status: u16, reason: String, tracking_id: Option<String>) -> Self {
-        let tracking_id =
-            tracking_id.or_else(|| extract_tracking_id(&reason).map(ToOwned::to_owned));
-        Self {
-            status,
-            reason,
-            tracking_id,
-        }
-    }
-
-    /// The service signs its own texts with a tracking id; a listener's text comes as it was given.
-    fn is_from_service(&self) -> bool {
-        extract_tracking_id(&self.reason).is_some_and(|id| !bare_id(id).is_empty())
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.reason.is_empty() {
-            true => write!(f, "{}", self.status),
-            false => write!(f, "{} {}", self.status, self.reason),
-        }
     }
 }
 

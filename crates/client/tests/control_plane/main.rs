@@ -12,6 +12,7 @@ mod commands;
 mod emulated;
 mod online;
 mod panics;
+mod proxies;
 mod reconnect;
 mod rendezvous;
 mod requests;

@@ -1,0 +1,66 @@
+'use strict'
+
+const { invalidOption } = require('../errors')
+
+/** The schemes of proxies that can be used. */
+const SCHEME = /^(https?|socks5?h?):$/
+
+/**
+ * The proxy on the way to the relay: what the option says, else what the environment says now.
+ *
+ * @param {(String|URL|Boolean|null|undefined)} proxy A URL; `false` for none, whatever the environment
+ *     says
+ * @param {URL} url Where the relay is
+ * @return {(Object|undefined)} `url`, and `noProxy`, the hosts that are dialled directly
+ * @throws {TypeError} naming the option or the variable
+ */
+function proxySpec(proxy, url) {
+  if (proxy === false) return undefined
+  if (proxy !== undefined && proxy !== null) {
+    const text = proxy instanceof URL ? proxy.href : proxy
+    return { url: checked('proxy', text), noProxy: '' }
+  }
+  const names = url.protocol === 'wss:' ? ['HTTPS_PROXY', 'ALL_PROXY'] : ['ALL_PROXY']
+  for (const name of names) {
+    const value = variable(name)
+    if (value !== undefined) {
+      const text = value.includes('://') ? value : `http://${value}`
+      return { url: checked(name, text), noProxy: variable('NO_PROXY') ?? '' }
+    }
+  }
+  return undefined
+}
+
+/**
+ * Whether TLS is spoken on the way: with the relay, or with a proxy.
+ *
+ * @param {URL} url Where the relay is
+ * @param {Object} [proxy] As `proxySpec` gives it
+ * @return {Boolean}
+ */
+function needsTls(url, proxy) {
+  return url.protocol === 'wss:' || (proxy !== undefined && /^https:/i.test(proxy.url))
+}
+
+/**
+ * @param {String} name Where it was found
+ * @param {*} text
+ * @return {String} The text, now known to be the URL of a proxy
+ */
+function checked(name, text) {
+  if (typeof text === 'string' && URL.canParse(text)) {
+    const { hostname, protocol } = new URL(text)
+    if (SCHEME.test(protocol) && hostname !== '') return text
+  }
+  throw invalidOption(name, 'must be false or the URL of an http, https or socks5 proxy')
+}
+
+/**
+ * @param {String} name
+ * @return {(String|undefined)} The variable's value, in lower case first as curl has it
+ */
+function variable(name) {
+  return process.env[name.toLowerCase()] || process.env[name] || undefined
+}
+
+module.exports = { needsTls, proxySpec }
