@@ -1,5 +1,5 @@
 import { EventEmitter } from 'events'
-import { ClientRequestArgs, IncomingMessage, OutgoingHttpHeaders } from 'http'
+import { ClientRequest, ClientRequestArgs, IncomingMessage, OutgoingHttpHeaders } from 'http'
 import WS = require('ws')
 
 /**
@@ -107,15 +107,10 @@ declare namespace WebSocket {
   }
 
   /**
-   * The subprotocols that a sender offers: an array with the `has` and `size` of a set.
+   * The subprotocols that a sender offers: an array that has the methods of a set. Where both have a
+   * method of the same name, it is that of the array.
    */
-  interface OfferedProtocols extends Array<string> {
-    /** How many there are. */
-    readonly size: number
-
-    /** Whether this one was offered. */
-    has(protocol: string): boolean
-  }
+  type OfferedProtocols = string[] & Set<string>
 
   /**
    * The second argument of `handleProtocols`: call it, as hyco-ws wants, or read it as a request, as
@@ -325,6 +320,15 @@ declare namespace WebSocket {
      */
     id?: string | null | undefined
 
+    /** The name that hyco-https has for `keepAliveInterval`. */
+    keepAliveTimeout?: number | undefined
+
+    /** Accepted for the sake of hyco-ws; without effect. */
+    backlog?: number | null | undefined
+
+    /** Accepted for the sake of hyco-ws; without effect. */
+    disableHixie?: boolean | undefined
+
     /**
      * Milliseconds between pings on the control channel, 0 for none. If nothing is heard for two
      * intervals the channel is lost.
@@ -365,8 +369,8 @@ declare namespace WebSocket {
     /** The listen URI, as {@link createRelayListenUri} makes it. */
     server: string | URL
 
-    /** A token, or what gives tokens. A plain string cannot be renewed when it ends. */
-    token: string | TokenFunction | TokenCredential
+    /** A token, or what gives tokens. A plain string, or a promise of one, cannot be renewed when it ends. */
+    token: string | Promise<string> | TokenFunction | TokenCredential
 
     keyName?: string | null | undefined
     key?: string | null | undefined
@@ -382,8 +386,8 @@ declare namespace WebSocket {
     /** The rule that grants the right to listen. */
     keyName: string
 
-    /** A key of that rule. */
-    key: string
+    /** A key of that rule, as text or as its bytes. */
+    key: string | Uint8Array
 
     token?: null | undefined
     connectionString?: null | undefined
@@ -399,7 +403,7 @@ declare namespace WebSocket {
     path?: string | null | undefined
 
     /** Used instead of the key in the string. */
-    token?: string | TokenFunction | TokenCredential | null | undefined
+    token?: string | Promise<string> | TokenFunction | TokenCredential | null | undefined
 
     server?: null | undefined
     keyName?: null | undefined
@@ -409,35 +413,88 @@ declare namespace WebSocket {
   /** Options of a {@link RelayedServer}. */
   type RelayedServerOptions = TokenServerOptions | KeyServerOptions | ConnectionStringServerOptions
 
-  /** The open sockets of a server, for code that wants an array and for code that wants a set. */
-  interface Clients extends Array<RelayedSocket> {
-    /** How many there are. */
-    readonly size: number
+  /**
+   * The options of a server as it shows them: complete, with the defaults. Secrets can be read, and are
+   * not enumerated. What ws names in the same way, and means otherwise, is `any` here.
+   */
+  interface RelayedServerShownOptions extends Required<
+    Omit<
+      RelayedServerSettings,
+      | 'backlog'
+      | 'handleProtocols'
+      | 'keepAliveTimeout'
+      | 'perMessageDeflate'
+      | 'proxy'
+      | 'signal'
+      | 'tls'
+      | 'tokenScope'
+      | 'verifyClient'
+    >
+  > {
+    readonly backlog: any
+    readonly connectionString: string | null
+    readonly handleProtocols: any
+    readonly key: string | Uint8Array | null
+    readonly keyName: string | null
+    readonly path: any
+    readonly perMessageDeflate: any
+    readonly server: any
+    readonly signal?: AbortSignal
+    readonly tls?: TlsOptions
+    readonly token: any
+    readonly tokenScope?: string | string[]
+    readonly verifyClient: any
+  }
 
-    /** Adds a socket. */
-    add(socket: RelayedSocket): this
+  /**
+   * The open sockets of a server: an array that has the methods of a set. `forEach` calls back as that of
+   * a set does, `keys` and `entries` are those of the array. Removing a socket moves the last one into
+   * its place: the order is not that of arrival.
+   */
+  type Clients = Set<RelayedSocket> & RelayedSocket[]
 
-    /** Removes a socket. The last one takes its place: the order is not that of arrival. */
-    delete(socket: RelayedSocket): boolean
+  /** The events of a {@link RelayedControlChannel}. */
+  interface RelayedControlChannelEvents {
+    /** It is up. */
+    open: []
 
-    /** Whether it is in. */
-    has(socket: RelayedSocket): boolean
+    /** It is down, or could not be opened: why. */
+    error: [error: RelayError]
 
-    /** Calls back for every socket, as a `Set` does; sockets removed meanwhile are passed over. */
-    forEach(
-      callback: (socket: RelayedSocket, key: RelayedSocket, clients: this) => void,
-      thisArg?: unknown,
-    ): void
-    forEach(
-      callback: (socket: RelayedSocket, index: number, clients: RelayedSocket[]) => void,
-      thisArg?: unknown,
-    ): void
+    /** It is down, or could not be opened. */
+    close: [code: number, reason: string]
+  }
+
+  /** Shows the control channel of a server; with hyco-ws it is a WebSocket, here it can be watched only. */
+  interface RelayedControlChannel extends EventEmitter {
+    /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`, with the numbers of ws. */
+    readonly readyState: 0 | 1 | 2 | 3
+    readonly CONNECTING: 0
+    readonly OPEN: 1
+    readonly CLOSING: 2
+    readonly CLOSED: 3
+
+    on<E extends keyof RelayedControlChannelEvents>(
+      event: E,
+      listener: (...args: RelayedControlChannelEvents[E]) => void,
+    ): this
+    once<E extends keyof RelayedControlChannelEvents>(
+      event: E,
+      listener: (...args: RelayedControlChannelEvents[E]) => void,
+    ): this
+    off<E extends keyof RelayedControlChannelEvents>(
+      event: E,
+      listener: (...args: RelayedControlChannelEvents[E]) => void,
+    ): this
   }
 
   /** Where a server listens. */
   interface RelayedAddress {
     /** The host of the relay. */
     address: string
+
+    /** `'IPv4'` or `'IPv6'`; empty if `address` is a name. */
+    family: string
 
     /** Its port. */
     port: number
@@ -504,13 +561,20 @@ declare namespace WebSocket {
     acceptError: [error: RelayError, request: RelayedRequest | null]
 
     /**
-     * Something failed; each failure, after its `'offline'`. With no listener, a failure before the
-     * first `'listening'` that trying again cannot be expected to cure is thrown.
+     * Something failed: each failure, after its `'offline'`. If you add no listener, the server throws only
+     * a failure before the first `'listening'` that trying again cannot be expected to cure. If you listen
+     * neither for this nor for `'offline'`, other failures are told by `process.emitWarning`.
      */
     error: [error: RelayError]
 
-    /** All is down, after {@link RelayedServer.close}. Once. */
+    /** All is down, after {@link RelayedServer.close}, or once `closeRequested` has taken effect. Once. */
     close: [server: RelayedServer]
+
+    /** Of `EventEmitter`. */
+    newListener: [event: string | symbol, listener: (...args: any[]) => void]
+
+    /** Of `EventEmitter`. */
+    removeListener: [event: string | symbol, listener: (...args: any[]) => void]
   }
 
   /** What a server does at the moment; `'offline'` is between two tries, or for good. */
@@ -525,7 +589,7 @@ declare namespace WebSocket {
    */
   interface RelayedServer extends EventEmitter {
     /** The options, complete. Secrets can be read, but are not enumerated. */
-    readonly options: RelayedServerOptions
+    readonly options: RelayedServerShownOptions
 
     /** The hybrid connection, unless the option `path` says otherwise. */
     readonly path: string
@@ -545,6 +609,9 @@ declare namespace WebSocket {
 
     /** What it does at the moment. */
     readonly status: RelayedServerStatus
+
+    /** Shows the control channel. */
+    readonly controlChannel: RelayedControlChannel
 
     /** Where it listens; `null` when it is closed. */
     address(): RelayedAddress | null
@@ -578,36 +645,35 @@ declare namespace WebSocket {
     /** Closes it; resolved when all of it is down. */
     [Symbol.asyncDispose](): Promise<void>
 
+    /** Whether a request of an HTTP server may be upgraded here: never, senders come from the relay. */
+    shouldHandle(request: IncomingMessage): false
+
+    /**
+     * There is no HTTP server here whose upgrades could be handled.
+     *
+     * @throws TypeError always
+     */
+    handleUpgrade(...args: any[]): never
+
     on<E extends keyof RelayedServerEvents>(
       event: E,
       listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
     ): this
-    on(event: string | symbol, listener: (this: RelayedServer, ...args: any[]) => void): this
     once<E extends keyof RelayedServerEvents>(
       event: E,
       listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
     ): this
-    once(event: string | symbol, listener: (this: RelayedServer, ...args: any[]) => void): this
     off<E extends keyof RelayedServerEvents>(
       event: E,
       listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
     ): this
-    off(event: string | symbol, listener: (this: RelayedServer, ...args: any[]) => void): this
     addListener<E extends keyof RelayedServerEvents>(
       event: E,
       listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
     ): this
-    addListener(
-      event: string | symbol,
-      listener: (this: RelayedServer, ...args: any[]) => void,
-    ): this
     removeListener<E extends keyof RelayedServerEvents>(
       event: E,
       listener: (this: RelayedServer, ...args: RelayedServerEvents[E]) => void,
-    ): this
-    removeListener(
-      event: string | symbol,
-      listener: (this: RelayedServer, ...args: any[]) => void,
     ): this
   }
 
@@ -627,6 +693,9 @@ declare namespace WebSocket {
 
   const RelayedServer: RelayedServerConstructor
 
+  /** The name that `@types/hyco-ws` has for a {@link RelayedServer}. */
+  type HybridConnectionWebSocketServer = RelayedServer
+
   /**
    * Creates a server that listens at a relay.
    *
@@ -643,12 +712,75 @@ declare namespace WebSocket {
 
   // The sending side.
 
+  /** The events of a {@link RelayedSocket} and what their listeners are given. */
+  interface RelayedSocketEvents {
+    /** It is open. */
+    open: []
+
+    /** A message came. */
+    message: [data: RawData, isBinary: boolean]
+
+    /** A ping came, and was answered unless `autoPong` is off. */
+    ping: [data: Buffer]
+
+    /** A pong came. */
+    pong: [data: Buffer]
+
+    /** It could not be opened, or the other side broke the protocol; `'close'` follows. */
+    error: [error: RelayedSocketError]
+
+    /** It is closed. */
+    close: [code: number, reason: Buffer]
+
+    /** The relay has answered 101. */
+    upgrade: [response: IncomingMessage]
+
+    /** The relay, or through it the listener, has refused; with a listener there is no `'error'`. */
+    'unexpected-response': [request: ClientRequest | null, response: IncomingMessage]
+
+    /** Of `EventEmitter`. */
+    newListener: [event: string | symbol, listener: (...args: any[]) => void]
+
+    /** Of `EventEmitter`. */
+    removeListener: [event: string | symbol, listener: (...args: any[]) => void]
+  }
+
+  /**
+   * An error of a socket: a {@link RelayError} where it could not be opened, else one of ws, whose code
+   * begins with `WS_ERR_`.
+   */
+  interface RelayedSocketError extends Error, Partial<Omit<RelayError, keyof Error | 'code'>> {
+    /** The stable code. */
+    code?: RelayErrorCode | (string & {})
+  }
+
   /**
    * A WebSocket through the relay: what {@link relayedConnect} returns and `'connection'` gives.
    * Everything that ws documents about its `WebSocket` holds, but nothing is ever compressed.
    */
   class RelayedSocket extends WebSocketClass {
     private constructor()
+
+    on<E extends keyof RelayedSocketEvents>(
+      event: E,
+      listener: (this: RelayedSocket, ...args: RelayedSocketEvents[E]) => void,
+    ): this
+    once<E extends keyof RelayedSocketEvents>(
+      event: E,
+      listener: (this: RelayedSocket, ...args: RelayedSocketEvents[E]) => void,
+    ): this
+    off<E extends keyof RelayedSocketEvents>(
+      event: E,
+      listener: (this: RelayedSocket, ...args: RelayedSocketEvents[E]) => void,
+    ): this
+    addListener<E extends keyof RelayedSocketEvents>(
+      event: E,
+      listener: (this: RelayedSocket, ...args: RelayedSocketEvents[E]) => void,
+    ): this
+    removeListener<E extends keyof RelayedSocketEvents>(
+      event: E,
+      listener: (this: RelayedSocket, ...args: RelayedSocketEvents[E]) => void,
+    ): this
   }
 
   /** Options of {@link relayedConnect}. */
@@ -748,14 +880,14 @@ declare namespace WebSocket {
    *
    * @param uri What it is for: a hybrid connection or a whole namespace
    * @param ruleName The rule whose rights it confers
-   * @param key A key of that rule
+   * @param key A key of that rule, as text or as its bytes
    * @param expirationSeconds Seconds until it ends; 3600 by default
    * @throws TypeError naming the argument that cannot be used
    */
   function createRelayToken(
-    uri: string,
+    uri: string | URL,
     ruleName: string,
-    key: string,
+    key: string | Uint8Array,
     expirationSeconds?: number | null,
   ): string
 
@@ -764,14 +896,14 @@ declare namespace WebSocket {
    *
    * @param uri What it is for
    * @param ruleName The rule whose rights it confers
-   * @param key A key of that rule
+   * @param key A key of that rule, as text or as its bytes
    * @param expirationSeconds Seconds until it ends; 3600 by default
    * @throws TypeError naming the argument that cannot be used
    */
   function appendRelayToken(
-    uri: string,
+    uri: string | URL,
     ruleName: string,
-    key: string,
+    key: string | Uint8Array,
     expirationSeconds?: number | null,
   ): string
 

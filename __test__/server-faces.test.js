@@ -247,3 +247,21 @@ describe('close', TIMEOUT, () => {
     await until(() => count === 2, 'both callbacks')
   })
 })
+
+describe('an error of a server', TIMEOUT, () => {
+  it('points at the one who made the server, whether it is thrown or emitted', async () => {
+    const here = /^.*\n    at .*server-faces\.test\.js/
+    assert.throws(
+      () => new hyco.RelayedServer({}),
+      ({ stack }) => here.test(stack),
+    )
+    const server = new hyco.RelayedServer({ server: 'ws://127.0.0.1:1/$hc/hyco', token: 'any' })
+    const [error] = await once(server, 'error').then(
+      (args) => args,
+      (error) => [error],
+    )
+    assert.equal(error.code, 'HYCO_ERR_CONNECT')
+    assert.match(error.stack, here)
+    await server.close()
+  })
+})

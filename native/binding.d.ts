@@ -41,6 +41,8 @@ export declare class Hub {
    * relay could not be told.
    */
   reject(listener: number, accept: number, status: number, description: string): void
+  /** Whether the next failure or loss of a listener is the last. */
+  stayDown(listener: number, staysDown: boolean): void
   /** Closes a listener; its `closed` event follows. Accepted connections stay. */
   closeListener(listener: number): void
   /** Forgets a listener that was reported closed. */

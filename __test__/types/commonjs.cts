@@ -114,6 +114,42 @@ server
 const drained: Promise<boolean> = server.drain({ timeout: 1000 })
 // @ts-expect-error it is read only
 server.status = 'online'
+server.closeRequested = true
+const channel: number = server.controlChannel.readyState
+server.controlChannel.on('close', (code, reason) => code + reason.length)
+server.close().then(() => {})
+// @ts-expect-error a mistyped event
+server.on('conection', () => {})
+// @ts-expect-error a mistyped event
+server.once('listen', () => {})
+
+// A server where one of ws is asked for, as by tRPC, graphql-ws and tinybase.
+const asked: WebSocket.WebSocketServer = server
+const plain = (wss: WS.Server): number => wss.clients.size
+plain(server)
+const sockets: Set<WS> = server.clients
+const list: WS[] = server.clients
+
+// As with @types/hyco-ws.
+const old: WebSocket.HybridConnectionWebSocketServer = WebSocket.createRelayedServer({
+  server: listenUri,
+  token: Promise.resolve(token),
+  keepAliveTimeout: 30_000,
+  handleProtocols: (protocols: Set<string>) => [...protocols][0] ?? false,
+})
+const oldPath: string = old.options.server + old.options.path + old.listenUri
+WebSocket.createRelayedServer({ server: listenUri, keyName: 'rule', key: Buffer.from('key') })
+WebSocket.createRelayToken(new URL(listenUri), 'rule', Buffer.from('key'))
+
+// The events of a socket.
+const events = (relayed: WebSocket.RelayedSocket): WS => {
+  relayed.on('error', (error) => error.code?.startsWith('HYCO_ERR_') ?? error.statusCode)
+  relayed.once('message', (data, isBinary) => isBinary || data.toString())
+  relayed.on('unexpected-response', (_request, response) => response.statusCode)
+  // @ts-expect-error a mistyped event
+  relayed.on('mesage', () => {})
+  return relayed
+}
 
 // Every way to connect.
 WebSocket.relayedConnect(sendUri, token, (open) => open.send('hello'))
@@ -137,4 +173,18 @@ WebSocket.relayedConnect(sendUri, token, { followRedirects: true })
 // @ts-expect-error only relayedConnect and servers make them
 new WebSocket.RelayedSocket()
 
-void [local, same, state, count, host, status, drained]
+void [
+  local,
+  same,
+  state,
+  count,
+  host,
+  status,
+  drained,
+  channel,
+  asked,
+  sockets,
+  list,
+  oldPath,
+  events,
+]

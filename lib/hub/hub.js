@@ -149,6 +149,16 @@ class Hub {
     this.#native.reject(listener, accept, status, description)
   }
 
+  /**
+   * Says whether the next failure or loss of a listener is the last.
+   *
+   * @param {number} listener
+   * @param {boolean} staysDown
+   */
+  stayDown(listener, staysDown) {
+    this.#native.stayDown(listener, staysDown)
+  }
+
   /** Closes a listener; its `closed` event follows. @param {number} id */
   closeListener(id) {
     this.#native.closeListener(id)

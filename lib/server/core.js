@@ -12,6 +12,7 @@ const { MAX_DELAY } = require('../options/checks')
 const { reconnectDelay } = require('../options/reconnect')
 const RelayedRequest = require('./request')
 const Silence = require('./silence')
+const { callSite } = require('../socket/connect-errors')
 const { createSocket } = require('../socket/relayed-socket')
 
 /** How a server closes its clients, as hyco-ws does. */
@@ -36,6 +37,7 @@ class ServerCore {
   #listener = null
   #tokenError = null
   #silence
+  #blame
   #wasOnline = false
   #counts = { accepted: 0, rejected: 0, failed: 0, reconnects: 0 }
 
@@ -68,6 +70,8 @@ class ServerCore {
     this.#reconnect = reconnect
     this.#tokens = tokens
     this.#silence = new Silence(server)
+    // What fails later fails in another thread: its stack is that of the one who made the server.
+    this.#blame = callSite(server.constructor)
   }
 
   /**
@@ -96,6 +100,7 @@ class ServerCore {
 
   set closeRequested(value) {
     this.#closeRequested = Boolean(value)
+    if (this.#listener !== null) this.#hub.stayDown(this.#listener, this.#closeRequested)
     // A try that is under way may succeed, as with hyco-ws; what fails is not tried again.
     if (this.#closeRequested && this.status === 'offline') this.#stopRedialling()
   }
@@ -217,7 +222,7 @@ class ServerCore {
   /** The error that a failure stands for: where a token is missing, with what its function threw. */
   #errorOf(failure) {
     const isOurs = failure.code === TOKEN && this.#tokenError !== null
-    return isOurs ? this.#tokenError : fromNative(failure)
+    return isOurs ? this.#tokenError : this.#blame(fromNative(failure))
   }
 
   #provideToken(request) {

@@ -193,7 +193,13 @@ class Server extends EventEmitter {
  * @return {RelayedServer}
  */
 function RelayedServer(options, onListening) {
-  return Reflect.construct(Server, [options, onListening], new.target ?? RelayedServer)
+  try {
+    return Reflect.construct(Server, [options, onListening], new.target ?? RelayedServer)
+  } catch (error) {
+    // It is the caller who is to look at the options.
+    if (error instanceof Error) Error.captureStackTrace(error, RelayedServer)
+    throw error
+  }
 }
 
 Object.setPrototypeOf(RelayedServer, EventEmitter)

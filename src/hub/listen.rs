@@ -180,6 +180,12 @@ impl Hub {
         });
     }
 
+    /// Whether the next failure or loss of a listener is the last.
+    #[napi(catch_unwind)]
+    pub fn stay_down(&self, listener: u32, stays_down: bool) {
+        self.with_listener(listener, |listener| listener.stay_down(stays_down));
+    }
+
     /// Closes a listener; its `closed` event follows. Accepted connections stay.
     #[napi(catch_unwind)]
     pub fn close_listener(&self, listener: u32) {

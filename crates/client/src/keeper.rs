@@ -1,6 +1,11 @@
 //! The task behind a listener; the table of its states is in [`listener`](crate::listener).
 
-use std::{collections::VecDeque, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use hyco_protocol::Accept;
@@ -286,6 +291,7 @@ impl Keeper {
         let (attempt, error) = (self.attempt, Arc::new(error));
         let delay = match self.options.reconnect.policy {
             _ if self.is_permanent(&error) => None,
+            _ if self.shared.stays_down.load(Ordering::Relaxed) => None,
             Policy::Never => None,
             Policy::Schedule => Some(proposal),
             Policy::Ask => self.ask(proposal, &error).await,

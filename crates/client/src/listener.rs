@@ -28,7 +28,14 @@
 //!
 //! `Closed` is reported once, as the last event, even if the task should panic.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use hyco_protocol::{Action, Address, tracking};
 use tokio::{runtime::Handle, sync::watch};
@@ -70,6 +77,7 @@ impl Listener {
             accept_timeout: options.accept_timeout,
             tokens: Arc::new(Question::new()),
             decisions: Question::new(),
+            stays_down: AtomicBool::new(false),
             pending: PendingAccepts::default(),
             closing: watch::Sender::new(false),
         });
@@ -134,6 +142,11 @@ impl Listener {
     /// Gives up the HTTP requests that are open.
     pub fn end_requests(&self) {
         self.shared.requests.end();
+    }
+
+    /// Whether the next failure or loss is the last, whatever the policy says.
+    pub fn stay_down(&self, stays_down: bool) {
+        self.shared.stays_down.store(stays_down, Ordering::Relaxed);
     }
 
     /// Ends the listener; [`Closed`](crate::ListenerEvent::Closed) tells when it is down. Accepted

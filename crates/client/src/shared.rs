@@ -1,6 +1,9 @@
 //! What a listener's handle and its task have in common.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
@@ -17,6 +20,8 @@ pub(crate) struct Shared {
     pub(crate) tokens: Arc<TokenQuestion>,
     /// Come back after that pause, or not at all?
     pub(crate) decisions: Question<Option<Duration>>,
+    /// The application wants the next failure or loss to be the last.
+    pub(crate) stays_down: AtomicBool,
     pub(crate) pending: PendingAccepts,
     pub(crate) requests: Arc<Requests>,
     pub(crate) closing: watch::Sender<bool>,
