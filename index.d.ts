@@ -804,7 +804,10 @@ declare namespace WebSocket {
     /** The subprotocols to offer. */
     protocols?: string | string[] | undefined
 
-    /** Terminates the socket, whatever its state. */
+    /**
+     * Gives the socket up while it connects (its `'error'` is an `AbortError`), and terminates it
+     * later.
+     */
     signal?: AbortSignal | undefined
 
     /** TLS options, for `wss:` addresses. They may also stand beside, as in ws. */
@@ -823,6 +826,7 @@ declare namespace WebSocket {
    * @throws SyntaxError for an address or subprotocol that cannot be used
    * @throws TypeError for an option that cannot be used
    */
+  function relayedConnect(address: string | URL, fn: (socket: RelayedSocket) => void): RelayedSocket
   function relayedConnect(
     address: string | URL,
     token?: string | Promise<string> | TokenFunction | TokenCredential | null,

@@ -12,6 +12,9 @@ const SUBJECTS = [
   'events',
   'stream',
   'client',
+  'handshake',
+  'blobs',
+  'faces',
   'server',
   'limits',
 ]

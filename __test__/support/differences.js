@@ -23,22 +23,15 @@ const differences = [
     reason: 'the connection is on a thread of its own, in Rust',
   },
   {
-    heading: 'No events of the handshake',
+    heading: 'Redirects and the request of the handshake',
     pairs: SENDER,
-    rows: [
-      'emits upgrade with the response of the server, before open',
-      'leaves a refusal to a listener of unexpected-response',
-      'follows a redirect with followRedirects',
-    ],
+    rows: ['follows a redirect with followRedirects'],
     reason: 'there is no request of Node, and a relay does not redirect',
   },
   {
     heading: 'Errors of a connection that does not open',
     pairs: SENDER,
-    rows: [
-      'reports a refused connection with the code of Node',
-      'calls a refusal an unexpected server response',
-    ],
+    rows: ['reports a refused connection with the code of Node'],
     reason: 'they say more: code, status, reason and tracking id',
   },
   {

@@ -15,7 +15,7 @@ class HandshakeResponse extends http.IncomingMessage {
    * @param {Number} response.status
    * @param {String} response.reason The reason phrase
    * @param {String[][]} response.headers Names and values
-   * @param {String} [response.body] In base64; the first 64 KiB of it
+   * @param {String} [response.body] Each byte a character; the first 64 KiB of it
    * @param {Boolean} [response.complete] Whether that is all of it
    */
   constructor({ status, reason, headers, body = '', complete = true }) {
@@ -25,13 +25,13 @@ class HandshakeResponse extends http.IncomingMessage {
     this.httpVersion = '1.1'
     this.httpVersionMajor = 1
     this.httpVersionMinor = 1
-    this.complete = complete
     this.upgrade = status === 101
     const lines = headers.flat()
     // What Node's parser calls: `rawHeaders`, `headers` and `headersDistinct` come from it.
     this._addHeaderLines(lines, lines.length)
-    this.rawHeaders = lines
-    if (body !== '') this.push(Buffer.from(body, 'base64'))
+    // Only now: what comes behind a complete message are trailers.
+    this.complete = complete
+    if (body !== '') this.push(Buffer.from(body, 'latin1'))
     this.push(null)
   }
 

@@ -5,6 +5,7 @@ const { CONNECTING, OPEN, CLOSING, CLOSED } = require('ws')
 const { run } = require('../context')
 const { fromNative } = require('../errors')
 const { nextTick } = require('../globals')
+const HandshakeRequest = require('./handshake-request')
 const HandshakeResponse = require('./handshake-response')
 
 /**
@@ -44,7 +45,8 @@ function open(core, protocol) {
 function refused(core, failure) {
   const { response } = failure
   if (response && core.face.listenerCount('unexpected-response') > 0) {
-    core.face.emit('unexpected-response', null, new HandshakeResponse(response))
+    const answer = new HandshakeResponse(response)
+    core.face.emit('unexpected-response', new HandshakeRequest(), answer)
     return
   }
   const describe = core.hooks?.describe ?? fromNative

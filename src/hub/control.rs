@@ -7,7 +7,7 @@ use futures_util::{
     future::{AbortHandle, abortable},
 };
 use hyco_client::{
-    Dialer, Dialers, Error, Listener, Proxy, TlsOptions, Upgraded,
+    Answer, Dialer, Dialers, Error, Listener, Proxy, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions},
 };
 use hyco_hub::{Handle, HubInbox};
@@ -201,12 +201,25 @@ fn serve(
     options: ConnectionOptions,
     inbox: Arc<HubInbox>,
 ) -> impl Future<Output = ()> + Send {
-    let event = json!({ "type": "open", "protocol": upgraded.protocol });
+    let response = upgraded.answer.as_ref().map(response);
+    let event = json!({ "type": "open", "protocol": upgraded.protocol, "response": response });
     let pool = Arc::clone(&inbox.buffers);
     let (connection, task) =
         Connection::new(handle.number, upgraded, options, Arc::clone(&inbox), pool);
     inbox.opened(handle, connection, event.to_string());
     task
+}
+
+/// An answer as `lib/socket/handshake-response.js` reads it: bytes of the body are characters.
+fn response(answer: &Answer) -> Value {
+    let body: String = answer.body.iter().map(|&byte| char::from(byte)).collect();
+    json!({
+        "status": answer.status,
+        "reason": answer.reason,
+        "headers": answer.headers,
+        "body": body,
+        "complete": answer.complete,
+    })
 }
 
 /// An error as `lib/errors.js` reads it.
@@ -217,6 +230,7 @@ pub(super) fn describe(error: &Error) -> Value {
         "statusCode": error.status(),
         "reason": error.reason(),
         "trackingId": error.tracking_id(),
+        "response": error.refusal().and_then(|refusal| refusal.answer.as_deref()).map(response),
         "cause": error.cause().map(|message| json!({ "message": message, "code": error.cause_code() })),
     })
 }

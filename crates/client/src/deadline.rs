@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// When a dial must be done; the error names the step that was under way.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline {
-    at: Instant,
+    pub(crate) at: Instant,
     after: Duration,
 }
 

@@ -7,6 +7,7 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use tokio_tungstenite::{client_async_with_config, tungstenite::protocol::WebSocketConfig};
 
 use crate::{
+    answer::Answer,
     deadline::Deadline,
     endpoint::Endpoint,
     error::{Error, Result},
@@ -55,6 +56,8 @@ pub struct Upgraded {
     pub protocol: Option<String>,
     /// The service's id of this connection.
     pub tracking_id: Option<String>,
+    /// The answer itself, where it was asked for.
+    pub answer: Option<Answer>,
 }
 
 /// Opens connections with one set of TLS options. Clones share the TLS session store.
@@ -96,6 +99,15 @@ impl Dialer {
 
     /// Opens a WebSocket. Redirects are not followed and no extension is offered.
     pub async fn dial(&self, dial: Dial) -> Result<Upgraded> {
+        self.open(dial, false).await
+    }
+
+    /// Opens a WebSocket and keeps the answer, also in the error of a refusal.
+    pub async fn dial_for_answer(&self, dial: Dial) -> Result<Upgraded> {
+        self.open(dial, true).await
+    }
+
+    async fn open(&self, dial: Dial, keep_answer: bool) -> Result<Upgraded> {
         let endpoint = Endpoint::parse(&dial.address)?;
         let deadline = Deadline::new(dial.timeout);
         let request = handshake::request(&endpoint, &dial.headers, &dial.protocols)?;
@@ -109,15 +121,21 @@ impl Dialer {
             Err(error) => {
                 // A peer may echo what it was sent.
                 let secrets = Secrets::sent(&dial.address, &dial.headers);
-                let error = handshake::failure(error, &reader.reason(), &secrets);
-                return Err(error.with_peer(&endpoint));
+                let mut failure = handshake::failure(error, &reader.reason(), &secrets);
+                if let Some(refusal) = failure.refusal_mut().filter(|_| keep_answer) {
+                    let answer = Answer::read(refusal.status, reader, deadline.at).await;
+                    refusal.answer = Some(Box::new(answer));
+                }
+                return Err(failure.with_peer(&endpoint));
             }
         };
         handshake::check(&response)?;
+        let answer = keep_answer.then(|| Answer::head(response.status().as_u16(), &reader));
         let (stream, rest) = reader.into_parts();
         Ok(Upgraded {
             stream,
             rest,
+            answer,
             protocol: handshake::header(&response, "sec-websocket-protocol"),
             tracking_id: handshake::header(&response, TRACKING_ID_HEADER),
         })

@@ -276,7 +276,8 @@ impl Error {
         }
     }
 
-    fn refusal(&self) -> Option<&Refusal> {
+    /// The answer behind it, if there is one.
+    pub fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Unauthorized(refusal)
             | Self::EndpointNotFound(refusal)
@@ -287,6 +288,19 @@ impl Error {
             | Self::RefusedByListener(refusal)
             | Self::Rejected(refusal) => Some(refusal),
             Self::SenderGone(refusal) => refusal.as_ref(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn refusal_mut(&mut self) -> Option<&mut Refusal> {
+        match self {
+            Self::Unauthorized(refusal)
+            | Self::EndpointNotFound(refusal)
+            | Self::NoListener(refusal)
+            | Self::LateAnswer(refusal)
+            | Self::Unavailable(refusal)
+            | Self::Rejected(refusal) => Some(refusal),
+            Self::SenderGone(refusal) => refusal.as_mut(),
             _ => None,
         }
     }

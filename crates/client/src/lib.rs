@@ -4,6 +4,7 @@
 //! Both end in an [`Upgraded`] stream, which carries WebSocket frames.
 #![forbid(unsafe_code)]
 
+mod answer;
 mod backoff;
 mod certificate;
 pub mod connection;
@@ -39,6 +40,7 @@ mod trust;
 mod upgrade;
 mod verifier;
 
+pub use answer::Answer;
 pub use backoff::Schedule;
 pub use dial::{Dial, Dialer, Upgraded};
 pub use dialers::Dialers;

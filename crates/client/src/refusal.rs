@@ -2,6 +2,8 @@
 
 use hyco_protocol::tracking::{bare_id, extract_tracking_id};
 
+use crate::answer::Answer;
+
 /// An HTTP answer to a handshake that was not 101.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -11,6 +13,8 @@ pub struct Refusal {
     pub reason: String,
     /// From the header `TrackingId`, else from the reason phrase.
     pub tracking_id: Option<String>,
+    /// The answer itself, where it was asked for.
+    pub answer: Option<Box<Answer>>,
 }
 
 impl Refusal {
@@ -21,6 +25,7 @@ impl Refusal {
             status,
             reason,
             tracking_id,
+            answer: None,
         }
     }
 

@@ -79,7 +79,7 @@ pub async fn connect(dialer: &Dialer, options: ConnectOptions) -> Result<Upgrade
         None => address,
     };
     dialer
-        .dial(Dial {
+        .dial_for_answer(Dial {
             address,
             headers,
             protocols,

@@ -59,6 +59,17 @@ impl<S> UpgradeReader<S> {
             .to_owned()
     }
 
+    /// The headers as they came, each byte one character.
+    pub fn headers(&self) -> Vec<(String, String)> {
+        let head = &self.bytes[..self.head_end.unwrap_or_default()];
+        let text: String = head.iter().map(|&byte| char::from(byte)).collect();
+        let lines = text.lines().skip(1);
+        let pairs = lines.filter_map(|line| line.split_once(':'));
+        pairs
+            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+            .collect()
+    }
+
     /// The stream, and the bytes that came behind the head.
     pub fn into_parts(self) -> (S, Vec<u8>) {
         let mut bytes = self.bytes;
