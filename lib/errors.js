@@ -115,9 +115,11 @@ function fromNative(failure) {
  */
 function nativeCause(cause) {
   if (cause === undefined || cause === null) return undefined
-  if (typeof cause === 'string') return new Error(cause)
-  const error = new Error(cause.message)
-  if (typeof cause.code === 'string') error.code = cause.code
+  const { message, code } = typeof cause === 'string' ? { message: cause } : cause
+  const error = new Error(message)
+  // It happened in Rust: frames of this file would only hide the caller above them.
+  error.stack = String(error)
+  if (typeof code === 'string') error.code = code
   return error
 }
 
