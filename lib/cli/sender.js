@@ -13,12 +13,14 @@ const GOOD_ENDS = new Set([1000, 1001, 1005])
  *
  * @param {Target} target
  * @param {Object} values The options `header` and `protocol` of the command
+ * @param {Terminal} terminal
  * @param {AbortSignal} signal Gives up when it is aborted
  * @return {Promise<RelayedSocket>} It is open
  * @throws {Error} with a hint
  */
-async function openSender(target, { header, protocol = [] }, signal) {
+async function openSender(target, { header, protocol = [] }, terminal, signal) {
   const socket = startSender(target, { headers: readHeaders(header), protocols: protocol })
+  const over = terminal.waiting(`connecting to ${target.name}`)
   const giveUp = () => socket.terminate()
   signal.addEventListener('abort', giveUp)
   try {
@@ -28,6 +30,7 @@ async function openSender(target, { header, protocol = [] }, signal) {
     if (signal.aborted) throw new Failure('Interrupted.', { exit: EXIT.interrupted })
     throw withHint(error, target)
   } finally {
+    over()
     signal.removeEventListener('abort', giveUp)
   }
 }

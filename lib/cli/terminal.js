@@ -2,6 +2,9 @@
 
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 }
 
+/** Milliseconds after which a wait is worth a word. */
+const PATIENCE = 400
+
 /** What a terminal would take as a command: everything but line breaks and tabs. */
 const CONTROL = /(?![\n\t])\p{Cc}/gu
 
@@ -48,6 +51,25 @@ class Terminal {
       if (event !== undefined) this.object(event)
     } else if (!this.quiet) {
       process.stderr.write(`${this.style('dim', this.safe(text), process.stderr)}\n`)
+    }
+  }
+
+  /**
+   * Shows on a terminal what is being waited for, once that takes longer than people like.
+   *
+   * @param {String} text
+   * @return {Function} To be called when the wait is over
+   */
+  waiting(text) {
+    if (this.json || this.quiet || !process.stderr.isTTY) return () => {}
+    let shown = false
+    const timer = setTimeout(() => {
+      shown = true
+      process.stderr.write(this.style('dim', `${this.safe(text)} …`, process.stderr))
+    }, PATIENCE)
+    return () => {
+      clearTimeout(timer)
+      if (shown) process.stderr.write('\r\u001b[K')
     }
   }
 

@@ -22,7 +22,7 @@ const COMMAND = /^\/(ping|pong|close)(?:\s+(.*))?$/
 async function connect(values, positionals, terminal) {
   const target = findTarget(values)
   const signal = interruption()
-  const socket = await openSender(target, values, signal)
+  const socket = await openSender(target, values, terminal, signal)
   const lines = readline.createInterface({
     input: process.stdin,
     output: process.stdout.isTTY ? process.stdout : undefined,
@@ -87,10 +87,10 @@ async function sendLines(lines, socket, { binary = false, slash = false, wait },
   })
   await given
   if (wait !== undefined && socket.readyState === socket.OPEN) {
-    const closed = new AbortController()
-    socket.once('close', () => closed.abort())
-    const until = AbortSignal.any([signal, closed.signal])
-    await sleep(wait, undefined, { signal: until }).catch(() => {})
+    const over = new AbortController()
+    socket.once('close', () => over.abort())
+    signal.addEventListener('abort', () => over.abort())
+    await sleep(wait, undefined, { signal: over.signal }).catch(() => {})
   }
   socket.close(1000)
 }

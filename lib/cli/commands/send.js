@@ -20,7 +20,7 @@ async function send(values, messages, terminal) {
   const target = findTarget(values)
   const signal = interruption()
   const bodies = messages.length > 0 ? messages : [await input(values)]
-  const socket = await openSender(target, values, signal)
+  const socket = await openSender(target, values, terminal, signal)
   terminal.status(`connected to ${target.name}`, { event: 'open', protocol: socket.protocol })
   const end = ended(socket)
   const answered = replies(socket, values.replies ?? 0, target.timeout, terminal)

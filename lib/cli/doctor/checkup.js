@@ -30,11 +30,14 @@ class Checkup {
    */
   async run(name, check) {
     const started = Date.now()
+    const over = this.#terminal.waiting(name)
     try {
       const detail = await check()
+      over()
       this.#add({ name, status: 'ok', detail, ms: Date.now() - started })
       return true
     } catch (error) {
+      over()
       this.fail(name, error, Date.now() - started)
       return false
     }
