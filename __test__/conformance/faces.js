@@ -17,6 +17,9 @@ module.exports = (row) => {
     row(`works ${how}`, async (pair) => {
       const { subject, peer } = await pair.open()
       const face = wrap(subject)
+      const heir = Object.getPrototypeOf(face) === subject
+      // An EventEmitter that inherits has a list of its own once a listener was removed from it.
+      const emitter = heir ? subject : face
       assert.ok(face instanceof WebSocket)
       assert.deepEqual(
         [face.readyState, face.protocol, face.extensions, face.bufferedAmount, face.isPaused],
@@ -28,16 +31,15 @@ module.exports = (row) => {
       const received = message(peer)
       assert.equal((await called((cb) => face.send('out', cb))) ?? null, null)
       assert.equal(String((await received).data), 'out')
-      const given = message(face)
+      const given = message(emitter)
       peer.send('in')
       assert.equal(String((await given).data), 'in')
       face.pause()
       assert.equal(face.isPaused, true)
       face.resume()
       assert.equal((await called((cb) => face.pong('x', undefined, cb))) ?? null, null)
-      const ended = closed(face)
+      const ended = closed(emitter)
       // ws keeps its state in the object that is asked, and so is stuck when an heir is closed.
-      const heir = Object.getPrototypeOf(face) === subject
       const closing = heir && !pair.relayed ? subject : face
       closing.close(4001, 'bye')
       assert.deepEqual(await ended, { code: 4001, reason: 'bye' })
