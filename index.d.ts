@@ -277,7 +277,7 @@ declare namespace WebSocket {
     /**
      * Milliseconds before each try after a failure; the last repeats.
      *
-     * @defaultValue `[0, 1000, 2000, 5000, 10000, 30000]`
+     * @defaultValue `[0, 150, 1000, 2000, 5000, 10000, 30000]`
      */
     delays?: number[] | undefined
 
@@ -336,6 +336,21 @@ declare namespace WebSocket {
      * @defaultValue `30000`
      */
     keepAliveInterval?: number | undefined
+
+    /**
+     * How many rendezvous with senders may be opening at a time. Further senders are refused with 503,
+     * and `'acceptError'` tells `HYCO_ERR_BUSY`.
+     *
+     * @defaultValue `4096`
+     */
+    maxConcurrentDials?: number | undefined
+
+    /**
+     * How many senders may wait for your decision at a time. Further ones are refused with 503.
+     *
+     * @defaultValue `4096`
+     */
+    maxPendingAccepts?: number | undefined
 
     /**
      * Milliseconds for the control channel to open.
@@ -1324,6 +1339,7 @@ declare namespace WebSocket {
   type RelayErrorCode =
     | 'HYCO_ERR_BAD_ANSWER'
     | 'HYCO_ERR_BAD_REQUEST'
+    | 'HYCO_ERR_BUSY'
     | 'HYCO_ERR_CLOSED'
     | 'HYCO_ERR_CONNECT'
     | 'HYCO_ERR_CONNECTION_LOST'

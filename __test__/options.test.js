@@ -68,8 +68,10 @@ describe('the options of a server', TIMEOUT, () => {
         id: null,
         keepAliveInterval: 30_000,
         keyName: null,
+        maxConcurrentDials: 4096,
         maxFragments: 16_384,
         maxPayload: 104_857_600,
+        maxPendingAccepts: 4096,
         maxPendingAutoPongs: 60,
         openTimeout: 60_000,
         path: null,
@@ -81,7 +83,7 @@ describe('the options of a server', TIMEOUT, () => {
       },
     )
     assert.deepEqual(spec.reconnect, {
-      delays: [0, 1_000, 2_000, 5_000, 10_000, 30_000],
+      delays: [0, 150, 1_000, 2_000, 5_000, 10_000, 30_000],
       jitter: 0.2,
       policy: 'schedule',
     })
@@ -127,6 +129,8 @@ describe('the options of a server', TIMEOUT, () => {
       maxFragments: [-1, 1.5],
       maxPayload: [-1, 0.5, '1mb', NaN, null],
       openTimeout: [0, '60'],
+      maxConcurrentDials: [0, -1, 1.5, '5', 2 ** 32],
+      maxPendingAccepts: [0, NaN, 2 ** 32],
       proxy: ['ftp://x', 5, 'nowhere', 'socks4://localhost:1080', true],
       server: ['nowhere', 'ftp://x/y', 'ws://host/path#fragment', 5],
       signal: [5, {}, 'stop'],

@@ -264,6 +264,10 @@ export interface ListenSpec {
   openTimeout: number
   /** Milliseconds for each rendezvous' handshake. */
   acceptTimeout: number
+  /** The most senders that may wait for a decision. */
+  maxPendingAccepts: number
+  /** The most rendezvous that may be opening. */
+  maxConcurrentDials: number
   /** When to come back after a loss. */
   reconnect: ReconnectSpec
   /** The proxy on the way. */

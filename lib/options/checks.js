@@ -5,6 +5,9 @@ const { invalidOption } = require('../errors')
 /** The longest a timer of Node can wait, in milliseconds. */
 const MAX_DELAY = 2 ** 31 - 1
 
+/** What the native side counts with 32 bits. */
+const MAX_COUNT = 2 ** 32 - 1
+
 /**
  * @param {Object} options
  * @param {String} name The option that must be of a type
@@ -61,6 +64,18 @@ function checkCount(options, name) {
 
 /**
  * @param {Object} options
+ * @param {String} name The option
+ * @throws {TypeError} when it is no number of things that the native side can count
+ */
+function checkBound(options, name) {
+  const value = options[name]
+  if (!Number.isInteger(value) || value < 1 || value > MAX_COUNT) {
+    throw invalidOption(name, `must be an integer from 1 to ${MAX_COUNT}`)
+  }
+}
+
+/**
+ * @param {Object} options
  * @throws {TypeError} when `signal` is no `AbortSignal`
  */
 function checkSignal({ signal }) {
@@ -83,6 +98,7 @@ function definedOnly(options) {
 
 module.exports = {
   MAX_DELAY,
+  checkBound,
   checkCount,
   checkDuration,
   checkFunction,

@@ -46,6 +46,8 @@ const SERVER_DEFAULTS = {
   keepAliveInterval: 30_000,
   key: null,
   keyName: null,
+  maxConcurrentDials: 4096,
+  maxPendingAccepts: 4096,
   openTimeout: null,
   path: null,
   perMessageDeflate: false,
@@ -88,6 +90,8 @@ function serverOptions(given) {
   options.openTimeout ??= OPEN_TIMEOUT
   checkSocketOptions(options)
   checks.checkDuration(options, 'acceptTimeout')
+  checks.checkBound(options, 'maxConcurrentDials')
+  checks.checkBound(options, 'maxPendingAccepts')
   checks.checkDuration(options, 'openTimeout')
   checks.checkDuration(options, 'keepAliveInterval', { zero: true })
   checks.checkType(options, 'clientTracking', 'boolean')
@@ -109,6 +113,8 @@ function serverOptions(given) {
     keepAliveInterval: Math.ceil(options.keepAliveInterval),
     openTimeout: options.openTimeout,
     acceptTimeout: options.acceptTimeout,
+    maxConcurrentDials: options.maxConcurrentDials,
+    maxPendingAccepts: options.maxPendingAccepts,
     reconnect: reconnect.spec,
     proxy,
     tls: needsTls(url, proxy) ? tlsSpec(options.tls) : undefined,

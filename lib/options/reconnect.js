@@ -5,9 +5,9 @@ const { MAX_DELAY } = require('./checks')
 
 /**
  * Milliseconds before each try after a failure, the last one repeated: the schedule of Microsoft's
- * own clients (docs/protocol.md, 3.7).
+ * own clients (docs/protocol.md, 3.7), with a step for a relay that is back at once.
  */
-const DELAYS = [0, 1_000, 2_000, 5_000, 10_000, 30_000]
+const DELAYS = [0, 150, 1_000, 2_000, 5_000, 10_000, 30_000]
 
 /** Up to this share of a delay is taken off or put on, so that listeners do not return in step. */
 const JITTER = 0.2

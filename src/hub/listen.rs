@@ -38,6 +38,10 @@ pub struct ListenSpec {
     pub open_timeout: f64,
     /// Milliseconds for each rendezvous' handshake.
     pub accept_timeout: f64,
+    /// The most senders that may wait for a decision.
+    pub max_pending_accepts: u32,
+    /// The most rendezvous that may be opening.
+    pub max_concurrent_dials: u32,
     /// When to come back after a loss.
     pub reconnect: ReconnectSpec,
     /// The proxy on the way.
@@ -87,6 +91,8 @@ impl Hub {
             keep_alive: (!keep_alive.is_zero()).then_some(keep_alive),
             open_timeout: milliseconds(spec.open_timeout),
             accept_timeout: milliseconds(spec.accept_timeout),
+            max_pending_accepts: spec.max_pending_accepts as usize,
+            max_concurrent_dials: spec.max_concurrent_dials as usize,
             reconnect: Reconnect {
                 schedule: Schedule {
                     delays: spec

@@ -14,9 +14,9 @@ pub struct Schedule {
 
 impl Default for Schedule {
     fn default() -> Self {
-        let delays = [0, 1, 2, 5, 10, 30].map(Duration::from_secs).to_vec();
+        let delays = [0, 150, 1_000, 2_000, 5_000, 10_000, 30_000];
         Self {
-            delays,
+            delays: delays.map(Duration::from_millis).to_vec(),
             jitter: 0.2,
         }
     }
@@ -79,19 +79,22 @@ mod tests {
     #[test]
     fn pauses_grow_and_start_anew_after_a_success_c14() {
         let mut backoff = Backoff::new(Schedule::default());
-        let seconds: Vec<u64> = (0..8).map(|_| backoff.next(0.0).as_secs()).collect();
-        assert_eq!(seconds, [0, 1, 2, 5, 10, 30, 30, 30]);
+        let pauses: Vec<u128> = (0..9).map(|_| backoff.next(0.0).as_millis()).collect();
+        assert_eq!(
+            pauses,
+            [0, 150, 1000, 2000, 5000, 10000, 30000, 30000, 30000]
+        );
         backoff.reset();
         assert_eq!(backoff.next(0.0), Duration::ZERO);
-        assert_eq!(backoff.next(0.0), Duration::from_secs(1));
+        assert_eq!(backoff.next(0.0), Duration::from_millis(150));
     }
 
     #[test]
     fn jitter_starts_with_the_second_pause() {
         let mut backoff = Backoff::new(Schedule::default());
         assert_eq!(backoff.next(1.0), Duration::ZERO);
-        assert_eq!(backoff.next(1.0), Duration::from_millis(1200));
-        assert_eq!(backoff.next(0.5), Duration::from_millis(2200));
+        assert_eq!(backoff.next(1.0), Duration::from_millis(180));
+        assert_eq!(backoff.next(0.5), Duration::from_millis(1100));
     }
 
     #[test]

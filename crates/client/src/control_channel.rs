@@ -34,8 +34,8 @@ pub(crate) struct ControlChannel {
     tracking_id: Option<String>,
     /// When the relay gave its last sign of life.
     heard: Instant,
-    /// It was asked for another since.
-    asked: bool,
+    /// It was asked for another, which must come until then.
+    asked_until: Option<Instant>,
     /// What the relay was given, and may echo.
     secrets: Secrets,
     /// A request that announced a body, which is the next binary message.
@@ -89,7 +89,7 @@ impl ControlChannel {
             .await,
             tracking_id: upgraded.tracking_id,
             heard: Instant::now(),
-            asked: false,
+            asked_until: None,
             secrets,
             awaits_body: None,
             next: None,
@@ -103,22 +103,31 @@ impl ControlChannel {
 
     /// When to call [`beat`](Self::beat), unless something is heard before; none in this century.
     pub(crate) fn next_beat(&self, period: Duration) -> Option<Instant> {
-        let periods = if self.asked { 2 } else { 1 };
-        self.heard.checked_add(period.saturating_mul(periods))
+        let usual = || self.heard.checked_add(period);
+        self.asked_until.or_else(usual)
     }
 
     /// Asks a relay that was silent for one period for a sign of life. One that was silent for two is
     /// lost (C21).
     pub(crate) async fn beat(&mut self, period: Duration) -> Result<()> {
-        match self.next_beat(period) {
-            Some(beat) if beat <= Instant::now() && self.asked => Err(silent(self.heard.elapsed())),
-            Some(beat) if beat <= Instant::now() => {
-                self.asked = true;
-                self.write([Message::Ping(tungstenite::Bytes::new())]).await
-            }
+        let now = Instant::now();
+        match self.asked_until {
+            Some(until) if until <= now => return Err(silent(self.heard.elapsed())),
+            None if self.next_beat(period).is_some_and(|beat| beat <= now) => {}
             // Something was heard meanwhile.
-            _ => Ok(()),
+            _ => return Ok(()),
         }
+        self.ask(self.heard + period.saturating_mul(2)).await
+    }
+
+    /// Asks at once, after the machine was asleep: the connection may have died long ago.
+    pub(crate) async fn wake(&mut self, period: Duration) -> Result<()> {
+        self.ask(Instant::now() + period.min(WAKE_TIMEOUT)).await
+    }
+
+    async fn ask(&mut self, until: Instant) -> Result<()> {
+        self.asked_until = Some(until);
+        self.write([Message::Ping(tungstenite::Bytes::new())]).await
     }
 
     /// What comes next. May be dropped and called again without losing anything.
@@ -133,7 +142,7 @@ impl ControlChannel {
                 Some(Err(error)) => return Err(lost(&error)),
                 None => return Err(lost(&tungstenite::Error::ConnectionClosed)),
             };
-            (self.heard, self.asked) = (Instant::now(), false);
+            (self.heard, self.asked_until) = (Instant::now(), None);
             match message {
                 Message::Text(text) => {
                     let arrival = self.read(&text);
@@ -293,5 +302,7 @@ const ABNORMAL: u16 = 1006;
 const MAX_MESSAGE: usize = 1024 * 1024;
 /// Replies are small; a relay that takes none for so long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a relay has to answer after a sleep of this machine.
+const WAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A relay answers a close at once; beyond this the connection is dropped.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

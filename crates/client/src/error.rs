@@ -53,6 +53,9 @@ pub enum Error {
     /// The sender left, or the decision came more than 30 s after the accept; nothing is to be done.
     #[error("the sender is gone{}", .0.as_ref().map(|it| format!(": {it}")).unwrap_or_default())]
     SenderGone(Option<Refusal>),
+    /// Too many rendezvous were being opened; the sender was told 503.
+    #[error("too many connections are being accepted, the sender was refused with 503")]
+    Busy,
     /// A step took too long.
     #[error("{step} has timed out after {} ms", after.as_millis())]
     Timeout {
@@ -153,6 +156,7 @@ impl Error {
             Self::Quota(_) => "HYCO_ERR_QUOTA",
             Self::Rejected(_) | Self::RefusedByListener(_) => "HYCO_ERR_REJECTED",
             Self::SenderGone(_) => "HYCO_ERR_SENDER_GONE",
+            Self::Busy => "HYCO_ERR_BUSY",
             Self::LateAnswer(_) | Self::Timeout { .. } => "HYCO_ERR_TIMEOUT",
             Self::Lookup { .. } | Self::Connect { .. } => "HYCO_ERR_CONNECT",
             Self::Proxy { .. } => "HYCO_ERR_PROXY",

@@ -17,16 +17,18 @@ use tokio::{
 
 use crate::{
     backoff::Backoff,
+    clock,
     control_channel::{Arrival, ControlChannel},
     error::{Error, Result},
     event::{AcceptRequest, Events, ListenerEvent},
     http::Answer,
     options::{ListenOptions, Policy, TokenSource},
     random::fraction,
-    rendezvous,
+    refusals::Refusals,
     shared::Shared,
     token::Token,
     token_provider::TokenProvider,
+    verdict::{SLOWLY, Verdict, is_fatal, judge},
 };
 
 /// Keeps a control channel up.
@@ -40,8 +42,10 @@ pub(crate) struct Keeper {
     /// Attempts since the listener was online last.
     attempt: u32,
     was_online: bool,
-    /// Senders that are turned away at rendezvous.
-    chores: JoinSet<()>,
+    /// Senders that are being turned away.
+    refusals: Refusals,
+    /// Channels that are being closed.
+    goodbyes: JoinSet<()>,
     /// Answers to HTTP requests, and those that could not be sent yet.
     answers: mpsc::Receiver<Answer>,
     unsent: VecDeque<Answer>,
@@ -68,7 +72,8 @@ impl Keeper {
             tokens: Arc::new(tokens),
             attempt: 0,
             was_online: false,
-            chores: JoinSet::new(),
+            refusals: Refusals::default(),
+            goodbyes: JoinSet::new(),
         }
     }
 
@@ -104,8 +109,22 @@ impl Keeper {
             pause = self.pause(error) => pause,
         };
         match pause {
-            Some(pause) => rest(pause, closing).await,
+            Some(pause) => self.rest(pause, closing).await,
             None => false,
+        }
+    }
+
+    /// Waits out a pause; whether the listener is still to go on.
+    async fn rest(&mut self, pause: Duration, closing: &mut watch::Receiver<bool>) -> bool {
+        tokio::select! {
+            biased;
+            () = closed(closing) => false,
+            () = sleep(pause) => true,
+            () = clock::jump() => {
+                tracing::info!("the machine was asleep");
+                self.backoff.reset();
+                true
+            }
         }
     }
 
@@ -130,12 +149,17 @@ impl Keeper {
     async fn recover(&mut self, error: Error, closing: &mut watch::Receiver<bool>) -> bool {
         tracing::error!(%error, "listener restarted");
         let pause = self.backoff.next(fraction()).max(AFTER_PANIC);
-        rest(pause, closing).await
+        self.rest(pause, closing).await
     }
 
     async fn open(&mut self) -> Result<(ControlChannel, Token)> {
         let address = self.address.clone().map_err(Error::InvalidAddress)?;
-        let (started, limit) = (Instant::now(), self.options.open_timeout);
+        let started = Instant::now();
+        // An attempt that hangs must not cost a minute of an outage that may be over.
+        let limit = match self.was_online {
+            true => self.options.open_timeout.min(REOPEN_TIMEOUT),
+            false => self.options.open_timeout,
+        };
         let token = self.tokens.fetch(limit).await?;
         let (dialer, timeout) = (&self.shared.dialer, limit.saturating_sub(started.elapsed()));
         let user_agent = self.options.user_agent.as_deref();
@@ -158,6 +182,7 @@ impl Keeper {
 
         let period = self.options.keep_alive.filter(|period| !period.is_zero());
         let mut renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
+        let mut jump = std::pin::pin!(clock::jump());
         self.unsent
             .retain(|answer| answer.at.elapsed() < LATE_ANSWER);
         let mut answered = self.answer(&mut channel).await;
@@ -182,7 +207,7 @@ impl Keeper {
                         sent
                     }
                     Err(error) => {
-                        self.chore(channel.close());
+                        self.goodbyes.spawn(channel.close());
                         break error;
                     }
                 },
@@ -197,8 +222,10 @@ impl Keeper {
                     self.unsent.push_back(answer);
                     self.answer(&mut channel).await
                 }
-                () = due(beat) => {
-                    channel.beat(period.unwrap_or_default()).await
+                () = due(beat) => channel.beat(period.unwrap_or_default()).await,
+                () = &mut jump, if period.is_some() => {
+                    jump.set(clock::jump());
+                    channel.wake(period.unwrap_or_default()).await
                 }
             };
         };
@@ -253,14 +280,7 @@ impl Keeper {
                 "too many undecided accepts, sender rejected"
             );
             let shared = Arc::clone(&self.shared);
-            self.chore(async move {
-                let (dialer, timeout) = (&shared.dialer, shared.accept_timeout);
-                let text = Some("The listener is busy");
-                let done = rendezvous::reject(dialer, &accept.address, 503, text, timeout).await;
-                if let Err(error) = done {
-                    tracing::debug!(%error, "sender not rejected");
-                }
-            });
+            self.refusals.refuse(shared, accept.address);
             return;
         };
         let remote = accept.remote_endpoint.unwrap_or_default();
@@ -274,27 +294,24 @@ impl Keeper {
         }));
     }
 
-    /// Lets something run beside the control channel, unless too much does already.
-    fn chore(&mut self, task: impl Future<Output = ()> + Send + 'static) {
-        while self.chores.try_join_next().is_some() {}
-        match self.chores.len() < MOST_CHORES {
-            true => drop(self.chores.spawn(task)),
-            false => tracing::warn!("too much to do, a sender is left to its timeout"),
-        }
-    }
-
     /// Reports a failure and decides how long to wait; none means for ever.
     async fn pause(&mut self, error: Error) -> Option<Duration> {
-        let is_fatal = !self.was_online && (is_fatal(&error) || self.is_permanent(&error));
-        let proposal = self.backoff.next(fraction());
-        let proposal = self.backoff.at_least(proposal);
+        let has_source = matches!(self.options.token, TokenSource::Ask);
+        let is_fatal = is_fatal(&error, self.was_online, has_source);
+        let scheduled = self.backoff.next(fraction());
+        let proposal = match judge(&error, self.was_online, has_source) {
+            Verdict::Retry => Some(scheduled),
+            Verdict::RetrySlowly => Some(SLOWLY.mul_f64(1.0 + fraction() / 10.0)),
+            Verdict::Final => None,
+        };
+        let proposal = proposal.map(|pause| self.backoff.at_least(pause));
         let (attempt, error) = (self.attempt, Arc::new(error));
-        let delay = match self.options.reconnect.policy {
-            _ if self.is_permanent(&error) => None,
-            _ if self.shared.stays_down.load(Ordering::Relaxed) => None,
-            Policy::Never => None,
-            Policy::Schedule => Some(proposal),
-            Policy::Ask => self.ask(proposal, &error).await,
+        let stays_down = self.shared.stays_down.load(Ordering::Relaxed);
+        let delay = match (self.options.reconnect.policy, proposal) {
+            (Policy::Never, _) | (_, None) => None,
+            _ if stays_down => None,
+            (Policy::Schedule, Some(proposal)) => Some(proposal),
+            (Policy::Ask, Some(proposal)) => self.ask(proposal, &error).await,
         };
         let delay = delay.map(|delay| self.backoff.at_least(delay));
         tracing::info!(%error, ?delay, "offline");
@@ -322,22 +339,6 @@ impl Keeper {
         let answer = self.shared.decisions.ask(DECISION_TIMEOUT, put).await;
         answer.unwrap_or(Some(proposal))
     }
-
-    /// Whether no later attempt can succeed (C13). A 404 that does not come from the service may be a
-    /// proxy's in passing, so it counts only at the beginning.
-    fn is_permanent(&self, error: &Error) -> bool {
-        match error {
-            Error::EndpointNotFound(_) => true,
-            Error::InvalidAddress(_) | Error::InvalidHeader(_) | Error::InvalidTls(_) => true,
-            // Only a source of the application can give another one.
-            Error::Token(_) => !matches!(self.options.token, TokenSource::Ask),
-            error => match error.status() {
-                Some(400) => true,
-                Some(404) => !self.was_online,
-                _ => false,
-            },
-        }
-    }
 }
 
 /// Reports the end when the task ends, however it ends.
@@ -347,11 +348,6 @@ impl Drop for Goodbye {
     fn drop(&mut self) {
         (self.0)(ListenerEvent::Closed);
     }
-}
-
-fn is_fatal(error: &Error) -> bool {
-    let is_quota = matches!(error, Error::Quota(_));
-    !is_quota && matches!(error.status(), Some(400 | 401 | 403 | 404))
 }
 
 async fn closed(closing: &mut watch::Receiver<bool>) {
@@ -371,15 +367,6 @@ async fn due(at: Option<Instant>) {
     }
 }
 
-/// Waits out a pause; whether the listener is still to go on.
-async fn rest(pause: Duration, closing: &mut watch::Receiver<bool>) -> bool {
-    tokio::select! {
-        biased;
-        () = closed(closing) => false,
-        () = sleep(pause) => true,
-    }
-}
-
 /// How long a channel must have been up for its loss to be answered at once.
 const STABLE: Duration = Duration::from_secs(1);
 /// The application may decide by asking somebody; after this the schedule decides.
@@ -390,5 +377,5 @@ const AFTER_PANIC: Duration = Duration::from_secs(1);
 const LATE_ANSWER: Duration = Duration::from_secs(60);
 /// Answers of 128 KiB at the most, written together.
 const ANSWERS_AT_ONCE: usize = 64;
-/// Rendezvous at which senders are only turned away.
-const MOST_CHORES: usize = 256;
+/// For an attempt after having been online, with its wait for a token.
+const REOPEN_TIMEOUT: Duration = Duration::from_secs(20);

@@ -7,6 +7,7 @@
 mod answer;
 mod backoff;
 mod certificate;
+mod clock;
 pub mod connection;
 mod control_channel;
 mod deadline;
@@ -26,6 +27,7 @@ mod proxy_failure;
 mod question;
 mod random;
 mod refusal;
+mod refusals;
 pub mod rendezvous;
 mod resolver;
 pub mod sender;
@@ -38,6 +40,7 @@ mod token;
 mod token_provider;
 mod trust;
 mod upgrade;
+mod verdict;
 mod verifier;
 
 pub use answer::Answer;

@@ -9,17 +9,18 @@
 //! | state | event | next | action |
 //! |---|---|---|---|
 //! | Connecting | opened | Online | report `Online` |
-//! | Connecting | 400, no such endpoint, unusable options | Closed | report a final `Offline` |
+//! | Connecting, never online before | no such endpoint, a 400 or 404 that will stay, unusable options or token | Closed | report a final `Offline` |
+//! | Connecting, online before | no such endpoint | Waiting | report `Offline`; the pause is 5 minutes |
 //! | Connecting | failed otherwise | Waiting | report `Offline`; the pause grows |
 //! | Connecting | close | Closed | drop the attempt |
-//! | Online | accept | Online | report `Accept`; 503 for the sender when 4,096 are undecided |
+//! | Online | accept | Online | report `Accept`; 503 for the sender when too many are undecided |
 //! | Online | request | Online | serve it, see [`http`](crate::http); answer 501 if nobody does |
 //! | Online | token is due | Online | ask for a token, send `renewToken` |
-//! | Online | one interval without a frame | Online | send a Ping |
+//! | Online | one interval without a frame, or the machine wakes from sleep | Online | send a Ping |
 //! | Online | lost, closed by the relay, two intervals without a frame, token ended | Waiting | report `Offline` |
 //! | Online | close | Closed | send close 1000, wait for the relay's, 5 s at most |
 //! | Connecting, Online | a panic | Waiting | report `Offline` with an internal error |
-//! | Waiting | pause over | Connecting | report `Connecting` |
+//! | Waiting | pause over, or the machine wakes from sleep, with which the schedule starts anew | Connecting | report `Connecting` |
 //! | Waiting | policy is `Never`, or the application says stop | Closed | the `Offline` was final |
 //! | Waiting | close | Closed | |
 //!
@@ -38,7 +39,10 @@ use std::{
 };
 
 use hyco_protocol::{Action, Address, tracking};
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, watch},
+};
 use tracing::Instrument;
 
 use crate::{
@@ -51,7 +55,7 @@ use crate::{
     pending::PendingAccepts,
     question::Question,
     random::random,
-    rendezvous,
+    refusals, rendezvous,
     shared::Shared,
     token::GivenToken,
 };
@@ -78,7 +82,8 @@ impl Listener {
             tokens: Arc::new(Question::new()),
             decisions: Question::new(),
             stays_down: AtomicBool::new(false),
-            pending: PendingAccepts::default(),
+            pending: PendingAccepts::new(options.max_pending_accepts),
+            dials: Arc::new(Semaphore::new(options.max_concurrent_dials.min(MOST_DIALS))),
             closing: watch::Sender::new(false),
         });
         let id = tracking_id(&options);
@@ -99,8 +104,9 @@ impl Listener {
         self.shared.decisions.answer(request, delay);
     }
 
-    /// Meets a sender. `headers` go with the handshake at the rendezvous, beside its own. The accept is decided by the call; the future is the rendezvous, and does not
-    /// depend on the control channel.
+    /// Meets a sender. `headers` go with the handshake at the rendezvous, beside its own. The accept is
+    /// decided by the call; the future is the rendezvous, and does not depend on the control channel.
+    /// Where too many are being opened already the sender is told 503, and the future fails.
     pub fn accept(
         &self,
         accept: u32,
@@ -111,6 +117,10 @@ impl Listener {
         let address = shared.pending.claim(accept);
         async move {
             let address = address.ok_or(Error::SenderGone(None))?;
+            let Ok(_dialling) = shared.dials.try_acquire() else {
+                refusals::refuse(&shared, &address).await;
+                return Err(Error::Busy);
+            };
             let (dialer, timeout) = (&shared.dialer, shared.accept_timeout);
             rendezvous::accept(dialer, address, protocol, headers, timeout).await
         }
@@ -177,6 +187,9 @@ fn listen_address(address: &str, id: &str) -> std::result::Result<String, &'stat
         Err(_) => Err("it cannot be read"),
     }
 }
+
+/// A semaphore holds no more.
+const MOST_DIALS: usize = Semaphore::MAX_PERMITS;
 
 #[cfg(test)]
 mod tests {

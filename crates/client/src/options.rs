@@ -23,6 +23,10 @@ pub struct ListenOptions {
     pub accept_timeout: Duration,
     /// When to come back after a loss.
     pub reconnect: Reconnect,
+    /// The most senders about which the application has not decided; further ones are refused with 503.
+    pub max_pending_accepts: usize,
+    /// The most rendezvous that are being opened; further senders are refused with 503.
+    pub max_concurrent_dials: usize,
 }
 
 impl ListenOptions {
@@ -37,6 +41,8 @@ impl ListenOptions {
             open_timeout: Duration::from_secs(60),
             accept_timeout: Duration::from_secs(20),
             reconnect: Reconnect::default(),
+            max_pending_accepts: 4096,
+            max_concurrent_dials: 4096,
         }
     }
 }

@@ -9,8 +9,11 @@ use std::{
 use tokio::time::Instant;
 
 /// Undecided accepts: bounded in number, and forgotten when their address has died.
-#[derive(Debug, Default)]
-pub(crate) struct PendingAccepts(Mutex<Pending>);
+#[derive(Debug)]
+pub(crate) struct PendingAccepts {
+    most: usize,
+    pending: Mutex<Pending>,
+}
 
 #[derive(Debug, Default)]
 struct Pending {
@@ -26,16 +29,22 @@ struct Waiting {
 }
 
 impl PendingAccepts {
+    /// None yet, and never more than that.
+    pub(crate) fn new(most: usize) -> Self {
+        let pending = Mutex::default();
+        Self { most, pending }
+    }
+
     /// Registers an accept; none when too many are undecided (docs/protocol.md, C38).
     pub(crate) fn register(&self, address: &str) -> Option<u32> {
         let now = Instant::now();
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(oldest) = pending.waiting.first_entry()
             && oldest.get().until <= now
         {
             oldest.remove();
         }
-        if pending.waiting.len() >= MOST {
+        if pending.waiting.len() >= self.most {
             return None;
         }
         pending.last = pending.last.wrapping_add(1);
@@ -50,14 +59,14 @@ impl PendingAccepts {
 
     /// Takes an accept out to decide it; none if it was decided before or is too old.
     pub(crate) fn claim(&self, number: u32) -> Option<String> {
-        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = pending.waiting.remove(&number)?;
         (waiting.until > Instant::now()).then_some(waiting.address)
     }
 
     /// Forgets all.
     pub(crate) fn clear(&self) {
-        self.0
+        self.pending
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .waiting
@@ -67,8 +76,6 @@ impl PendingAccepts {
 
 /// The relay forgets a rendezvous address after about 30 s.
 const LIFE: Duration = Duration::from_secs(30);
-/// Headers of so many senders take some megabytes at most.
-const MOST: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -76,7 +83,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_accept_is_claimed_once() {
-        let pending = PendingAccepts::default();
+        let pending = PendingAccepts::new(3);
         let number = pending.register("ws://a").unwrap();
         assert_eq!(pending.claim(number).as_deref(), Some("ws://a"));
         assert_eq!(pending.claim(number), None);
@@ -84,16 +91,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn undecided_accepts_are_bounded_and_die_after_30_s_c38() {
-        let pending = PendingAccepts::default();
+        let pending = PendingAccepts::new(3);
         let first = pending.register("ws://a").unwrap();
-        for _ in 1..MOST {
+        for _ in 1..3 {
             pending.register("ws://b").unwrap();
         }
         assert_eq!(pending.register("ws://c"), None);
         tokio::time::advance(LIFE).await;
         assert_eq!(pending.claim(first), None);
         let late = pending.register("ws://d").unwrap();
-        assert_eq!(pending.0.lock().unwrap().waiting.len(), 1);
+        assert_eq!(pending.pending.lock().unwrap().waiting.len(), 1);
         assert!(pending.claim(late).is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     dial::Dialer, http::Requests, pending::PendingAccepts, question::Question,
@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     /// The application wants the next failure or loss to be the last.
     pub(crate) stays_down: AtomicBool,
     pub(crate) pending: PendingAccepts,
+    /// Rendezvous that may be opened beside those that are being opened.
+    pub(crate) dials: Arc<Semaphore>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) closing: watch::Sender<bool>,
 }

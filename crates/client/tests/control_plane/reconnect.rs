@@ -113,7 +113,7 @@ async fn an_endpoint_that_does_not_exist_ends_the_listener_c13() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_was_deleted_ends_the_listener_c13() {
+async fn an_endpoint_that_was_deleted_is_tried_slowly_c13() {
     let relay = Relay::bind().await;
     let mut observed = Observed::listen(&relay.address(LISTEN), |_| ());
     let mut visit = observed.come_online(&relay).await;
@@ -123,7 +123,10 @@ async fn an_endpoint_that_was_deleted_ends_the_listener_c13() {
     observed.connecting().await;
     relay.refuse(NOT_THERE).await;
     let offline = observed.offline().await;
-    assert!(offline.is_final && !offline.is_fatal);
+    assert!(!offline.is_final && !offline.is_fatal);
+    let minutes = offline.delay.as_secs() / 60;
+    assert!((5..=6).contains(&minutes), "{:?}", offline.delay);
+    observed.listener.close();
     observed.closed().await;
 }
 
@@ -132,7 +135,7 @@ async fn a_bad_request_and_an_unusable_address_end_the_listener() {
     let relay = Relay::bind().await;
     let mut observed = Observed::listen(&relay.address(LISTEN), |_| ());
     observed.connecting().await;
-    relay.refuse("400 Bad Request").await;
+    relay.refuse("400 Bad action. TrackingId:a_G1, x").await;
     let offline = observed.offline().await;
     assert!(offline.is_final && offline.is_fatal);
     observed.closed().await;
@@ -231,4 +234,58 @@ async fn a_quota_is_named_and_waited_for() {
     let offline = observed.offline().await;
     assert_eq!(offline.error.code(), "HYCO_ERR_QUOTA");
     assert!(!offline.is_final && !offline.is_fatal);
+}
+
+#[tokio::test]
+async fn a_bare_400_is_waited_out() {
+    let relay = Relay::bind().await;
+    let mut observed = Observed::listen(&relay.address(LISTEN), |_| ());
+    observed.connecting().await;
+    relay.refuse("400 Bad Request").await;
+    assert!(!observed.offline().await.is_final);
+    observed.connecting().await;
+    drop(relay.open().await);
+    observed.online().await;
+}
+
+#[tokio::test]
+async fn every_status_is_survived_after_having_been_online() {
+    let relay = Relay::bind().await;
+    let mut observed = Observed::listen(&relay.address(LISTEN), |options| {
+        options.reconnect.schedule.delays = vec![Duration::ZERO];
+    });
+    drop(observed.come_online(&relay).await);
+    assert!(!observed.offline().await.is_final);
+    for (failed, status) in (1..).zip(400..600) {
+        observed.connecting().await;
+        relay
+            .refuse(&format!("{status} Whatever. TrackingId:a_G1, x"))
+            .await;
+        let offline = observed.offline().await;
+        assert_eq!(offline.attempt, failed, "{status}");
+        assert!(!offline.is_final && !offline.is_fatal, "{status}");
+        assert_eq!(offline.error.status(), Some(status));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_after_having_been_online_has_20_seconds() {
+    let relay = Relay::bind().await;
+    let mut observed = Observed::listen(&relay.address(LISTEN), |options| {
+        options.token = TokenSource::Ask;
+    });
+    observed.connecting().await;
+    let request = observed.token_request().await;
+    observed
+        .listener
+        .provide_token(request, Ok("good".to_owned().into()));
+    drop(relay.open().await);
+    observed.online().await;
+    observed.offline().await;
+    observed.connecting().await;
+    observed.token_request().await;
+    let started = tokio::time::Instant::now();
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    assert_eq!(observed.offline().await.error.code(), "HYCO_ERR_TOKEN");
+    assert_eq!(started.elapsed().as_secs(), 20);
 }

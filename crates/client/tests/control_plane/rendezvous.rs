@@ -152,3 +152,48 @@ async fn bytes_right_behind_the_101_are_not_lost() {
     accepted.stream.read_to_end(&mut all).await.unwrap();
     assert_eq!(all, b"\x01firstsecond");
 }
+
+#[tokio::test]
+async fn beyond_the_bound_of_undecided_senders_all_are_told_503_c38() {
+    let relay = Relay::bind().await;
+    let mut observed = Observed::listen(&relay.address("/$hc/hyco"), |options| {
+        options.max_pending_accepts = 2;
+    });
+    let mut visit = observed.come_online(&relay).await;
+    for number in 0..402 {
+        visit.say(relay.accept_command(&number.to_string())).await;
+    }
+    for number in 0..2 {
+        assert_eq!(observed.accept().await.id, number.to_string());
+    }
+    // More than are told at once.
+    for _ in 0..400 {
+        let head = relay
+            .answer("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n")
+            .await;
+        assert!(head.contains("sb-hc-statusCode=503"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_bound_of_rendezvous_the_sender_is_told_503() {
+    let relay = Relay::bind().await;
+    let mut observed = Observed::listen(&relay.address("/$hc/hyco"), |options| {
+        options.max_concurrent_dials = 1;
+    });
+    let mut visit = observed.come_online(&relay).await;
+    visit.say(relay.accept_command("1")).await;
+    visit.say(relay.accept_command("2")).await;
+    let first = observed.accept().await.accept;
+    let second = observed.accept().await.accept;
+    let first = tokio::spawn(observed.listener.accept(first, None, Vec::new()));
+    let dialling = relay.tcp().await;
+    let second = tokio::spawn(observed.listener.accept(second, None, Vec::new()));
+    let head = relay
+        .answer("HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n")
+        .await;
+    assert!(head.contains("sb-hc-statusCode=503"), "{head}");
+    assert_eq!(second.await.unwrap().unwrap_err().code(), "HYCO_ERR_BUSY");
+    drop(dialling);
+    assert!(first.await.unwrap().is_err());
+}
