@@ -1,5 +1,7 @@
+import { Blob } from 'buffer'
 import { EventEmitter } from 'events'
 import { ClientRequest, ClientRequestArgs, IncomingMessage, OutgoingHttpHeaders } from 'http'
+import { ReadableStream, WritableStream } from 'stream/web'
 import WS = require('ws')
 
 /**
@@ -657,6 +659,15 @@ declare namespace WebSocket {
     /** Lets the process end although it listens. */
     unref(): this
 
+    /**
+     * The sockets of senders, for `for await`.
+     *
+     * A socket that the loop has not taken yet is paused, so that none of its messages is lost. The
+     * loop ends when the server is closed. A failure for which the server cannot listen is thrown in
+     * the loop. Leaving the loop leaves the server open, and closes the sockets that wait with 1013.
+     */
+    [Symbol.asyncIterator](): AsyncIterableIterator<RelayedSocket>
+
     /** Closes it; resolved when all of it is down. */
     [Symbol.asyncDispose](): Promise<void>
 
@@ -776,6 +787,29 @@ declare namespace WebSocket {
   class RelayedSocket extends WebSocketClass {
     private constructor()
 
+    /**
+     * The messages as a stream of the web: text as strings, everything else as `'message'` gives it.
+     *
+     * The socket is paused while nobody reads. The stream ends with the connection; it fails with the
+     * error of the socket, or with `HYCO_ERR_CONNECTION_LOST` where there was no closing handshake.
+     * Cancelling it closes the socket with 1000. From its first use on it takes the messages.
+     */
+    readonly readable: ReadableStream<RelayedChunk>
+
+    /**
+     * A stream of the web that sends each chunk as a message, strings as text.
+     *
+     * A writer has to wait while more than 64 KiB are not written out. Closing the stream closes the
+     * socket with 1000 and waits for it; aborting it terminates the socket. It fails with the socket.
+     */
+    readonly writable: WritableStream<RelayedChunk>;
+
+    /**
+     * The messages, for `for await`, as {@link readable} gives them. The socket is paused while the
+     * loop is slower than the peer. Leaving the loop leaves the socket open.
+     */
+    [Symbol.asyncIterator](): AsyncIterableIterator<RelayedMessage>
+
     on<E extends keyof RelayedSocketEvents>(
       event: E,
       listener: (this: RelayedSocket, ...args: RelayedSocketEvents[E]) => void,
@@ -797,6 +831,15 @@ declare namespace WebSocket {
       listener: (this: RelayedSocket, ...args: RelayedSocketEvents[E]) => void,
     ): this
   }
+
+  /**
+   * Text as a string; everything else as the `binaryType` of the socket says, by default a Buffer.
+   * Fragments are put together.
+   */
+  type RelayedMessage = string | Buffer | ArrayBuffer | Blob
+
+  /** What the streams of a socket carry: a {@link RelayedMessage}, or other bytes to be sent. */
+  type RelayedChunk = string | Uint8Array | ArrayBuffer | Blob
 
   /** Options of {@link relayedConnect}. */
   interface RelayedConnectOptions extends SocketOptions, TlsOptions {

@@ -32,6 +32,9 @@ const NATIVE_BINDING = 'HYCO_ERR_NATIVE_BINDING'
 /** A socket was closed by the program before it was open. Rust has the same for what it gave up. */
 const CLOSED = 'HYCO_ERR_CLOSED'
 
+/** A connection broke. */
+const CONNECTION_LOST = 'HYCO_ERR_CONNECTION_LOST'
+
 /** Something took longer than its deadline. */
 const TIMEOUT = 'HYCO_ERR_TIMEOUT'
 
@@ -124,6 +127,7 @@ function nativeCause(cause) {
 }
 
 module.exports = {
+  CONNECTION_LOST,
   CLOSED,
   HANDLER,
   INVALID_ADDRESS,

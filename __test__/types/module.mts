@@ -40,6 +40,16 @@ await using relay = await startRelayEmulator({
   rules: [{ keyName: 'rule', rights: ['Send'] }],
 })
 const certificate: string | undefined = relay.certificate
+for await (const accepted of server) {
+  for await (const message of accepted) {
+    if (typeof message === 'string') accepted.send(message.toUpperCase())
+    // @ts-expect-error it may be bytes
+    else message.toUpperCase()
+  }
+  await accepted.readable.pipeTo(accepted.writable)
+  // @ts-expect-error a message is text or bytes
+  await accepted.writable.getWriter().write(5)
+}
 // @ts-expect-error there is no such right
 startRelayEmulator({ rules: [{ keyName: 'rule', rights: ['All'] }] })
 // @ts-expect-error there is no such export

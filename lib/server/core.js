@@ -29,6 +29,8 @@ class ServerCore {
   clients = new Clients()
   controlChannel = new ControlChannel(() => this.status)
   status = 'connecting'
+  /** The `for await` loops over its connections, which a failure ends. */
+  loops = new Set()
   #server
   #options
   #reconnect
@@ -215,8 +217,10 @@ class ServerCore {
     if (this.#closeRequested) this.#stopRedialling()
     // With nobody to hear it, a server that cannot start fails as one of Node does; it is thrown.
     const thrown = !this.#wasOnline && (final || fatal)
-    if (thrown || this.#hears('error')) this.#server.emit('error', error)
-    else if (!this.#stopped) this.#silence.offline(error, { delay, final })
+    const caught = thrown && this.loops.size > 0
+    if (thrown || final) for (const loop of this.loops) loop.fail(error)
+    if ((thrown && !caught) || this.#hears('error')) this.#server.emit('error', error)
+    else if (!caught && !this.#stopped) this.#silence.offline(error, { delay, final })
   }
 
   /** The error that a failure stands for: where a token is missing, with what its function threw. */

@@ -4,6 +4,7 @@ const EventEmitter = require('node:events')
 const { isIP } = require('node:net')
 const { inspect } = require('node:util')
 
+const Connections = require('./connections')
 const ServerCore = require('./core')
 const { invalidArgument } = require('../errors')
 const { redact } = require('../native')
@@ -92,6 +93,17 @@ class Server extends EventEmitter {
       throw invalidArgument('timeout', 'must be a number of milliseconds')
     }
     return this[kCore].drain(timeout)
+  }
+
+  /**
+   * The sockets of senders, for `for await`. A socket that the loop has not taken yet is paused. A
+   * failure for which the server cannot listen is thrown in the loop, instead of without a catcher.
+   * Leaving the loop leaves the server open.
+   *
+   * @return {AsyncIterableIterator<RelayedSocket>}
+   */
+  [Symbol.asyncIterator]() {
+    return new Connections(this, this[kCore].loops)
   }
 
   /**

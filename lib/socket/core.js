@@ -76,6 +76,9 @@ class SocketCore {
     this.gone = false
     this.finished = false
     this.sendingSide = null
+    /** The streams of the web over it, where somebody asked for them. */
+    this.readable = null
+    this.writable = null
 
     this.firstFragment = true
     this.outgoing = null

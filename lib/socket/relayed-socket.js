@@ -9,6 +9,7 @@ const { CLOSED: CLOSED_CODE, createError, invalidArgument } = require('../errors
 const { nextTick } = require('../globals')
 const { redact } = require('../native')
 const SocketCore = require('./core')
+const Messages = require('./messages')
 const { abandon } = require('./opening')
 const {
   BINARY,
@@ -22,6 +23,7 @@ const {
   toBuffer,
 } = require('./payload')
 const SendingSide = require('./sending-side')
+const streams = require('./streams')
 
 const { CONNECTING, OPEN } = WebSocket
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
@@ -187,6 +189,36 @@ class RelayedSocket extends WebSocket {
     const core = this[kCore]
     if (core.state === CONNECTING) abandon(core, closedEarly(RelayedSocket.prototype.terminate))
     else core.terminate()
+  }
+
+  /**
+   * The messages, for `for await`: text as strings, everything else as `'message'` gives it. The socket
+   * is paused while the loop is slower than the peer. Leaving the loop leaves the socket open.
+   *
+   * @return {AsyncIterableIterator<*>}
+   */
+  [Symbol.asyncIterator]() {
+    return new Messages(this)
+  }
+
+  /**
+   * The messages as a stream of the web; cancelling it closes the socket. Made at the first use, from
+   * when on it takes the messages.
+   *
+   * @type {ReadableStream}
+   */
+  get readable() {
+    return (this[kCore].readable ??= streams.readableOf(this))
+  }
+
+  /**
+   * A stream of the web that sends each chunk as a message; closing it closes the socket with 1000,
+   * aborting it terminates the socket. It asks to wait while too much is not yet written out.
+   *
+   * @type {WritableStream}
+   */
+  get writable() {
+    return (this[kCore].writable ??= streams.writableOf(this))
   }
 
   /** What `console.log` shows: the state as it is, without the fields of ws, which are not in use. */
