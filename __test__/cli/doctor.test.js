@@ -168,7 +168,7 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
       assert.match(failure(option.checks), what)
       const variable = await examine(where, { env: { https_proxy: proxy } })
       assert.match(failure(variable.checks), what)
-      assert.match(variable.checks.proxy.detail, /from https_proxy/)
+      assert.match(variable.checks.proxy.detail, /from the environment/)
     })
   }
 
@@ -178,7 +178,33 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
     assert.match(failure(down.checks), /^TCP: 127\.0\.0\.1:1 cannot be reached/)
     const none = await examine([...where, '--proxy', 'http://s3cret@'])
     assert.equal(none.code, 2)
-    assert.match(failure(none.checks), /^proxy: The proxy of --proxy is no address/)
+    assert.match(failure(none.checks), /^proxy: The proxy is no address/)
+  })
+
+  it('goes through a proxy that lets it pass, to a relay with TLS too', async () => {
+    const proxy = http.createServer()
+    const met = []
+    proxy.on('connect', (request, socket) => {
+      met.push(request.url)
+      const [host, port] = request.url.split(':')
+      const onward = net.connect(Number(port), host, () => {
+        socket.write('HTTP/1.1 200 OK\r\n\r\n')
+        socket.pipe(onward).pipe(socket)
+      })
+      for (const one of [socket, onward]) one.on('error', () => onward.destroy())
+    })
+    const port = await serve(proxy)
+    const secured = await TestRelay.start({ tls: true })
+    ending.push(() => secured.close())
+    const ca = join(folder, 'ca.pem')
+    writeFileSync(ca, secured.ca)
+    const args = [secured.emulator.connectionString, '-p', 'hyco', '--ca', ca]
+    const { code, checks } = await examine([...args, '--proxy', `127.0.0.1:${port}`])
+    assert.equal(code, 0)
+    assert.equal(checks.tunnel.status, 'ok')
+    assert.equal(checks['round trip'].status, 'ok')
+    // The step, the probe, the listener, its meeting with the sender, and the sender.
+    assert.equal(met.length, 5)
   })
 
   it('heeds NO_PROXY', async () => {

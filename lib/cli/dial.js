@@ -136,6 +136,12 @@ function secure(socket, url, options, timeout) {
  * @return {Promise<net.Socket>} Encrypted if the address says so
  */
 async function dial({ network, timeout, url }, proxy) {
+  if (proxy !== undefined && proxy.protocol !== 'http:') {
+    throw new Failure(`A proxy of the kind ${proxy.protocol}// cannot be used for this command.`, {
+      exit: EXIT.usage,
+      hint: 'Give an http:// proxy with --proxy.',
+    })
+  }
   const to = proxy ?? url
   let socket = await connectTcp(to.hostname, portOf(to), timeout)
   if (proxy !== undefined) socket = await tunnel(socket, proxy, url, timeout)

@@ -193,7 +193,7 @@ function networkOptions({ ca, insecure, proxy }, url) {
   }
   if (insecure) tls.rejectUnauthorized = false
   const options = url.protocol === 'wss:' ? { tls } : {}
-  if (proxy !== undefined) options.proxy = proxy
+  if (proxy !== undefined) options.proxy = proxy.includes('://') ? proxy : `http://${proxy}`
   return options
 }
 

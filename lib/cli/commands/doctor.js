@@ -47,7 +47,7 @@ async function examine(checkup, values) {
     return `${target.name}, ${target.hasRight ? right : 'no key and no token'}; from ${target.from}`
   })
   if (target === undefined) return
-  const reached = await checkNetwork(checkup, target, values)
+  const reached = await checkNetwork(checkup, target)
   checkToken(checkup, target)
   if (reached) await checkRelay(checkup, target, values.roundTrip ?? 'auto')
 }

@@ -36,7 +36,7 @@ async function request(values, [suffix = ''], terminal) {
   const started = Date.now()
   let socket
   try {
-    socket = await dial(target, findProxy(values, target.url).proxy)
+    socket = await dial(target, findProxy(target.network, target.url))
     const response = await exchange(socket, { headers, method, path, signal }, body.open)
     terminal.status(`${response.statusCode} after ${Date.now() - started} ms`)
     await show(response, values, terminal)

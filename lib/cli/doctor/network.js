@@ -19,15 +19,14 @@ const DAY = 24 * 60 * 60 * 1000
  *
  * @param {Checkup} checkup
  * @param {Target} target
- * @param {Object} values The options of the command
  * @return {Promise<Boolean>} Whether the relay was reached
  */
-async function checkNetwork(checkup, target, values) {
+async function checkNetwork(checkup, target) {
   const { timeout, url } = target
   let proxy
   const found = await checkup.run('proxy', () => {
-    const { from, ...rest } = findProxy(values, url)
-    proxy = rest.proxy
+    proxy = findProxy(target.network, url)
+    const from = target.network.proxy === undefined ? 'the environment' : '--proxy'
     return proxy === undefined ? 'none' : `${proxy.protocol}//${proxy.host}, from ${from}`
   })
   if (!found) return false
@@ -45,7 +44,8 @@ async function checkNetwork(checkup, target, values) {
   if (!connected) return false
   try {
     if (proxy !== undefined && !(await checkTunnel(checkup, socket, proxy, target))) return false
-    if (proxy?.protocol.startsWith('socks')) return true
+    // The connection itself tries those.
+    if (proxy !== undefined && proxy.protocol !== 'http:') return true
     if (url.protocol !== 'wss:') checkup.skip('TLS', 'the address is not encrypted')
     else {
       const plain = socket
