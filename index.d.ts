@@ -369,7 +369,10 @@ declare namespace WebSocket {
      * @defaultValue `true`
      */
     reconnect?:
-      boolean | ReconnectSchedule | ((info: ReconnectInfo) => boolean | number | void) | undefined
+      | boolean
+      | ReconnectSchedule
+      | ((info: ReconnectInfo) => boolean | number | void | Promise<boolean | number | void>)
+      | undefined
 
     /** Closes the server when it is aborted. */
     signal?: AbortSignal | undefined
@@ -534,6 +537,9 @@ declare namespace WebSocket {
     /** Senders that were accepted, but not met. */
     failed: number
 
+    /** Senders that left before they were met, which is no error. */
+    abandoned: number
+
     /** Sockets that are open now. */
     active: number
 
@@ -560,6 +566,12 @@ declare namespace WebSocket {
 
     /** The control channel is up, each time; after `'online'`. */
     listening: []
+
+    /**
+     * The token was given as a text and cannot be renewed, and it ends in `left` milliseconds. Once; told by
+     * `process.emitWarning` as well.
+     */
+    tokenExpiring: [info: { left: number }]
 
     /**
      * A sender is about to be accepted. The line that begins with `Sec-WebSocket-Protocol:` can be
@@ -810,6 +822,9 @@ declare namespace WebSocket {
      */
     [Symbol.asyncIterator](): AsyncIterableIterator<RelayedMessage>
 
+    /** Closes it with 1000; fulfilled when it is closed. */
+    [Symbol.asyncDispose](): Promise<void>
+
     on<E extends keyof RelayedSocketEvents>(
       event: E,
       listener: (this: RelayedSocket, ...args: RelayedSocketEvents[E]) => void,
@@ -842,7 +857,28 @@ declare namespace WebSocket {
   type RelayedChunk = string | Uint8Array | ArrayBuffer | Blob
 
   /** Options of {@link relayedConnect}. */
-  interface RelayedConnectOptions extends SocketOptions, TlsOptions {
+  interface RelayedConnectOptions extends SocketOptions, Omit<TlsOptions, 'key'> {
+    /** Tracking ids of the listeners that the relay may choose. */
+    allowedListeners?: string | string[] | null | undefined
+
+    /** Names the relay and the key; `path` names the hybrid connection if it has no `EntityPath`. */
+    connectionString?: string | null | undefined
+
+    /** Gives tokens. */
+    credential?: TokenCredential | null | undefined
+
+    /** Tracking ids of the listeners that the relay may not choose. */
+    disallowedListeners?: string | string[] | null | undefined
+
+    /** With `keyName`, a key of that rule; otherwise the private key of `cert`, in PEM form. */
+    key?: string | Uint8Array | undefined
+
+    /** A rule that grants the right to send. */
+    keyName?: string | null | undefined
+
+    /** The hybrid connection, where the connection string has no `EntityPath`. */
+    path?: string | null | undefined
+
     /**
      * Milliseconds for the socket to open, with the wait for a token; 0 for no limit.
      *
@@ -878,20 +914,22 @@ declare namespace WebSocket {
    * The socket is returned while it is connecting. If it cannot be opened it emits `'error'` with a
    * {@link RelayError}, then `'close'` with 1006.
    *
-   * @param address The send URI, as {@link createRelaySendUri} makes it
-   * @param token What proves the right to send; nothing where senders need none
+   * @param address The send URI, as {@link createRelaySendUri} makes it; `null` if the option
+   *   `connectionString` names it
+   * @param token What proves the right to send; nothing where senders need none; or the options
    * @param fn Called with the socket when it is open
    * @throws SyntaxError for an address or subprotocol that cannot be used
    * @throws TypeError for an option that cannot be used
    */
   function relayedConnect(address: string | URL, fn: (socket: RelayedSocket) => void): RelayedSocket
   function relayedConnect(
-    address: string | URL,
-    token?: string | Promise<string> | TokenFunction | TokenCredential | null,
+    address: string | URL | null,
+    token?:
+      string | Promise<string> | TokenFunction | TokenCredential | RelayedConnectOptions | null,
     fn?: (socket: RelayedSocket) => void,
   ): RelayedSocket
   function relayedConnect(
-    address: string | URL,
+    address: string | URL | null,
     token: string | Promise<string> | TokenFunction | TokenCredential | null | undefined,
     options: RelayedConnectOptions | null | undefined,
     fn?: (socket: RelayedSocket) => void,
@@ -1426,6 +1464,12 @@ declare namespace WebSocket {
 
     /** The id under which the relay knows the request. */
     trackingId?: string
+
+    /** What to do, where the cause is commonly known; the message ends with it. */
+    hint?: string
+
+    /** How the relay closed the control channel. */
+    closeCode?: number
 
     /** The failure behind it. */
     cause?: unknown

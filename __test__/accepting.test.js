@@ -376,6 +376,7 @@ describe('metrics', TIMEOUT, () => {
         accepted: 1,
         rejected: 1,
         failed: 0,
+        abandoned: 0,
         active: 1,
         pending: 0,
         reconnects: 0,

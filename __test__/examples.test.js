@@ -189,6 +189,27 @@ describe('the examples', { timeout: 180_000 }, () => {
     assert.match(program.output, /all have finished/)
   })
 
+  it('metrics.js shows its counts to Prometheus', async () => {
+    const program = start('metrics.js', { env: { PORT: '0' } })
+    await program.says('metrics at')
+    const socket = await connect()
+    const [address] = /http:\S+/.exec(program.output)
+    const text = await (await fetch(address)).text()
+    assert.match(text, /# TYPE hyco_accepted_total counter\nhyco_accepted_total\{path="hyco"\} 1\n/)
+    assert.match(text, /# TYPE hyco_active gauge\nhyco_active\{path="hyco"\} 1\n/)
+    assert.match(text, /hyco_online\{path="hyco"\} 1/)
+    socket.terminate()
+  })
+
+  it('opentelemetry.js makes spans of a connection', async () => {
+    const program = start('opentelemetry.js')
+    await program.says('listening')
+    const socket = await connect()
+    await program.says(/span accept .*"hyco.outcome":"accepted"/)
+    socket.close(1000)
+    await program.says(/span connection .*"websocket.close_code":1000/)
+  })
+
   it('port-forwarding.js carries a TCP connection', async () => {
     const server = net.createServer((tcp) => tcp.end('220 ready')).listen(0, '127.0.0.1')
     await once(server, 'listening')

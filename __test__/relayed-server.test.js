@@ -273,6 +273,63 @@ describe('a failure to listen', TIMEOUT, () => {
   })
 })
 
+describe('an async function given as reconnect', TIMEOUT, () => {
+  it('is awaited: it may move the next try, veto it, or fail', async () => {
+    const answers = [async () => 3, async () => undefined, async () => false]
+    const server = create({
+      server: 'ws://127.0.0.1:1/$hc/hyco',
+      reconnect: async ({ attempt }) => {
+        await new Promise(setImmediate)
+        return answers[attempt - 1]()
+      },
+    })
+    server.on('error', () => {})
+    const offline = []
+    server.on('offline', ({ delay, final }) => offline.push({ delay, final }))
+    await until(() => offline.at(-1)?.final, 'the veto')
+    assert.equal(offline.length, 3)
+    assert.deepEqual(offline[0], { delay: 3, final: false })
+    await close(server)
+  })
+
+  it('that rejects keeps to the schedule, and the exception surfaces', async () => {
+    const errors = await uncaught(async (caught) => {
+      const server = create({
+        server: 'ws://127.0.0.1:1/$hc/hyco',
+        reconnect: async () => {
+          throw new Error('undecided')
+        },
+      })
+      server.on('error', () => {})
+      const offline = []
+      server.on('offline', (info) => offline.push(info))
+      await until(() => caught.length > 0 && offline.length > 0, 'the exception')
+      assert.equal(offline[0].final, false)
+      await close(server)
+    })
+    assert.equal(errors[0].message, 'undecided')
+  })
+})
+
+describe('a token that is a text', TIMEOUT, () => {
+  it('is told to be ending, once, by event and warning', async () => {
+    const warned = []
+    const hear = (warning) => warning.code === 'HYCO_ERR_TOKEN' && warned.push(warning.message)
+    process.on('warning', hear)
+    const server = create({ token: relay.token(4) })
+    const told = []
+    server.on('tokenExpiring', (info) => told.push(info))
+    server.on('error', () => {})
+    await once(server, 'listening')
+    await until(() => told.length > 0 && warned.length > 0, 'both', 20_000)
+    assert.ok(told[0].left > 0 && told[0].left <= 4000, JSON.stringify(told))
+    assert.match(warned[0], /cannot be renewed/)
+    assert.deepEqual([told.length, warned.length], [1, 1])
+    process.removeListener('warning', hear)
+    await close(server)
+  })
+})
+
 describe('a loss', TIMEOUT, () => {
   it('of the relay brings the server back, and says so each time', async () => {
     let own = await TestRelay.start()

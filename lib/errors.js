@@ -5,6 +5,8 @@
  * `code`. Failures of the relay come from Rust with theirs; the codes below are made here.
  */
 
+const { hintOf } = require('./hints')
+
 /** An option is missing or of the wrong kind. */
 const INVALID_OPTION = 'HYCO_ERR_INVALID_OPTION'
 
@@ -22,6 +24,9 @@ const INVALID_PROTOCOL = 'HYCO_ERR_INVALID_PROTOCOL'
 
 /** A token function or credential failed, or gave something that is no token. */
 const TOKEN = 'HYCO_ERR_TOKEN'
+
+/** The sender has left, or the relay no longer knows it. Made in Rust. */
+const SENDER_GONE = 'HYCO_ERR_SENDER_GONE'
 
 /** A `verifyClient` or `handleProtocols` handler threw, or never decided. */
 const HANDLER = 'HYCO_ERR_HANDLER'
@@ -99,15 +104,20 @@ function textOf(value) {
  * @param {Number} [failure.statusCode] The HTTP status the other side answered
  * @param {String} [failure.reason] The reason phrase it answered
  * @param {String} [failure.trackingId] The id under which the relay knows the request
+ * @param {Number} [failure.closeCode] How the other side closed the WebSocket
  * @param {(Object|String)} [failure.cause] The failure behind it: its text, or text and code
- * @return {Error}
+ * @return {Error} With a `hint`, also at the end of its message, where the cause is commonly known
  */
 function fromNative(failure) {
-  const error = createError(failure.code, failure.message, { cause: nativeCause(failure.cause) })
+  const hint = hintOf(failure)
+  const message = hint ? `${failure.message.replace(/\.$/, '')}. ${hint}` : failure.message
+  const error = createError(failure.code, message, { cause: nativeCause(failure.cause) })
+  if (hint) error.hint = hint
   if (failure.statusCode !== undefined && failure.statusCode !== null) {
     error.statusCode = failure.statusCode
   }
   if (typeof failure.reason === 'string') error.reason = failure.reason
+  if (typeof failure.closeCode === 'number') error.closeCode = failure.closeCode
   if (typeof failure.trackingId === 'string') error.trackingId = failure.trackingId
   return error
 }
@@ -136,6 +146,7 @@ module.exports = {
   INVALID_OPTION,
   INVALID_PROTOCOL,
   NATIVE_BINDING,
+  SENDER_GONE,
   TIMEOUT,
   TOKEN,
   createError,

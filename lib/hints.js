@@ -34,15 +34,15 @@ const REASONS = [
 /**
  * What you can do about a failure, where its cause is commonly known.
  *
- * @param {Error} error One of this package
+ * @param {Object} error One of this package, or what the native side reports of it
  * @return {(String|undefined)} A sentence
  */
 function hintOf(error) {
   return HINTS[error.code]?.(error)
 }
 
-function unauthorized({ reason = '' }) {
-  const known = REASONS.find(([words]) => words.test(reason))
+function unauthorized({ reason }) {
+  const known = REASONS.find(([words]) => words.test(reason ?? ''))
   if (known) return known[1]
   return "Check the rule's name, its key and its rights, and the clock of this machine."
 }

@@ -27,6 +27,9 @@ class ScriptedRelay {
   /** Answers the next requests for a control channel: a status and a reason each, or `null` for 101. */
   answers = []
 
+  /** Status and reason with which handshakes at a sender's address are refused; `null` for none. */
+  refusesAccepts = null
+
   /** Whether handshakes at a sender's address are left without an answer. */
   holdsAccepts = false
 
@@ -110,6 +113,12 @@ class ScriptedRelay {
     const [{ resolve }] = this.#waiting.splice(index, 1)
     if (url.searchParams.has('sb-hc-statusCode')) {
       socket.end('HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n')
+      resolve({ request, stream: socket, url })
+      return
+    }
+    if (this.refusesAccepts) {
+      const [status, reason] = this.refusesAccepts
+      socket.end(`HTTP/1.1 ${status} ${reason}\r\nContent-Length: 0\r\n\r\n`)
       resolve({ request, stream: socket, url })
       return
     }

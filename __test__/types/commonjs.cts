@@ -166,6 +166,13 @@ WebSocket.relayedConnect(new URL(sendUri), Promise.resolve(token), {
 })
 WebSocket.relayedConnect(sendUri, credential).once('error', (error) => error.message)
 WebSocket.relayedConnect(sendUri)
+WebSocket.relayedConnect(sendUri, { keyName: 'rule', key: Buffer.from('key') })
+WebSocket.relayedConnect(null, { connectionString: 'Endpoint=sb://x', path: 'hyco' }, (open) =>
+  open.close(),
+)
+WebSocket.relayedConnect(sendUri, null, { credential, allowedListeners: ['id'] })
+server.on('tokenExpiring', ({ left }) => left.toFixed())
+WebSocket.createRelayedServer({ server: listenUri, token, reconnect: async () => 5 })
 // @ts-expect-error a token is no number
 WebSocket.relayedConnect(sendUri, 1)
 // @ts-expect-error redirects are not followed

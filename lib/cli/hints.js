@@ -25,9 +25,17 @@ const HINTS = {
  * @return {Error} The same, without secrets
  */
 function explain(error, target) {
-  error.message = redact(error.message)
-  error.hint ??= HINTS[error.code]?.(error, target) ?? hintOf(error)
+  error.message = redact(withoutHint(error))
+  error.hint = HINTS[error.code]?.(error, target) ?? error.hint ?? hintOf(error)
   return error
+}
+
+/**
+ * @param {Error} error
+ * @return {String} Its message; what one can do stands in a line of its own
+ */
+function withoutHint({ hint, message }) {
+  return hint && message.endsWith(`. ${hint}`) ? message.slice(0, -hint.length - 2) : message
 }
 
 /**

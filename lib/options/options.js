@@ -217,8 +217,6 @@ function fromServer(options) {
  * @return {Object} `listenUri`, `path`, `url` and `tokens`
  */
 function fromString(options) {
-  checks.checkText(options, 'connectionString')
-  if (options.path !== null) checks.checkText(options, 'path')
   const connection = parseConnectionString(options.connectionString, options.path)
   options.openTimeout ??= connection.operationTimeout
   const listenUri = `${connection.address}?sb-hc-action=listen`
@@ -239,6 +237,8 @@ function fromString(options) {
  * @return {Object} `address`, and `keyName` and `key` or `token` where the string has them
  */
 function parseConnectionString(text, path) {
+  checks.checkText({ connectionString: text }, 'connectionString')
+  if ((path ?? null) !== null) checks.checkText({ path }, 'path')
   let connection
   try {
     connection = native.parseConnectionString(text, path ?? undefined)
@@ -284,6 +284,7 @@ function hideSecrets(options) {
 module.exports = {
   SOCKET_DEFAULTS,
   checkSocketOptions,
+  parseConnectionString,
   serverOptions,
   socketOptions,
 }

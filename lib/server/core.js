@@ -1,32 +1,25 @@
 'use strict'
 
-const Accept = require('./accept')
-const Clients = require('./clients')
 const ControlChannel = require('./control-channel')
 const { bind } = require('../context')
+const { publish, wanted } = require('../diagnostics')
 const { TOKEN, fromNative } = require('../errors')
 const { clearTimeout, nextTick, setTimeout } = require('../globals')
 const hub = require('../hub/hub')
-const { socketOptions } = require('../options/options')
 const { MAX_DELAY } = require('../options/checks')
 const { reconnectDelay } = require('../options/reconnect')
-const RelayedRequest = require('./request')
+const Senders = require('./senders')
 const Silence = require('./silence')
 const { callSite } = require('../socket/connect-errors')
-const { createSocket } = require('../socket/relayed-socket')
 
 /** How a server closes its clients, as hyco-ws does. */
 const NORMAL_CLOSURE = 1000
-
-/** One for all clients. */
-const ignore = () => {}
 
 /**
  * What is behind a `RelayedServer`: its listener, the senders that it decides about, and its end. The
  * server itself is a face, which may be wrapped or inherited from.
  */
 class ServerCore {
-  clients = new Clients()
   controlChannel = new ControlChannel(() => this.status)
   status = 'connecting'
   /** The `for await` loops over its connections, which a failure ends. */
@@ -41,14 +34,8 @@ class ServerCore {
   #silence
   #blame
   #wasOnline = false
-  #counts = { accepted: 0, rejected: 0, failed: 0, reconnects: 0 }
-
-  /** Senders about which a handler decides. */
-  #undecided = new Set()
-  /** Sockets whose rendezvous is dialled. */
-  #dialling = new Set()
-  /** Sockets that are open. */
-  #live = new Set()
+  #reconnects = 0
+  #senders
 
   /** `closeRequested`, as the program sees and sets it. */
   #closeRequested = false
@@ -72,6 +59,8 @@ class ServerCore {
     this.#reconnect = reconnect
     this.#tokens = tokens
     this.#silence = new Silence(server)
+    const tell = (name, message) => this.#tell(name, message)
+    this.#senders = new Senders(server, options, tell, () => this.#settle())
     // What fails later fails in another thread: its stack is that of the one who made the server.
     this.#blame = callSite(server.constructor)
   }
@@ -92,7 +81,13 @@ class ServerCore {
       spec,
       bind((event) => this.#on(event)),
     )
+    this.#senders.comeFrom(this.#hub, this.#listener)
     if (signal) this.#watch(signal)
+  }
+
+  /** @return {Clients} the tracked sockets */
+  get clients() {
+    return this.#senders.clients
   }
 
   /** Whether the control channel will not be opened again. */
@@ -109,11 +104,7 @@ class ServerCore {
 
   /** @return {Object} what `RelayedServer.metrics` gives */
   metrics() {
-    return {
-      ...this.#counts,
-      active: this.#live.size,
-      pending: this.#undecided.size + this.#dialling.size,
-    }
+    return { ...this.#senders.metrics(), reconnects: this.#reconnects }
   }
 
   /** Keeps the process alive while it listens. */
@@ -139,10 +130,9 @@ class ServerCore {
     if (this.#closing) return
     this.#closing = true
     this.#stopAccepting()
-    const ended = this.#isEmpty()
+    const ended = this.#senders.isEmpty()
     for (const resolve of this.#emptied.splice(0)) resolve(ended)
-    for (const socket of this.#dialling) socket.terminate()
-    this.#dialling.clear()
+    this.#senders.giveUp()
     for (const socket of this.clients) socket.close(NORMAL_CLOSURE)
     this.#settle()
   }
@@ -176,17 +166,22 @@ class ServerCore {
         this.#decideReconnect(event)
         break
       case 'accept':
-        this.#decide(event)
+        this.#senders.decide(event, this.#stopped)
         break
       case 'acceptError':
-        this.#counts.failed++
-        this.#server.emit('acceptError', fromNative(event.error), null)
+        this.#senders.unmet(fromNative(event.error), null)
+        break
+      case 'tokenExpiring':
+        this.#tokenExpiring(event.left)
+        break
+      case 'renewed':
+        this.#tell('listener:renewed', {})
         break
       case 'renewalFailed':
         if (this.#hears('error')) this.#server.emit('error', this.#errorOf(event.error))
         break
       case 'closed':
-        for (const decision of this.#undecided) decision.giveUp()
+        this.#senders.refuseUndecided()
         this.#listener = null
         this.#settle()
         break
@@ -198,13 +193,19 @@ class ServerCore {
     this.status = event.type
     if (event.type === 'online') this.#online(event)
     else if (event.type === 'offline') this.#offline(event)
-    else this.#server.emit('connecting', { attempt: event.attempt })
+    else this.#connecting(event)
+  }
+
+  #connecting({ attempt }) {
+    this.#tell('listener:connecting', { attempt })
+    this.#server.emit('connecting', { attempt })
   }
 
   #online({ trackingId }) {
-    if (this.#wasOnline) this.#counts.reconnects++
+    if (this.#wasOnline) this.#reconnects++
     this.#wasOnline = true
     this.#silence.online()
+    this.#tell('listener:online', { trackingId: trackingId ?? undefined })
     this.#hub.guard(() => this.controlChannel.opened())
     this.#hub.guard(() => this.#server.emit('online', { trackingId: trackingId ?? undefined }))
     this.#server.emit('listening')
@@ -212,6 +213,7 @@ class ServerCore {
 
   #offline({ attempt, delay, final = false, fatal = false, error: failure }) {
     const error = this.#errorOf(failure)
+    this.#tell('listener:offline', { attempt, delay, final, error, trackingId: error.trackingId })
     this.#hub.guard(() => this.controlChannel.failed(error))
     this.#hub.guard(() => this.#server.emit('offline', { attempt, delay, final, error }))
     if (this.#closeRequested) this.#stopRedialling()
@@ -244,69 +246,44 @@ class ServerCore {
     })
   }
 
+  /** A token that cannot be renewed is about to end: told once, while something can be done. */
+  #tokenExpiring(left) {
+    process.emitWarning(
+      `The token of the RelayedServer for '${this.#server.path}' ends in ${Math.round(left / 1000)} s ` +
+        'and cannot be renewed. Give a function, a key or a credential instead of a text.',
+      { type: 'RelayedServerWarning', code: TOKEN },
+    )
+    this.#server.emit('tokenExpiring', { left })
+  }
+
+  /** Asks the function that was given as `reconnect`; where it throws, the schedule decides. */
   #decideReconnect({ request, attempt, delay, error }) {
-    let wait = delay
+    const decide = (wait) => {
+      if (this.#listener !== null) this.#hub.decideReconnect(this.#listener, request, wait)
+    }
+    const failed = (thrown) => {
+      decide(delay)
+      throw thrown
+    }
     try {
-      const info = { attempt, delay, error: this.#errorOf(error) }
-      wait = reconnectDelay(this.#reconnect.decide(info), delay)
-    } finally {
-      this.#hub.decideReconnect(this.#listener, request, wait)
+      const answer = this.#reconnect.decide({ attempt, delay, error: this.#errorOf(error) })
+      if (typeof answer?.then !== 'function') {
+        decide(reconnectDelay(answer, delay))
+        return
+      }
+      answer.then(
+        (value) => decide(reconnectDelay(value, delay)),
+        // In a tick of its own, where an exception is not taken for a rejection.
+        (thrown) => nextTick(failed, thrown),
+      )
+    } catch (thrown) {
+      failed(thrown)
     }
   }
 
-  /** A sender is there: decides about it, then dials its rendezvous or refuses it. */
-  #decide(event) {
-    const request = new RelayedRequest(event)
-    const decision = new Accept(request, this.#options, {
-      headers: this.#hears('headers')
-        ? (lines) => this.#server.emit('headers', lines, request)
-        : null,
-      accept: (protocol, headers) => {
-        this.#undecided.delete(decision)
-        this.#dial(event, request, protocol, headers)
-      },
-      reject: (status, message, error) => {
-        this.#undecided.delete(decision)
-        this.#counts.rejected++
-        this.#hub.reject(this.#listener, event.accept, status, message)
-        if (error) this.#hub.guard(() => this.#server.emit('acceptError', error, request))
-      },
-    })
-    this.#undecided.add(decision)
-    if (this.#stopped) decision.giveUp()
-    else decision.start()
-  }
-
-  #dial(event, request, protocol, headers) {
-    const core = createSocket(event.address, socketOptions(this.#options), {
-      opened: (socket) => this.#opened(socket, request),
-      failed: (socket, error) => this.#failed(socket, request, error),
-    })
-    this.#dialling.add(core.face)
-    this.#hub.accept(this.#listener, event.accept, core, protocol, headers)
-  }
-
-  #opened(socket, request) {
-    this.#dialling.delete(socket)
-    this.#counts.accepted++
-    this.#live.add(socket)
-    if (this.#options.clientTracking) this.clients.add(socket)
-    // As hyco-ws does: what a sender sends wrong must not end a program that does not listen for it.
-    socket.on('error', ignore)
-    socket.on('close', () => {
-      this.#live.delete(socket)
-      this.clients.delete(socket)
-      this.#settle()
-    })
-    this.#server.emit('connection', socket, request)
-  }
-
-  #failed(socket, request, error) {
-    // Not there any more when it was given up by close().
-    if (!this.#dialling.delete(socket)) return
-    this.#counts.failed++
-    this.#hub.guard(() => this.#server.emit('acceptError', error, request))
-    this.#settle()
+  /** Tells those who have subscribed to such events. */
+  #tell(name, message) {
+    if (wanted(name)) publish(name, { server: this.#server, ...message })
   }
 
   /** The program has set `closeRequested`, and the control channel is down. */
@@ -320,13 +297,13 @@ class ServerCore {
     this.#stopped = true
     this.#silence.stop()
     this.status = 'closing'
-    for (const decision of this.#undecided) decision.giveUp()
+    this.#senders.refuseUndecided()
     if (this.#listener !== null) this.#hub.closeListener(this.#listener)
   }
 
   /** Goes on where something waited for sockets or for the control channel to be gone. */
   #settle() {
-    if (this.#isEmpty()) for (const resolve of this.#emptied.splice(0)) resolve(true)
+    if (this.#senders.isEmpty()) for (const resolve of this.#emptied.splice(0)) resolve(true)
     // A server that drains is stopped, and ends when it is closed.
     const ends = this.#closing || (this.#stopped && this.#closeRequested)
     if (!ends || this.#listener !== null || (this.#closing && this.clients.size > 0)) return
@@ -335,17 +312,14 @@ class ServerCore {
     this.status = 'closed'
     this.#stopWatchingSignal?.()
     nextTick(() => this.controlChannel.closed())
+    this.#tell('listener:closed', {})
     // hyco-ws gives the server to the listeners.
     nextTick(this.#emitClose)
   }
 
-  #isEmpty() {
-    return this.#live.size === 0 && this.#dialling.size === 0
-  }
-
   #untilEmpty(timeout) {
     return new Promise((resolve) => {
-      if (this.#isEmpty()) {
+      if (this.#senders.isEmpty()) {
         resolve(true)
         return
       }

@@ -71,10 +71,12 @@ class Silence {
     this.#told = true
     const state = this.#wasOnline ? 'is offline' : 'cannot listen'
     const cause = error.cause?.code ? ` (${error.cause.code})` : ''
+    const hint = error.hint ?? hintOf(error) ?? 'docs/errors.md tells what the code means.'
+    const what = error.message.replace(hint, '').replace(/\.? ?$/, '')
     const text = [
-      `The RelayedServer for '${server.path}' ${state}: ${error.message}${cause}.`,
+      `The RelayedServer for '${server.path}' ${state}: ${what}${cause}.`,
       next,
-      error.hint ?? hintOf(error) ?? 'docs/errors.md tells what the code means.',
+      hint,
       "Add an 'error' or 'offline' listener to handle this in the program.",
     ]
     process.emitWarning(text.join(' '), { type: 'RelayedServerWarning', code: error.code })

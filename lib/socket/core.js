@@ -4,6 +4,7 @@ const { Buffer } = require('node:buffer')
 const WebSocket = require('ws')
 
 const { capture, run } = require('../context')
+const { publish, wanted } = require('../diagnostics')
 const { clearTimeout, setTimeout } = require('../globals')
 const {
   kAcknowledged,
@@ -17,7 +18,7 @@ const {
   kPong,
 } = require('../hub/records')
 const Held = require('./held')
-const { opened, refused } = require('./opening')
+const { about, opened, refused } = require('./opening')
 const Outgoing = require('./outgoing')
 const { BINARY_TYPES, CLOSE, CONTINUATION, PONG, closePayload, shape } = require('./payload')
 
@@ -326,6 +327,10 @@ class SocketCore {
     for (const ending of this.endings ?? []) ending()
     this.endings = null
     this.sendingSide?.close()
+    if (this.wasOpen && wanted('socket:close')) {
+      const reason = String(this.closeReason)
+      publish('socket:close', { ...about(this), code: this.closeCode, reason })
+    }
     this.face.emit('close', this.closeCode, this.closeReason)
   }
 

@@ -3,6 +3,7 @@
 const { CONNECTING, OPEN, CLOSING, CLOSED } = require('ws')
 
 const { run } = require('../context')
+const { publish, wanted } = require('../diagnostics')
 const { fromNative } = require('../errors')
 const { nextTick } = require('../globals')
 const HandshakeRequest = require('./handshake-request')
@@ -32,10 +33,16 @@ function open(core, protocol) {
   const { hooks } = core
   core.hooks = null
   try {
+    if (wanted('socket:open')) publish('socket:open', about(core))
     hooks?.opened?.(core.face)
   } finally {
     if (core.state === OPEN) core.face.emit('open')
   }
+}
+
+/** @return {Object} The socket, and the id under which the relay knows it */
+function about({ face }) {
+  return { socket: face, trackingId: new URL(face.url).searchParams.get('sb-hc-id') ?? undefined }
 }
 
 /**
@@ -87,4 +94,4 @@ function abandon(core, error) {
   nextTick(run, core.context, failed, undefined, core, error)
 }
 
-module.exports = { abandon, fail, opened, refused }
+module.exports = { about, abandon, fail, opened, refused }

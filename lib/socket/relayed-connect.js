@@ -4,11 +4,10 @@ const { invalidArgument, invalidOption } = require('../errors')
 const { clearTimeout, nextTick, now, setTimeout } = require('../globals')
 const hub = require('../hub/hub')
 const { SOCKET_DEFAULTS, checkSocketOptions, socketOptions } = require('../options/options')
-const { parseAddress } = require('../options/address')
 const checks = require('../options/checks')
 const { needsTls, proxySpec } = require('../options/proxy')
+const { listenerHeaders, senderTarget } = require('../options/sender')
 const { flatTlsOptions, tlsSpec } = require('../options/tls')
-const { createTokenSource } = require('../options/token')
 const { warnOfUnknown } = require('../options/unknown')
 const { abortError, callSite, connectError, tokenTimeout } = require('./connect-errors')
 const { headerList, protocolList } = require('./handshake-options')
@@ -37,10 +36,17 @@ const WITHOUT_EFFECT = [
 /**
  * Connects to a listener through the relay.
  *
- * @param {(String|URL)} address The send URI, as `createRelaySendUri` makes it
+ * @param {(String|URL|null)} address The send URI, as `createRelaySendUri` makes it; `null` where the
+ *     option `connectionString` names it
  * @param {(String|Function|Object|Promise|null)} [token] A token; a function that returns one or a
- *     promise of one; a credential with `getToken(scope)`; a promise; `null` where senders need none
+ *     promise of one; a credential with `getToken(scope)`; a promise; `null` where senders need none.
+ *     The options may stand here, if they say what proves the right
  * @param {Object} [options]
+ * @param {(String|String[])} [options.allowedListeners] Tracking ids of the listeners to choose from
+ * @param {String} [options.connectionString] Names the relay and the key, with `path` if it has none
+ * @param {Object} [options.credential] With `getToken(scope)`
+ * @param {(String|String[])} [options.disallowedListeners] Tracking ids of listeners not to choose
+ * @param {String} [options.keyName] A rule, with its `key`
  * @param {Boolean} [options.allowSynchronousEvents=true] Whether several `'message'`, `'ping'` and
  *     `'pong'` events may be emitted in the same tick
  * @param {Boolean} [options.autoPong=true] Whether pings are answered
@@ -88,6 +94,10 @@ function sortArguments(address, token, options, fn) {
   if (fn !== undefined && fn !== null && typeof fn !== 'function') {
     throw invalidArgument('fn', 'must be a function')
   }
+  if (isOptions(token)) {
+    options = { ...token, ...options }
+    token = undefined
+  }
   // A function alone is asked for a token, unless it takes the socket or a token is there already.
   const alone = typeof token === 'function' && (fn ?? null) === null && (options ?? null) === null
   if (alone && (token.length > 0 || String(address).includes(`${TOKEN_PARAMETER}=`))) {
@@ -97,17 +107,25 @@ function sortArguments(address, token, options, fn) {
   return [token ?? null, options ?? {}, fn ?? null]
 }
 
+/**
+ * @param {*} token
+ * @return {Boolean} Whether it stands where a token may stand, and is an object of options
+ */
+function isOptions(token) {
+  if (typeof token !== 'object' || token === null) return false
+  return typeof token.getToken !== 'function' && typeof token.then !== 'function'
+}
+
 function connect(address, token, options, fn) {
-  const url = parseAddress(address)
   const given = complete(options)
+  const { url, tokens } = senderTarget(address, token, given)
   warnOfUnknown('relayedConnect', options, KNOWN)
   checkSocketOptions(given)
   checks.checkDuration(given, 'handshakeTimeout', { zero: true })
   checks.checkSignal(given)
   if (given.id !== undefined) checks.checkText(given, 'id')
 
-  const tokens = token === null ? null : createTokenSource(token, given.tokenScope)
-  const headers = headerList(given, url)
+  const headers = [...headerList(given, url), ...listenerHeaders(given)]
   const proxy = proxySpec(given.proxy, url)
   const spec = {
     address: url.href,
@@ -144,8 +162,9 @@ function connect(address, token, options, fn) {
  * @throws {TypeError} when they stand in both places
  */
 function tlsOptions(options) {
-  const flat = flatTlsOptions(options)
-  const { tls } = options
+  const { keyName, tls } = options
+  // Beside the name of a rule, 'key' is that rule's.
+  const flat = flatTlsOptions(keyName === undefined ? options : { ...options, key: undefined })
   if (tls === undefined || tls === null) return flat
   if (flat !== undefined) {
     throw invalidOption(
@@ -165,7 +184,9 @@ function tlsOptions(options) {
  */
 function complete(options) {
   const { ca, cert, key, passphrase, rejectUnauthorized, servername, tls } = options
-  const { headers, id, origin, protocols, proxy, signal, tokenScope } = options
+  const { headers, id, origin, protocols, proxy, signal } = options
+  const { connectionString, credential, keyName, path, tokenScope } = options
+  const { allowedListeners, disallowedListeners } = options
   const {
     allowSynchronousEvents = SOCKET_DEFAULTS.allowSynchronousEvents,
     autoPong = SOCKET_DEFAULTS.autoPong,
@@ -178,19 +199,25 @@ function complete(options) {
   } = options
   return {
     allowSynchronousEvents,
+    allowedListeners,
     autoPong,
     ca,
     cert,
     closeTimeout,
+    connectionString,
+    credential,
+    disallowedListeners,
     handshakeTimeout,
     headers,
     id,
     key,
+    keyName,
     maxFragments,
     maxPayload,
     maxPendingAutoPongs,
     origin,
     passphrase,
+    path,
     protocols,
     proxy,
     rejectUnauthorized,

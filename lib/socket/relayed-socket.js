@@ -25,12 +25,14 @@ const {
 const SendingSide = require('./sending-side')
 const streams = require('./streams')
 
-const { CONNECTING, OPEN } = WebSocket
+const { CONNECTING, OPEN, CLOSED } = WebSocket
 const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
 
 const EMPTY_BUFFER = Buffer.alloc(0)
 
 const kCore = Symbol('core')
+
+const ignore = () => {}
 
 /**
  * A WebSocket through the relay: the `WebSocket` of `ws` by class, properties, methods, events and
@@ -219,6 +221,24 @@ class RelayedSocket extends WebSocket {
    */
   get writable() {
     return (this[kCore].writable ??= streams.writableOf(this))
+  }
+
+  /**
+   * Closes the socket with 1000, at the end of an `await using` block.
+   *
+   * @return {Promise<void>} Fulfilled when it is closed
+   */
+  [Symbol.asyncDispose]() {
+    return new Promise((resolve) => {
+      if (this.readyState === CLOSED) {
+        resolve()
+        return
+      }
+      this.once('close', () => resolve())
+      // One that is not open yet fails because of this.
+      if (this.readyState === CONNECTING) this.once('error', ignore)
+      this.close(1000)
+    })
   }
 
   /** What `console.log` shows: the state as it is, without the fields of ws, which are not in use. */

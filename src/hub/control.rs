@@ -231,6 +231,7 @@ pub(super) fn describe(error: &Error) -> Value {
         "reason": error.reason(),
         "trackingId": error.tracking_id(),
         "response": error.refusal().and_then(|refusal| refusal.answer.as_deref()).map(response),
+        "closeCode": error.close_code(),
         "cause": error.cause().map(|message| json!({ "message": message, "code": error.cause_code() })),
     })
 }

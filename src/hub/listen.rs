@@ -246,6 +246,7 @@ fn to_json(listener: u32, event: ListenerEvent) -> String {
         ListenerEvent::TokenExpiring { left } => {
             json!({ "type": "tokenExpiring", "left": left.as_millis() as u64 })
         }
+        ListenerEvent::Renewed => json!({ "type": "renewed" }),
         ListenerEvent::RenewalFailed { error } => {
             json!({ "type": "renewalFailed", "error": describe(&error) })
         }

@@ -184,6 +184,14 @@ impl Error {
         }
     }
 
+    /// How the other side closed an open control channel; 1006 is without a close frame.
+    pub fn close_code(&self) -> Option<u16> {
+        match self {
+            Self::Lost { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
     /// The id under which the service knows what failed.
     pub fn tracking_id(&self) -> Option<&str> {
         match self {

@@ -39,6 +39,8 @@ pub enum ListenerEvent {
         /// The number of the question.
         request: u32,
     },
+    /// The token was renewed on the open control channel.
+    Renewed,
     /// A token could not be renewed; it is tried again, and the control channel is still up.
     RenewalFailed {
         /// Why.

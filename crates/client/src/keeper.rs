@@ -203,7 +203,10 @@ impl Keeper {
                     Ok(token) => {
                         let sent = channel.renew(&token).await;
                         renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
-                        tracing::debug!("token renewed");
+                        if sent.is_ok() {
+                            tracing::debug!("token renewed");
+                            (self.events)(ListenerEvent::Renewed);
+                        }
                         sent
                     }
                     Err(error) => {

@@ -1,0 +1,134 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { after, before, describe, it } = require('node:test')
+
+const hyco = require('..')
+const TestRelay = require('./support/relay')
+const { closed, failed } = require('./support/watch')
+
+const TIMEOUT = { timeout: 60_000 }
+
+const ID = 'ca496b91-f5a3-4761-8eda-9a66dd9a2558'
+
+let relay
+let server
+
+before(async () => {
+  relay = await TestRelay.start({ hybridConnections: ['hyco'] })
+  server = new hyco.RelayedServer({
+    server: relay.listenUri('hyco'),
+    token: () => relay.token(),
+    id: ID,
+  })
+  await once(server, 'listening')
+})
+
+after(async () => {
+  await server.close()
+  await relay.close()
+})
+
+/** Whether a socket opens; it is closed again. */
+async function opens(socket) {
+  await once(socket, 'open')
+  const end = closed(socket)
+  socket.close(1000)
+  await end
+}
+
+describe('a sender', TIMEOUT, () => {
+  it('signs with a rule and its key, a connection string, or asks a credential', async () => {
+    const { keyName, key, connectionString } = relay.emulator
+    const uri = relay.sendUri('hyco')
+    const credential = { getToken: async () => ({ token: relay.token() }) }
+    await opens(hyco.relayedConnect(uri, { keyName, key }))
+    await opens(hyco.relayedConnect(uri, { keyName, key: Buffer.from(key) }))
+    await opens(hyco.relayedConnect(uri, null, { keyName, key }))
+    await opens(hyco.relayedConnect(uri, { connectionString, path: 'hyco' }))
+    await opens(hyco.relayedConnect(null, { connectionString, path: 'hyco' }))
+    await opens(hyco.relayedConnect(null, null, { connectionString, path: 'hyco' }))
+    await opens(hyco.relayedConnect(uri, { credential }))
+    await opens(hyco.relayedConnect(null, relay.token(), { connectionString, path: 'hyco' }))
+    await new Promise((resolve) => {
+      hyco.relayedConnect(uri, { keyName, key }, (socket) => {
+        socket.terminate()
+        resolve()
+      })
+    })
+  })
+
+  it('finds the local relay by UseDevelopmentEmulator, and its port', async () => {
+    const { keyName, key, address } = relay.emulator
+    const text = `SharedAccessKeyName=${keyName};SharedAccessKey=${key};UseDevelopmentEmulator=true`
+    const connectionString = `Endpoint=sb://127.0.0.1:${address.port};${text};EntityPath=hyco`
+    const socket = hyco.relayedConnect(null, { connectionString })
+    assert.match(socket.url, new RegExp(`^ws://127\\.0\\.0\\.1:${address.port}/`))
+    await opens(socket)
+  })
+
+  it('is refused by name what cannot be used', () => {
+    const uri = relay.sendUri('hyco')
+    const connectionString = 'Endpoint=sb://ns.example/;SharedAccessKeyName=r;SharedAccessKey=k'
+    const refused = (name, ...args) =>
+      assert.throws(
+        () => hyco.relayedConnect(...args),
+        (error) => error instanceof TypeError && error.message.startsWith(`'${name}'`),
+      )
+    refused('key', uri, { keyName: 'rule' })
+    refused('keyName', uri, { keyName: 5, key: 'k' })
+    refused('credential', uri, { credential: {} })
+    refused('keyName', uri, 'token', { keyName: 'r', key: 'k' })
+    refused('keyName', uri, { credential: { getToken: () => {} }, keyName: 'r', key: 'k' })
+    refused('connectionString', uri, { connectionString: 5 })
+    refused('connectionString', null, { connectionString })
+    refused('address', relay.listenUri('hyco'), 'token')
+    refused('allowedListeners', uri, 'token', { allowedListeners: ['a b'] })
+    refused('disallowedListeners', uri, 'token', { disallowedListeners: 5 })
+  })
+
+  it('says which listeners may be chosen', async () => {
+    const other = '0e1a8f5e-0000-4000-8000-000000000000'
+    const connect = (options) => hyco.relayedConnect(relay.sendUri('hyco'), relay.token(), options)
+    await opens(connect({ allowedListeners: [other, ID] }))
+    await opens(connect({ allowedListeners: ID, disallowedListeners: [other] }))
+    await opens(connect({ allowedListeners: null, disallowedListeners: [] }))
+    for (const options of [{ allowedListeners: [other] }, { disallowedListeners: [other, ID] }]) {
+      const { error } = await failed(connect(options))
+      assert.equal(error.code, 'HYCO_ERR_NO_LISTENER')
+      assert.match(error.reason, /AllowedListeners/)
+    }
+  })
+})
+
+describe('an error', TIMEOUT, () => {
+  it('says what one can do, in hint and at the end of its message', async () => {
+    const { keyName } = relay.emulator
+    const wrong = await failed(
+      hyco.relayedConnect(relay.sendUri('hyco'), { keyName, key: 'not the key' }),
+    )
+    assert.equal(wrong.error.hint, 'The key is not that of the rule.')
+    assert.ok(wrong.error.message.endsWith(wrong.error.hint), wrong.error.message)
+    const unknown = await failed(hyco.relayedConnect(relay.sendUri('nothing'), relay.token()))
+    assert.match(unknown.error.hint, /Create the hybrid connection/)
+    const nobody = await failed(hyco.relayedConnect('ws://127.0.0.1:1/$hc/hyco', 'token'))
+    assert.match(nobody.error.hint, /is the local relay running/)
+  })
+})
+
+describe('the end of an await using block', TIMEOUT, () => {
+  it('closes a socket with 1000, whatever its state', async () => {
+    const socket = hyco.relayedConnect(relay.sendUri('hyco'), relay.token())
+    const accepted = once(server, 'connection')
+    await once(socket, 'open')
+    const end = closed((await accepted)[0])
+    await socket[Symbol.asyncDispose]()
+    assert.equal((await end).code, 1000)
+    assert.equal(socket.readyState, hyco.CLOSED)
+    await socket[Symbol.asyncDispose]()
+    const connecting = hyco.relayedConnect(relay.sendUri('hyco'), relay.token())
+    await connecting[Symbol.asyncDispose]()
+    assert.equal(connecting.readyState, hyco.CLOSED)
+  })
+})
