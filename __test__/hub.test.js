@@ -5,11 +5,14 @@ const { once } = require('node:events')
 const { test } = require('node:test')
 const { WebSocketServer } = require('ws')
 
+const hyco = require('..')
 const Delivery = require('../lib/hub/delivery')
 const { Hub } = require('../lib/hub/hub')
 const { ENDED, kEnded } = require('../lib/hub/records')
 const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options/options')
+const { tlsSpec } = require('../lib/options/tls')
 const { createSocket } = require('../lib/socket/relayed-socket')
+const certificate = require('./support/certificate')
 const { uncaught } = require('./support/watch')
 
 const TIMEOUT = { timeout: 300_000 }
@@ -107,4 +110,56 @@ test('a record that nobody knows is reported, and those after it are read', TIME
   assert.equal(errors.length, 2)
   for (const { message } of errors) assert.match(message, /unknown record/)
   assert.deepEqual(seen, ['ended', 'flushed'])
+})
+
+test('numbers that do not fit what they become are refused, not cut', TIMEOUT, async (t) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  t.after(() => server.close())
+  await once(server, 'listening')
+  server.on('connection', (peer) => {
+    peer.on('message', () => {
+      peer.send('a', { fin: false })
+      peer.send('b', { fin: false })
+      peer.send('c', { fin: true })
+    })
+  })
+  const address = `ws://127.0.0.1:${server.address().port}`
+  for (const maxFragments of [2 ** 32, 2 ** 32 + 1]) {
+    const socket = hyco.relayedConnect(address, null, { maxFragments })
+    await once(socket, 'open')
+    socket.send('go')
+    const [data] = await once(socket, 'message')
+    assert.equal(String(data), 'abc')
+    socket.terminate()
+    await once(socket, 'close')
+  }
+
+  const spec = { address, headers: [], protocols: [], timeout: 10_000 }
+  const options = { ...SOCKET_DEFAULTS }
+  const hub = new Hub()
+  const connect = (changed, read) =>
+    hub.connect(createSocket(address, socketOptions({ ...options, ...read })), {
+      ...spec,
+      ...changed,
+    })
+  for (const timeout of [Number.NaN, -1, Infinity, 2 ** 40]) {
+    assert.throws(() => connect({ timeout }), /number of milliseconds/)
+  }
+  for (const maxPayload of [-1, 0.5, Number.NaN, 2 ** 60]) {
+    assert.throws(() => connect({}, { maxPayload }), /whole number/)
+  }
+})
+
+test('equal TLS options are read once, changed ones again', TIMEOUT, () => {
+  const ca = Buffer.from(certificate.ca)
+  const first = tlsSpec({ ca })
+  assert.equal(tlsSpec({ ca: Buffer.from(ca) }), first)
+  assert.equal(tlsSpec({ ca }), first)
+  assert.notEqual(tlsSpec({ ca, servername: 'other' }), first)
+  assert.notEqual(tlsSpec({ ca: [ca] }), first)
+  assert.notEqual(tlsSpec({ ca, rejectUnauthorized: false }), first)
+  ca[ca.length - 1] ^= 1
+  assert.notEqual(tlsSpec({ ca }), first)
+  for (let i = 0; i < 20; i++) tlsSpec({ servername: `host${i}` })
+  assert.notEqual(tlsSpec({ ca: certificate.ca }), first)
 })

@@ -306,7 +306,7 @@ export interface ReadSpec {
 /** When a listener comes back after a loss. */
 export interface ReconnectSpec {
   /** Milliseconds before each attempt; the last stays. */
-  delays: Array<number>
+  delays: number[]
   /** The share by which delays vary, from the second on. */
   jitter: number
   /** Who decides. */

@@ -28,13 +28,16 @@ use tokio::{
     },
 };
 
+use crate::number::Whole;
+
 /// What an emulator is to be; `lib/emulator/emulator.js` has the defaults. Times are in milliseconds.
 #[napi(object, object_to_js = false)]
 pub struct EmulatorSpec {
     /// The address to listen on.
     pub host: String,
     /// The port to listen on; 0 takes a free one.
-    pub port: u16,
+    #[napi(ts_type = "number")]
+    pub port: Whole<u16>,
     /// The certificate; none for plain connections.
     pub tls: Option<EmulatorTlsSpec>,
     /// The hybrid connections that exist.
@@ -46,13 +49,17 @@ pub struct EmulatorSpec {
     /// Scheme, host and port in the addresses that listeners dial.
     pub public_url: Option<String>,
     /// How many listeners a hybrid connection may have.
-    pub max_listeners: u32,
+    #[napi(ts_type = "number")]
+    pub max_listeners: Whole<u64>,
     /// How many connections may be open.
-    pub max_connections: u32,
+    #[napi(ts_type = "number")]
+    pub max_connections: Whole<u64>,
     /// The longest frame that is passed on whole; 0 cuts none.
-    pub max_frame: f64,
+    #[napi(ts_type = "number")]
+    pub max_frame: Whole<u64>,
     /// How long after its end a token still opens a handshake, in seconds.
-    pub clock_skew: u32,
+    #[napi(ts_type = "number")]
+    pub clock_skew: Whole<u64>,
     /// How long a handshake may take.
     pub handshake_timeout: f64,
     /// How long a sender waits for a listener.
@@ -332,7 +339,7 @@ async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
     };
     Emulator::bind(EmulatorOptions {
         host: spec.host,
-        port: spec.port,
+        port: spec.port.0,
         tls,
         hybrid_connections: spec
             .hybrid_connections
@@ -342,10 +349,10 @@ async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
         rules: rules(spec.rules)?,
         hosts: spec.hosts,
         public_url: spec.public_url,
-        max_listeners: spec.max_listeners as usize,
-        max_connections: spec.max_connections as usize,
-        clock_skew: u64::from(spec.clock_skew),
-        max_frame: spec.max_frame as u64,
+        max_listeners: spec.max_listeners.0 as usize,
+        max_connections: spec.max_connections.0 as usize,
+        clock_skew: spec.clock_skew.0,
+        max_frame: spec.max_frame.0,
         timing: Timing {
             handshake: milliseconds(spec.handshake_timeout),
             accept: milliseconds(spec.accept_timeout),

@@ -14,6 +14,7 @@
 pub mod emulator;
 pub mod error;
 pub mod hub;
+pub mod number;
 pub mod token;
 pub mod uncaught;
 

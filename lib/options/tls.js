@@ -12,8 +12,14 @@ const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'rejectUnauthorized', 's
 /** One certificate within a PEM file. */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
+/** What options became, for those that were used last; a program has one or two sets. */
+const KEPT = 16
+
 let roots = null
 let defaultSpec = null
+
+/** Options with what they became, the latest used last. */
+const recent = []
 
 /**
  * The certificate authorities that Node itself trusts, in PEM form. Read once: it takes milliseconds.
@@ -61,6 +67,77 @@ function tlsSpec(options) {
   }
   if (typeof options !== 'object') throw invalidOption('tls', 'must be an object')
 
+  // Reading certificates takes longer than a whole connect does without.
+  const environment = process.env.NODE_TLS_REJECT_UNAUTHORIZED
+  const at = recent.findIndex((known) => known.environment === environment && known.is(options))
+  const known = at === -1 ? new Known(options, environment) : recent.splice(at, 1)[0]
+  known.spec ??= readSpec(options)
+  if (recent.length === KEPT) recent.shift()
+  recent.push(known)
+  return known.spec
+}
+
+/** Options as they were when they were read: a program may change its objects later. */
+class Known {
+  spec
+  #values
+
+  /**
+   * @param {Object} options
+   * @param {(String|undefined)} environment What the environment says beside them
+   */
+  constructor(options, environment) {
+    this.environment = environment
+    this.#values = TLS_OPTIONS.map((name) => ownCopy(options[name]))
+  }
+
+  /**
+   * @param {Object} options
+   * @return {Boolean} whether they say the same
+   */
+  is(options) {
+    return TLS_OPTIONS.every((name, index) => isSame(this.#values[index], options[name]))
+  }
+}
+
+/**
+ * @param {*} value
+ * @return {*} The same, which nobody can change
+ */
+function ownCopy(value) {
+  if (Array.isArray(value)) return value.map(ownCopy)
+  return ArrayBuffer.isView(value) ? bytesOf(value, true) : value
+}
+
+/**
+ * @param {*} known As `ownCopy` made it
+ * @param {*} value
+ * @return {Boolean}
+ */
+function isSame(known, value) {
+  if (known === value) return true
+  if (Array.isArray(known) && Array.isArray(value)) {
+    return known.length === value.length && known.every((item, at) => isSame(item, value[at]))
+  }
+  return Buffer.isBuffer(known) && ArrayBuffer.isView(value) && known.equals(bytesOf(value))
+}
+
+/**
+ * @param {ArrayBufferView} view
+ * @param {Boolean} [copy=false]
+ * @return {Buffer} Its bytes
+ */
+function bytesOf(view, copy = false) {
+  const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength)
+  return copy ? Buffer.from(bytes) : bytes
+}
+
+/**
+ * @param {Object} options
+ * @return {Object} What the hub takes
+ * @throws {TypeError}
+ */
+function readSpec(options) {
   const { ca, cert, key, passphrase, rejectUnauthorized, servername } = options
   const spec = {
     ca: ca === undefined || ca === null ? defaultRoots() : pemList(ca),
@@ -113,7 +190,7 @@ function pemList(ca) {
 function pemText(name, value) {
   if (typeof value === 'string') return value
   if (ArrayBuffer.isView(value)) {
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1')
+    return bytesOf(value).toString('latin1')
   }
   throw invalidOption(name, 'must be PEM text in a string or a Buffer')
 }

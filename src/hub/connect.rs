@@ -1,7 +1,5 @@
 //! Senders' connections.
 
-use std::time::Duration;
-
 use hyco_client::{ConnectOptions, Error, sender};
 use napi_derive::napi;
 
@@ -9,7 +7,10 @@ use super::{
     Hub,
     control::{ProxySpec, ReadSpec},
 };
-use crate::error::{IntoJs, Result};
+use crate::{
+    error::{IntoJs, Result},
+    number::{Milliseconds, Whole},
+};
 
 /// What a sender connects to.
 #[napi(object, object_to_js = false)]
@@ -25,11 +26,13 @@ pub struct ConnectSpec {
     /// The subprotocols to offer.
     pub protocols: Vec<String>,
     /// Milliseconds for the whole handshake.
-    pub timeout: f64,
+    #[napi(ts_type = "number")]
+    pub timeout: Milliseconds,
     /// The proxy on the way.
     pub proxy: Option<ProxySpec>,
     /// The number that `trust` gave.
-    pub trust: u32,
+    #[napi(ts_type = "number")]
+    pub trust: Whole<u32>,
 }
 
 #[napi]
@@ -43,7 +46,7 @@ impl Hub {
         };
         let dialer = running
             .control
-            .dialer(spec.trust, spec.proxy.as_ref())
+            .dialer(spec.trust.0, spec.proxy.as_ref())
             .into_js()?;
         let options = ConnectOptions {
             address: spec.address,
@@ -51,7 +54,7 @@ impl Hub {
             id: spec.id,
             headers: spec.headers.into_iter().filter_map(pair).collect(),
             protocols: spec.protocols,
-            timeout: Duration::from_millis(spec.timeout as u64),
+            timeout: spec.timeout.0,
         };
         self.open(running, read, async move {
             sender::connect(&dialer, options).await

@@ -14,8 +14,11 @@ use hyco_hub::{Handle, HubInbox};
 use napi_derive::napi;
 use serde_json::{Value, json};
 
-use super::{Hub, Running, handle::js_handle};
-use crate::error::{IntoJs, Result};
+use super::{Hub, Running, handle::JsHandle};
+use crate::{
+    error::{IntoJs, Result},
+    number::Whole,
+};
 
 /// What is being opened, and with what.
 #[derive(Default)]
@@ -31,9 +34,11 @@ pub(crate) struct Control {
 #[napi(object, object_to_js = false)]
 pub struct ReadSpec {
     /// The largest message in bytes; 0 means no limit.
-    pub max_payload: f64,
+    #[napi(ts_type = "number")]
+    pub max_payload: Whole<u64>,
     /// The most fragments of one message; 0 means no limit.
-    pub max_fragments: u32,
+    #[napi(ts_type = "number")]
+    pub max_fragments: Whole<u64>,
     /// Text is taken as it comes.
     pub skip_utf8_validation: bool,
 }
@@ -65,8 +70,9 @@ pub struct ProxySpec {
 impl From<ReadSpec> for ConnectionOptions {
     fn from(spec: ReadSpec) -> Self {
         Self {
-            max_payload: spec.max_payload as u64,
-            max_fragments: spec.max_fragments,
+            max_payload: spec.max_payload.0,
+            // No message has more.
+            max_fragments: u32::try_from(spec.max_fragments.0).unwrap_or(u32::MAX),
             validate_utf8: !spec.skip_utf8_validation,
         }
     }
@@ -88,7 +94,7 @@ impl Hub {
         let Some(running) = running.as_ref() else {
             return Err(Error::Closed).into_js();
         };
-        let dialer = running.control.dialers.get(&options).into_js()?;
+        let dialer = running.control.dialers.make(&options).into_js()?;
         let mut trusted = running.control.trusted.borrow_mut();
         let number = trusted.iter().position(Option::is_none);
         let number = number.unwrap_or(trusted.len());
@@ -101,9 +107,13 @@ impl Hub {
 
     /// Forgets prepared TLS options. What was opened with them stays.
     #[napi(catch_unwind)]
-    pub fn distrust(&self, trust: u32) {
+    pub fn distrust(&self, #[napi(ts_arg_type = "number")] trust: Whole<u32>) {
         if let Some(running) = self.running.borrow().as_ref()
-            && let Some(dialer) = running.control.trusted.borrow_mut().get_mut(trust as usize)
+            && let Some(dialer) = running
+                .control
+                .trusted
+                .borrow_mut()
+                .get_mut(trust.0 as usize)
         {
             *dialer = None;
         }
@@ -112,8 +122,8 @@ impl Hub {
     /// Gives up a connection that is being opened; an `open` or `failed` event follows all the
     /// same.
     #[napi(catch_unwind)]
-    pub fn abort(&self, handle: f64) {
-        self.side.links.borrow().abort(js_handle(handle));
+    pub fn abort(&self, #[napi(ts_arg_type = "number")] handle: JsHandle) {
+        self.side.links.borrow().abort(handle.into());
     }
 }
 

@@ -5,7 +5,7 @@ use hyco_hub::Handle;
 use napi::bindgen_prelude::Error;
 
 use super::{Hub, Running, control::ReadSpec};
-use crate::error::Result;
+use crate::{error::Result, number::Whole};
 
 impl Hub {
     /// Opens a connection under a handle of its own.
@@ -26,7 +26,11 @@ impl Hub {
     }
 }
 
-/// The handle that a number of JavaScript stands for.
-pub(super) fn js_handle(number: f64) -> Handle {
-    Handle::from_bits(number as u64)
+/// A handle as JavaScript has it.
+pub(super) type JsHandle = Whole<u64>;
+
+impl From<JsHandle> for Handle {
+    fn from(number: JsHandle) -> Self {
+        Self::from_bits(number.0)
+    }
 }

@@ -15,7 +15,10 @@ use super::{
     connect::pair,
     control::{ProxySpec, ReadSpec, describe},
 };
-use crate::error::{IntoJs, Result};
+use crate::{
+    error::{IntoJs, Result},
+    number::{Milliseconds, Whole},
+};
 
 /// What a listener listens on, and how.
 #[napi(object, object_to_js = false)]
@@ -33,28 +36,35 @@ pub struct ListenSpec {
     /// The header `User-Agent` of the control channel.
     pub user_agent: Option<String>,
     /// Milliseconds between pings on the control channel; 0 means none.
-    pub keep_alive_interval: f64,
+    #[napi(ts_type = "number")]
+    pub keep_alive_interval: Milliseconds,
     /// Milliseconds for the control channel's handshake.
-    pub open_timeout: f64,
+    #[napi(ts_type = "number")]
+    pub open_timeout: Milliseconds,
     /// Milliseconds for each rendezvous' handshake.
-    pub accept_timeout: f64,
+    #[napi(ts_type = "number")]
+    pub accept_timeout: Milliseconds,
     /// The most senders that may wait for a decision.
-    pub max_pending_accepts: u32,
+    #[napi(ts_type = "number")]
+    pub max_pending_accepts: Whole<u64>,
     /// The most rendezvous that may be opening.
-    pub max_concurrent_dials: u32,
+    #[napi(ts_type = "number")]
+    pub max_concurrent_dials: Whole<u64>,
     /// When to come back after a loss.
     pub reconnect: ReconnectSpec,
     /// The proxy on the way.
     pub proxy: Option<ProxySpec>,
     /// The number that `trust` gave.
-    pub trust: u32,
+    #[napi(ts_type = "number")]
+    pub trust: Whole<u32>,
 }
 
 /// When a listener comes back after a loss.
 #[napi(object, object_to_js = false)]
 pub struct ReconnectSpec {
     /// Milliseconds before each attempt; the last stays.
-    pub delays: Vec<f64>,
+    #[napi(ts_type = "number[]")]
+    pub delays: Vec<Milliseconds>,
     /// The share by which delays vary, from the second on.
     pub jitter: f64,
     /// Who decides.
@@ -66,16 +76,21 @@ pub struct ReconnectSpec {
 impl Hub {
     /// Starts a listener; events about it follow, `closed` last.
     #[napi(catch_unwind)]
-    pub fn listen(&self, id: u32, spec: ListenSpec) -> Result<()> {
+    pub fn listen(
+        &self,
+        #[napi(ts_arg_type = "number")] id: Whole<u32>,
+        spec: ListenSpec,
+    ) -> Result<()> {
+        let id = id.0;
         let running = self.running.borrow();
         let Some(running) = running.as_ref() else {
             return Err(Error::Closed).into_js();
         };
         let dialer = running
             .control
-            .dialer(spec.trust, spec.proxy.as_ref())
+            .dialer(spec.trust.0, spec.proxy.as_ref())
             .into_js()?;
-        let keep_alive = milliseconds(spec.keep_alive_interval);
+        let keep_alive = spec.keep_alive_interval.0;
         let options = ListenOptions {
             token: match (spec.token, spec.key_name, spec.key) {
                 (Some(token), ..) => TokenSource::Fixed(token),
@@ -89,17 +104,17 @@ impl Hub {
             id: spec.id,
             user_agent: spec.user_agent,
             keep_alive: (!keep_alive.is_zero()).then_some(keep_alive),
-            open_timeout: milliseconds(spec.open_timeout),
-            accept_timeout: milliseconds(spec.accept_timeout),
-            max_pending_accepts: spec.max_pending_accepts as usize,
-            max_concurrent_dials: spec.max_concurrent_dials as usize,
+            open_timeout: spec.open_timeout.0,
+            accept_timeout: spec.accept_timeout.0,
+            max_pending_accepts: spec.max_pending_accepts.0 as usize,
+            max_concurrent_dials: spec.max_concurrent_dials.0 as usize,
             reconnect: Reconnect {
                 schedule: Schedule {
                     delays: spec
                         .reconnect
                         .delays
                         .into_iter()
-                        .map(milliseconds)
+                        .map(|delay| delay.0)
                         .collect(),
                     jitter: spec.reconnect.jitter,
                 },
@@ -122,8 +137,8 @@ impl Hub {
     #[napi(catch_unwind)]
     pub fn provide_token(
         &self,
-        listener: u32,
-        request: u32,
+        #[napi(ts_arg_type = "number")] listener: Whole<u32>,
+        #[napi(ts_arg_type = "number")] request: Whole<u32>,
         token: Option<String>,
         error_message: Option<String>,
         expires_on: Option<f64>,
@@ -135,15 +150,22 @@ impl Hub {
             refresh_after: refresh_after.map(milliseconds),
         });
         let given = given.ok_or_else(|| error_message.unwrap_or_default());
-        self.with_listener(listener, |listener| listener.provide_token(request, given));
+        self.with_listener(listener.0, |listener| {
+            listener.provide_token(request.0, given)
+        });
     }
 
     /// Answers a `reconnect` event with milliseconds, or -1 to stop.
     #[napi(catch_unwind)]
-    pub fn decide_reconnect(&self, listener: u32, request: u32, delay: f64) {
+    pub fn decide_reconnect(
+        &self,
+        #[napi(ts_arg_type = "number")] listener: Whole<u32>,
+        #[napi(ts_arg_type = "number")] request: Whole<u32>,
+        delay: f64,
+    ) {
         let delay = (delay >= 0.0).then(|| milliseconds(delay));
-        self.with_listener(listener, |listener| {
-            listener.decide_reconnect(request, delay)
+        self.with_listener(listener.0, |listener| {
+            listener.decide_reconnect(request.0, delay)
         });
     }
 
@@ -152,8 +174,8 @@ impl Hub {
     #[napi(catch_unwind)]
     pub fn accept(
         &self,
-        listener: u32,
-        accept: u32,
+        #[napi(ts_arg_type = "number")] listener: Whole<u32>,
+        #[napi(ts_arg_type = "number")] accept: Whole<u32>,
         protocol: Option<String>,
         headers: Vec<Vec<String>>,
         read: ReadSpec,
@@ -162,24 +184,30 @@ impl Hub {
         let Some(running) = running.as_ref() else {
             return Err(Error::Closed).into_js();
         };
-        let listener = running.control.listeners.borrow().get(&listener).cloned();
+        let listener = running.control.listeners.borrow().get(&listener.0).cloned();
         let listener = listener.ok_or(Error::Closed).into_js()?;
         let headers = headers.into_iter().filter_map(pair).collect();
-        self.open(running, read, listener.accept(accept, protocol, headers))
+        self.open(running, read, listener.accept(accept.0, protocol, headers))
     }
 
     /// Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the
     /// relay could not be told.
     #[napi(catch_unwind)]
-    pub fn reject(&self, listener: u32, accept: u32, status: u16, description: String) {
-        self.with_listener(listener, |handle| {
-            let rejecting = handle.reject(accept, status, Some(description));
+    pub fn reject(
+        &self,
+        #[napi(ts_arg_type = "number")] listener: Whole<u32>,
+        #[napi(ts_arg_type = "number")] accept: Whole<u32>,
+        #[napi(ts_arg_type = "number")] status: Whole<u16>,
+        description: String,
+    ) {
+        self.with_listener(listener.0, |handle| {
+            let rejecting = handle.reject(accept.0, status.0, Some(description));
             if let Some(running) = self.running.borrow().as_ref() {
                 let inbox = Arc::clone(&running.inbox);
                 running.run(async move {
                     if let Err(error) = rejecting.await {
-                        let event = accept_error(accept, &error);
-                        inbox.event(0, about(listener, event).to_string());
+                        let event = accept_error(accept.0, &error);
+                        inbox.event(0, about(listener.0, event).to_string());
                     }
                 });
             }
@@ -188,21 +216,25 @@ impl Hub {
 
     /// Whether the next failure or loss of a listener is the last.
     #[napi(catch_unwind)]
-    pub fn stay_down(&self, listener: u32, stays_down: bool) {
-        self.with_listener(listener, |listener| listener.stay_down(stays_down));
+    pub fn stay_down(
+        &self,
+        #[napi(ts_arg_type = "number")] listener: Whole<u32>,
+        stays_down: bool,
+    ) {
+        self.with_listener(listener.0, |listener| listener.stay_down(stays_down));
     }
 
     /// Closes a listener; its `closed` event follows. Accepted connections stay.
     #[napi(catch_unwind)]
-    pub fn close_listener(&self, listener: u32) {
-        self.with_listener(listener, Listener::close);
+    pub fn close_listener(&self, #[napi(ts_arg_type = "number")] listener: Whole<u32>) {
+        self.with_listener(listener.0, Listener::close);
     }
 
     /// Forgets a listener that was reported closed.
     #[napi(catch_unwind)]
-    pub fn forget_listener(&self, listener: u32) {
+    pub fn forget_listener(&self, #[napi(ts_arg_type = "number")] listener: Whole<u32>) {
         if let Some(running) = self.running.borrow().as_ref() {
-            running.control.listeners.borrow_mut().remove(&listener);
+            running.control.listeners.borrow_mut().remove(&listener.0);
         }
     }
 

@@ -35,10 +35,12 @@ use napi::{
 };
 use napi_derive::napi;
 
+use crate::number::Whole;
+
 use self::{
     control::Control,
     delivery::{Given, JsSide},
-    handle::js_handle,
+    handle::JsHandle,
     lending::{Lending, check},
 };
 
@@ -169,8 +171,12 @@ impl Hub {
 
     /// A copy of a message that a row of the table describes, whose memory was moved away.
     #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
-    pub fn copy(&self, env: Env, row: u32) -> Result<Unknown<'_>> {
-        let copy = self.side.copy(env.raw(), row)?;
+    pub fn copy(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "number")] row: Whole<u32>,
+    ) -> Result<Unknown<'_>> {
+        let copy = self.side.copy(env.raw(), row.0)?;
         #[expect(unsafe_code, reason = "wraps a value of this call")]
         // SAFETY: the value lives in the handle scope of this call.
         unsafe {
@@ -183,8 +189,8 @@ impl Hub {
     /// [`hyco_hub::ring`] says how a frame lies there.
     /// Returns how many pairs (connection, acknowledged frames) stand in `results`.
     #[napi(catch_unwind)]
-    pub fn flush(&self, bytes: u32) -> u32 {
-        let ring = self.ring.get(..bytes as usize).unwrap_or_default();
+    pub fn flush(&self, #[napi(ts_arg_type = "number")] bytes: Whole<u32>) -> u32 {
+        let ring = self.ring.get(..bytes.0 as usize).unwrap_or_default();
         let touched = self.append(ring);
         let mut results = self.results.borrow_mut();
         #[expect(unsafe_code, reason = "memory shared with JavaScript")]
@@ -212,13 +218,13 @@ impl Hub {
     #[napi(catch_unwind)]
     pub fn send_large(
         &self,
-        handle: f64,
-        flags: u32,
+        #[napi(ts_arg_type = "number")] handle: JsHandle,
+        #[napi(ts_arg_type = "number")] flags: Whole<u32>,
         payload: BufferSlice<'_>,
         start: bool,
     ) -> u32 {
-        let connection = js_handle(handle);
-        let frame = RingFrame::new(connection, flags, &payload);
+        let connection = Handle::from(handle);
+        let frame = RingFrame::new(connection, flags.0, &payload);
         let frame = frame.with_mask(&mut self.masks.borrow_mut());
         let sent = self.side.with(connection, |connection| {
             connection.append([frame]);
@@ -232,16 +238,16 @@ impl Hub {
 
     /// Bytes that a connection has not yet handed to the operating system.
     #[napi(catch_unwind)]
-    pub fn buffered(&self, handle: f64) -> f64 {
+    pub fn buffered(&self, #[napi(ts_arg_type = "number")] handle: JsHandle) -> f64 {
         self.side
-            .with(js_handle(handle), Connection::buffered)
+            .with(handle.into(), Connection::buffered)
             .unwrap_or(0) as f64
     }
 
     /// Stops reading from a connection, or goes on.
     #[napi(catch_unwind)]
-    pub fn pause(&self, handle: f64, pause: bool) {
-        self.side.with(js_handle(handle), |connection| {
+    pub fn pause(&self, #[napi(ts_arg_type = "number")] handle: JsHandle, pause: bool) {
+        self.side.with(handle.into(), |connection| {
             if pause {
                 connection.pause()
             } else {
@@ -253,22 +259,22 @@ impl Hub {
 
     /// Shuts the sending side of a connection after what is queued.
     #[napi(catch_unwind)]
-    pub fn end(&self, handle: f64) {
-        self.side.with(js_handle(handle), Connection::end);
+    pub fn end(&self, #[napi(ts_arg_type = "number")] handle: JsHandle) {
+        self.side.with(handle.into(), Connection::end);
         self.give_errand();
     }
 
     /// Drops a connection and what it has queued.
     #[napi(catch_unwind)]
-    pub fn destroy(&self, handle: f64) {
-        self.side.with(js_handle(handle), Connection::destroy);
+    pub fn destroy(&self, #[napi(ts_arg_type = "number")] handle: JsHandle) {
+        self.side.with(handle.into(), Connection::destroy);
         self.give_errand();
     }
 
     /// Forgets a connection that was reported closed: its number may be used again.
     #[napi(catch_unwind)]
-    pub fn forget(&self, handle: f64) {
-        self.side.links.borrow_mut().forget(js_handle(handle));
+    pub fn forget(&self, #[napi(ts_arg_type = "number")] handle: JsHandle) {
+        self.side.links.borrow_mut().forget(handle.into());
     }
 }
 

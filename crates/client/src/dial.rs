@@ -70,7 +70,7 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// A dialer of its own; [`Dialers`](crate::Dialers) shares dialers between equal options.
+    /// A dialer of its own; [`Dialers`](crate::Dialers) makes some that share look-up threads.
     pub fn new(options: &TlsOptions) -> Result<Self> {
         Self::sharing(options, Resolver::default())
     }
@@ -139,12 +139,6 @@ impl Dialer {
             protocol: handshake::header(&response, "sec-websocket-protocol"),
             tracking_id: handshake::header(&response, TRACKING_ID_HEADER),
         })
-    }
-
-    /// Whether both were cloned from one dialer.
-    #[cfg(test)]
-    pub(crate) fn shares_sessions(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.config, &other.config)
     }
 
     async fn connect(&self, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {

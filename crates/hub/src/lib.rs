@@ -20,6 +20,7 @@ mod record;
 pub mod ring;
 mod rows;
 mod slab;
+mod sync;
 mod turns;
 
 pub use batch::HubBatch;

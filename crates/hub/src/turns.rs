@@ -13,13 +13,11 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
-    thread::{self, Thread},
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
+
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, Thread, current, park_timeout};
 
 /// Reaches JavaScript from any thread.
 pub trait Wake: fmt::Debug + Send + Sync {
@@ -102,13 +100,13 @@ impl Turns {
     }
 
     fn nap(&self) {
-        self.io.get_or_init(thread::current);
+        self.io.get_or_init(current);
         let start = Instant::now();
         while self.scheduled.load(Ordering::Acquire) && !self.errand.swap(false, Ordering::AcqRel) {
             let Some(left) = NAP.checked_sub(start.elapsed()) else {
                 return;
             };
-            thread::park_timeout(left);
+            park_timeout(left);
         }
     }
 
@@ -146,4 +144,7 @@ const LATE_MICROSECONDS: u64 = 1000;
 const NAP_READS: usize = 4;
 
 /// The longest nap. A listener of the user's that takes longer has the I/O thread read beside it.
+#[cfg(not(hyco_loom))]
 const NAP: Duration = Duration::from_millis(1);
+#[cfg(hyco_loom)]
+const NAP: Duration = Duration::MAX;
