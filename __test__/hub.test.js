@@ -163,3 +163,60 @@ test('equal TLS options are read once, changed ones again', TIMEOUT, () => {
   for (let i = 0; i < 20; i++) tlsSpec({ servername: `host${i}` })
   assert.notEqual(tlsSpec({ ca: certificate.ca }), first)
 })
+
+test('a turn may send more than the ring holds, with callbacks in order', TIMEOUT, async (t) => {
+  const socket = await echo(t, new Hub())
+  const sent = []
+  for (let i = 0; i < 300; i++) {
+    // Of these neither may be cut at the end of the ring: 4 KiB of bytes, 4,095 bytes of text.
+    sent.push(i % 2 === 0 ? Buffer.alloc(4096, i) : '€'.repeat(1365))
+    if (i % 50 === 0) sent.push('x'.repeat(20_000))
+  }
+  const received = []
+  const all = new Promise((resolve) => {
+    socket.on('message', (data, isBinary) => {
+      received.push(isBinary ? data : String(data))
+      if (received.length === sent.length) resolve()
+    })
+  })
+  const called = []
+  for (const [i, data] of sent.entries()) socket.send(data, () => called.push(i))
+  await all
+  assert.deepEqual(received, sent)
+  assert.deepEqual(called, [...sent.keys()])
+  socket.terminate()
+  await once(socket, 'close')
+})
+
+test('an exception in the middle of a run costs no byte of the others', TIMEOUT, async (t) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const sent = Array.from({ length: 200 }, (_, i) => Buffer.alloc(1 + (i % 37), i))
+  server.on('connection', (peer) => {
+    peer.on('message', () => {
+      // In one piece, so that they are one run.
+      peer._socket.cork()
+      for (const message of sent) peer.send(message)
+      peer._socket.uncork()
+    })
+  })
+  const socket = hyco.relayedConnect(`ws://127.0.0.1:${server.address().port}`, null)
+  await once(socket, 'open')
+  const received = []
+  const errors = await uncaught(async () => {
+    const all = new Promise((resolve) => {
+      socket.on('message', (data) => {
+        received.push(Buffer.from(data))
+        if (received.length === sent.length) resolve()
+        if (received.length % 7 === 0) throw new Error('on purpose')
+      })
+    })
+    socket.send('go')
+    await all
+  })
+  assert.deepEqual(received, sent)
+  assert.equal(errors.length, Math.floor(sent.length / 7))
+  socket.terminate()
+  await once(socket, 'close')
+})

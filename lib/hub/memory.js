@@ -39,7 +39,7 @@ class Memory {
    * Copies bytes of the stage to memory of a socket. They are at `piece.at`.
    *
    * @param {number} number of the socket
-   * @param {number} start in the stage, a multiple of 8
+   * @param {number} start in the stage; a multiple of 8 where a run begins
    * @param {number} size
    * @returns {{buffer: ArrayBuffer, at: number}} good until the next call
    */
@@ -51,8 +51,9 @@ class Memory {
     const at = piece.used
     piece.at = at
     piece.used = (at + size + 7) & ~7
-    if (size <= LOOP) {
-      // Both begin at a multiple of 8, and the native side fills up the last word with zeros.
+    // A run that a listener's exception has cut goes on at any byte.
+    if (size <= LOOP && (start & 3) === 0) {
+      // Both begin at a word, and the native side fills up the last word with zeros.
       const words = this.#words
       const own = piece.words
       const end = (at + size + 3) >> 2

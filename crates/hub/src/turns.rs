@@ -118,7 +118,7 @@ impl Turns {
 
     /// JavaScript has something for the I/O thread to do.
     pub fn give_errand(&self) {
-        self.errand.store(true, Ordering::Release);
+        self.errand.swap(true, Ordering::AcqRel);
         self.end_nap();
     }
 

@@ -231,3 +231,23 @@ fn a_message_of_one_frame_ends_in_a_buffer_of_its_length() {
     };
     assert_eq!(payload.len(), 5_000_000);
 }
+
+#[test]
+fn memory_grows_with_what_comes_not_with_what_is_announced() {
+    let config = DecoderConfig {
+        max_payload: 0,
+        ..OF_SERVER
+    };
+    let mut reading = Reading::new(config);
+    let mut header = vec![0x82, 127];
+    header.extend_from_slice(&(1_u64 << 40).to_be_bytes());
+    reading.feed(&header);
+    let mut came = 0;
+    for _ in 0..64 {
+        let direct = reading.decoder.direct().unwrap();
+        let capacity = direct.buffer.capacity();
+        assert!(capacity <= 2 * came + 1100 * 1024, "{capacity} for {came}");
+        came += reading.feed_directly(&[0; 64 * 1024]);
+    }
+    assert_eq!(came, 4 * 1024 * 1024);
+}
