@@ -137,9 +137,8 @@ describe('the examples', { timeout: 180_000 }, () => {
     const program = start('express.js', { args: ['0'] })
     await Promise.all([program.says('relayed:'), program.says('local:')])
     const [, address] = /local: (\S+)/.exec(program.output)
-    const socket = await connect()
-    const heard = once(socket, 'message')
-    const [welcome] = await heard
+    const socket = hyco.relayedConnect(relay.sendUri('hyco'), relay.token())
+    const [welcome] = await once(socket, 'message')
     assert.equal(String(welcome), 'welcome to /hyco')
     const next = once(socket, 'message')
     const headers = { 'Content-Type': 'text/plain' }
@@ -179,6 +178,8 @@ describe('the examples', { timeout: 180_000 }, () => {
     const program = start('drain.js')
     await program.says('ready')
     const socket = await connect()
+    // The sender may be open before the example knows it.
+    assert.equal(await ask(socket, 'first'), 'done: first')
     socket.send('work')
     program.child.kill('SIGTERM')
     await program.says('draining: 1 connected')

@@ -190,6 +190,27 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
     }
   })
 
+  it('prints what a listener says first, however early', async () => {
+    const eager = hyco.createRelayedServer(
+      { connectionString: relay.emulator.connectionString, path: 'silent' },
+      (socket) => socket.send('welcome'),
+    )
+    await once(eager, 'listening')
+    try {
+      const where = ['-c', relay.emulator.connectionString, '-p', 'silent']
+      for (const args of [
+        ['connect', '-q'],
+        ['send', '-q', '--replies', '1', 'hello'],
+      ]) {
+        const { code, stdout } = await Cli.run([...args, ...where])
+        assert.equal(stdout, 'welcome\n')
+        assert.equal(code, 0)
+      }
+    } finally {
+      await new Promise((resolve) => eager.close(resolve))
+    }
+  })
+
   it('refuses a header that is none', async () => {
     const { code, stderr } = await Cli.run(['send', '-H', 'nonsense', 'x'], { env })
     assert.equal(code, 2)

@@ -15,7 +15,7 @@ const GOOD_ENDS = new Set([1000, 1001, 1005])
  * @param {Object} values The options `header` and `protocol` of the command
  * @param {Terminal} terminal
  * @param {AbortSignal} signal Gives up when it is aborted
- * @return {Promise<RelayedSocket>} It is open
+ * @return {Promise<RelayedSocket>} It is open, and paused until its listeners are added
  * @throws {Error} with a hint
  */
 async function openSender(target, { header, protocol = [] }, terminal, signal) {
@@ -23,6 +23,8 @@ async function openSender(target, { header, protocol = [] }, terminal, signal) {
   const over = terminal.waiting(`connecting to ${target.name}`)
   const giveUp = () => socket.terminate()
   signal.addEventListener('abort', giveUp)
+  // A listener may speak first, before anybody here can hear it.
+  socket.once('open', () => socket.pause())
   try {
     await once(socket, 'open')
     return socket

@@ -62,6 +62,7 @@ async function connect(values, positionals, terminal) {
     terminal.status(`closed: ${code} ${reason}`, { event: 'close', code, reason: String(reason) })
   })
   if (prompt !== '') lines.prompt()
+  socket.resume()
   await Promise.all([sendLines(lines, socket, values, signal), end])
   return 0
 }

@@ -25,6 +25,7 @@ async function send(values, messages, terminal) {
   const end = ended(socket)
   const answered = replies(socket, values.replies ?? 0, target.timeout, terminal)
   signal.addEventListener('abort', () => socket.terminate())
+  socket.resume()
   try {
     for (const body of bodies) await sendOne(socket, values.binary ? Buffer.from(body) : body)
     await Promise.race([answered, end.then(endedEarly)])
