@@ -214,6 +214,16 @@ declare namespace WebSocket {
     closeTimeout?: number | undefined
 
     /**
+     * Milliseconds of silence after which the other end is sent a ping, 0 for never. If nothing is
+     * heard for two intervals it is lost: a socket emits `'error'` with `HYCO_ERR_CONNECTION_LOST` and
+     * closes with 1006. Whatever is received counts as a sign of life. For a server this is also
+     * about its control channel.
+     *
+     * @defaultValue `30000`
+     */
+    keepAliveInterval?: number | undefined
+
+    /**
      * The most fragments of one message, 0 for no limit.
      *
      * @defaultValue `16384`
@@ -330,14 +340,6 @@ declare namespace WebSocket {
 
     /** Accepted for the sake of hyco-ws; without effect. */
     disableHixie?: boolean | undefined
-
-    /**
-     * Milliseconds between pings on the control channel, 0 for none. If nothing is heard for two
-     * intervals the channel is lost.
-     *
-     * @defaultValue `30000`
-     */
-    keepAliveInterval?: number | undefined
 
     /**
      * How many rendezvous with senders may be opening at a time. Further senders are refused with 503,

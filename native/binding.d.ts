@@ -301,6 +301,11 @@ export interface ReadSpec {
   maxFragments: number
   /** Text is taken as it comes. */
   skipUtf8Validation: boolean
+  /**
+   * Milliseconds of silence after which the other end is pinged; twice as many end the connection.
+   * 0 means never.
+   */
+  keepAliveInterval: number
 }
 
 /** When a listener comes back after a loss. */

@@ -25,6 +25,7 @@ const SOCKET_DEFAULTS = {
   allowSynchronousEvents: true,
   autoPong: true,
   closeTimeout: 30_000,
+  keepAliveInterval: 30_000,
   maxFragments: 16 * 1024,
   maxPayload: 100 * 1024 * 1024,
   maxPendingAutoPongs: 60,
@@ -43,7 +44,6 @@ const SERVER_DEFAULTS = {
   disableHixie: false,
   handleProtocols: null,
   id: null,
-  keepAliveInterval: 30_000,
   key: null,
   keyName: null,
   maxConcurrentDials: 4096,
@@ -93,7 +93,6 @@ function serverOptions(given) {
   checks.checkBound(options, 'maxConcurrentDials')
   checks.checkBound(options, 'maxPendingAccepts')
   checks.checkDuration(options, 'openTimeout')
-  checks.checkDuration(options, 'keepAliveInterval', { zero: true })
   checks.checkType(options, 'clientTracking', 'boolean')
   checks.checkFunction(options, 'handleProtocols')
   checks.checkFunction(options, 'verifyClient')
@@ -164,6 +163,7 @@ function checkSocketOptions(options) {
   checks.checkType(options, 'autoPong', 'boolean')
   checks.checkType(options, 'skipUTF8Validation', 'boolean')
   checks.checkDuration(options, 'closeTimeout', { zero: true })
+  checks.checkDuration(options, 'keepAliveInterval', { zero: true })
   checks.checkCount(options, 'maxFragments')
   checks.checkCount(options, 'maxPayload')
   checks.checkCount(options, 'maxPendingAutoPongs')
@@ -181,6 +181,7 @@ function socketOptions(options) {
     allowSynchronousEvents: options.allowSynchronousEvents,
     autoPong: options.autoPong,
     closeTimeout: options.closeTimeout,
+    keepAliveInterval: options.keepAliveInterval,
     maxFragments: Math.min(options.maxFragments, MOST_FRAGMENTS),
     maxPayload: options.maxPayload,
     maxPendingAutoPongs: options.maxPendingAutoPongs,

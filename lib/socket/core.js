@@ -5,6 +5,7 @@ const WebSocket = require('ws')
 
 const { capture, run } = require('../context')
 const { publish, wanted } = require('../diagnostics')
+const { fromNative } = require('../errors')
 const { clearTimeout, setTimeout } = require('../globals')
 const {
   kAcknowledged,
@@ -108,8 +109,13 @@ class SocketCore {
    */
   attach(link) {
     this.link = link
-    const { maxPayload, maxFragments, skipUTF8Validation } = this.options
-    return { maxPayload, maxFragments, skipUtf8Validation: skipUTF8Validation }
+    const { keepAliveInterval, maxPayload, maxFragments, skipUTF8Validation } = this.options
+    return {
+      keepAliveInterval,
+      maxPayload,
+      maxFragments,
+      skipUtf8Validation: skipUTF8Validation,
+    }
   }
 
   /** @type {Number} Bytes that were not yet handed to the operating system */
@@ -188,6 +194,10 @@ class SocketCore {
       case 'failed':
         this.gone = true
         run(this.context, refused, undefined, this, event.error)
+        break
+      case 'lost':
+        if (this.holding) this.hold(this.lose, EMPTY_BUFFER, event)
+        else run(this.context, this.lose, this, EMPTY_BUFFER, event)
         break
       case 'violation':
         if (this.holding) this.hold(this.violate, EMPTY_BUFFER, event)
@@ -352,6 +362,12 @@ class SocketCore {
     error.code = code
     if (!this.gone) this.close(closeCode)
     this.emitError(error)
+  }
+
+  /** Acts on an other end that is gone without a word. The native connection is dropped. */
+  lose(_data, { error }) {
+    this.state = CLOSING
+    this.emitError(fromNative(error))
   }
 
   peerEnded() {

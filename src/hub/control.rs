@@ -1,6 +1,6 @@
 //! What opening needs: TLS options, and the tasks of connections from their dial to their end.
 
-use std::{cell::RefCell, collections::HashMap, sync::Arc};
+use std::{cell::RefCell, collections::HashMap, sync::Arc, time::Duration};
 
 use futures_util::{
     FutureExt,
@@ -10,7 +10,7 @@ use hyco_client::{
     Answer, Dialer, Dialers, Error, Listener, Proxy, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions},
 };
-use hyco_hub::{Handle, HubInbox};
+use hyco_hub::{Handle, HubInbox, KeepAlive};
 use napi_derive::napi;
 use serde_json::{Value, json};
 
@@ -41,6 +41,9 @@ pub struct ReadSpec {
     pub max_fragments: Whole<u64>,
     /// Text is taken as it comes.
     pub skip_utf8_validation: bool,
+    /// Milliseconds of silence after which the other end is pinged; twice as many end the connection.
+    /// 0 means never.
+    pub keep_alive_interval: f64,
 }
 
 /// Whom to trust over TLS.
@@ -148,10 +151,10 @@ impl Running {
     pub(super) fn open(
         &self,
         handle: Handle,
-        options: ConnectionOptions,
+        read: ReadSpec,
         opening: impl Future<Output = std::result::Result<Upgraded, Error>> + Send + 'static,
     ) -> AbortHandle {
-        let inbox = Arc::clone(&self.inbox);
+        let (inbox, keep_alive) = (Arc::clone(&self.inbox), Arc::clone(&self.keep_alive));
         // Made before the task runs, which may be aborted before it ever does.
         let mut failed = Failed {
             number: handle.number,
@@ -162,7 +165,7 @@ impl Running {
                 Ok(upgraded) => {
                     failed.disarm();
                     // A task of its own: this one's memory, which is a lot, is freed.
-                    tokio::spawn(serve(handle, upgraded, options, inbox));
+                    tokio::spawn(serve(handle, upgraded, read, &keep_alive, inbox));
                 }
                 Err(error) => failed.report(&error),
             }
@@ -208,14 +211,22 @@ impl Drop for Failed {
 fn serve(
     handle: Handle,
     upgraded: Upgraded,
-    options: ConnectionOptions,
+    read: ReadSpec,
+    keep_alive: &KeepAlive,
     inbox: Arc<HubInbox>,
-) -> impl Future<Output = ()> + Send {
+) -> impl Future<Output = ()> + Send + use<> {
     let response = upgraded.answer.as_ref().map(response);
     let event = json!({ "type": "open", "protocol": upgraded.protocol, "response": response });
     let pool = Arc::clone(&inbox.buffers);
-    let (connection, task) =
-        Connection::new(handle.number, upgraded, options, Arc::clone(&inbox), pool);
+    let interval = Duration::from_millis(read.keep_alive_interval as u64);
+    let (connection, task) = Connection::new(
+        handle.number,
+        upgraded,
+        read.into(),
+        Arc::clone(&inbox),
+        pool,
+    );
+    keep_alive.watch(handle.number, &connection, interval);
     inbox.opened(handle, connection, event.to_string());
     task
 }

@@ -21,7 +21,7 @@ impl Hub {
         let handle = links.reserve().map_err(|full| {
             Error::new(hyco_client::Error::Closed.code().into(), full.to_string())
         })?;
-        links.opening(handle, running.open(handle, read.into(), opening));
+        links.opening(handle, running.open(handle, read, opening));
         Ok(handle.to_bits() as f64)
     }
 }

@@ -22,7 +22,7 @@ use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
 
 use hyco_client::connection::Connection;
 use hyco_hub::{
-    Errands, Handle, HubInbox, IoThread,
+    Errands, Handle, HubInbox, IoThread, KeepAlive,
     ring::{Frames, RingFrame},
 };
 use hyco_websocket::MaskSource;
@@ -72,6 +72,7 @@ struct Running {
     side: Rc<JsSide>,
     inbox: Arc<HubInbox>,
     errands: Arc<Errands>,
+    keep_alive: Arc<KeepAlive>,
     control: Control,
     io: IoThread,
 }
@@ -112,6 +113,9 @@ impl Hub {
         let errands = Arc::new(Errands::default());
         io.handle()
             .spawn(Arc::clone(&errands).attend(Arc::clone(&inbox)));
+        let keep_alive = Arc::new(KeepAlive::default());
+        io.handle()
+            .spawn(Arc::clone(&keep_alive).attend(Arc::clone(&inbox)));
         #[expect(unsafe_code, reason = "Node-API calls")]
         // SAFETY: on the JavaScript thread of `env`, with strong references.
         let side = unsafe {
@@ -132,6 +136,7 @@ impl Hub {
             side: Rc::clone(&side),
             inbox,
             errands,
+            keep_alive,
             control: Control::default(),
             io,
         };

@@ -7,6 +7,7 @@
 //! | [`HubInbox`] | what was received, and the [`Queue`] where it waits for JavaScript |
 //! | [`write_rows`] | how JavaScript gets it, in memory that is its own |
 //! | [`Turns`] | when the two threads wake each other |
+//! | [`KeepAlive`] | which connections have lost their other end |
 //! | [`Errands`] | what JavaScript leaves to the I/O thread |
 //! | [`ring`] | the frames that JavaScript sends |
 
@@ -14,6 +15,7 @@ mod batch;
 mod errands;
 mod inbox;
 mod io_thread;
+mod keep_alive;
 mod links;
 mod queue;
 mod record;
@@ -27,6 +29,7 @@ pub use batch::HubBatch;
 pub use errands::{Errands, Task};
 pub use inbox::HubInbox;
 pub use io_thread::IoThread;
+pub use keep_alive::KeepAlive;
 pub use links::{Full, Handle, Links};
 pub use queue::Queue;
 pub use record::{RECORD_WORDS, Record, kind};

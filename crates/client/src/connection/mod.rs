@@ -21,15 +21,17 @@ mod writer;
 use std::{
     future::Future,
     io,
+    mem::MaybeUninit,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Poll, Waker},
 };
 
 use atomic_waker::AtomicWaker;
 use hyco_websocket::{DecoderConfig, OpCode, Sink, Violation};
+use socket2::SockRef;
 use tokio::net::tcp::OwnedWriteHalf;
 
 pub use self::pool::BufferPool;
@@ -98,6 +100,10 @@ pub struct Connection {
     task: AtomicWaker,
     paused: AtomicBool,
     destroyed: AtomicBool,
+    /// A close frame was appended.
+    closing: AtomicBool,
+    /// Read steps that brought bytes.
+    read_count: AtomicU32,
 }
 
 impl Connection {
@@ -142,6 +148,8 @@ impl Connection {
             task: AtomicWaker::new(),
             paused: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            read_count: AtomicU32::new(0),
         });
         let task = Task::new(id, Arc::clone(&connection), read, reader, inbox);
         (connection, task)
@@ -157,6 +165,9 @@ impl Connection {
         let mut outbox = self.outbox();
         let was_empty = outbox.is_empty();
         for frame in frames {
+            if frame.opcode == OpCode::Close {
+                self.closing.store(true, Ordering::Relaxed);
+            }
             outbox.append(&frame);
         }
         was_empty
@@ -216,6 +227,26 @@ impl Connection {
     #[must_use]
     pub fn buffered(&self) -> usize {
         self.outbox().unwritten()
+    }
+
+    /// A number that changes whenever something is read: a sign of life.
+    #[must_use]
+    pub fn read_count(&self) -> u32 {
+        self.read_count.load(Ordering::Relaxed)
+    }
+
+    /// Whether a close frame was appended, or the connection destroyed.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed) || self.destroyed.load(Ordering::Acquire)
+    }
+
+    /// Whether bytes have arrived that were not read, because reading is paused or held up.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let socket = SockRef::from(self.write.as_ref());
+        matches!(socket.peek(&mut byte), Ok(count) if count > 0)
     }
 
     /// Stops reading. What was read before may still be delivered.

@@ -94,7 +94,15 @@ impl<I: Inbox> Task<I> {
                 self.report.inbox.as_ref(),
             );
             match step {
-                Poll::Ready(Ok(step)) => self.ended = step == Step::Ended,
+                Poll::Ready(Ok(step)) => {
+                    // Only this task writes it.
+                    let count = &self.report.connection.read_count;
+                    count.store(
+                        count.load(Ordering::Relaxed).wrapping_add(1),
+                        Ordering::Relaxed,
+                    );
+                    self.ended = step == Step::Ended;
+                }
                 Poll::Ready(Err(error)) => {
                     // An alert tells the peer what was wrong with its record.
                     self.write(cx)?;

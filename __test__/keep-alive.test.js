@@ -1,0 +1,129 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const net = require('node:net')
+const { after, before, describe, it } = require('node:test')
+const { setTimeout: sleep } = require('node:timers/promises')
+
+const hyco = require('..')
+const TestRelay = require('./support/relay')
+const { failed, message } = require('./support/watch')
+
+const TIMEOUT = { timeout: 60_000 }
+const INTERVAL = 300
+
+/** A way to the relay that can swallow whatever goes over it. */
+class Way {
+  #server = net.createServer((near) => this.#join(near))
+  #ends = []
+  #port
+
+  /** Whether bytes vanish. */
+  swallows = false
+
+  constructor(port) {
+    this.#port = port
+  }
+
+  async open() {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+  }
+
+  /** The address, led over this way. */
+  lead(address) {
+    const url = new URL(address)
+    url.hostname = '127.0.0.1'
+    url.port = this.#server.address().port
+    return url.href
+  }
+
+  #join(near) {
+    const far = net.connect(this.#port, '127.0.0.1')
+    this.#ends.push(near, far)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ]) {
+      from.on('data', (bytes) => this.swallows || to.write(bytes))
+      from.on('close', () => this.swallows || to.destroy())
+      from.on('error', () => {})
+    }
+  }
+
+  close() {
+    for (const end of this.#ends) end.destroy()
+    return new Promise((resolve) => this.#server.close(resolve))
+  }
+}
+
+describe('keepAliveInterval on relayed sockets', TIMEOUT, () => {
+  let relay
+  let server
+  let way
+
+  before(async () => {
+    relay = await TestRelay.start({ hybridConnections: ['hyco'] })
+    server = hyco.createRelayedServer(
+      { server: relay.listenUri('hyco'), token: relay.token() },
+      (socket) => socket.on('message', (data) => socket.send(data)),
+    )
+    await once(server, 'listening')
+  })
+
+  after(async () => {
+    await way?.close()
+    await server.close()
+    await relay.close()
+  })
+
+  /** Connects over a new way. */
+  async function connect(options) {
+    await way?.close()
+    way = new Way(Number(new URL(relay.listenUri('hyco')).port))
+    await way.open()
+    const address = way.lead(relay.sendUri('hyco'))
+    const socket = hyco.relayedConnect(address, relay.token(), options)
+    await once(socket, 'open')
+    return socket
+  }
+
+  it('ends a socket whose other end is gone without a word, with 1006 and a code', async () => {
+    const socket = await connect({ keepAliveInterval: INTERVAL })
+    const started = performance.now()
+    way.swallows = true
+    const { error, code } = await failed(socket)
+    assert.equal(error.code, 'HYCO_ERR_CONNECTION_LOST')
+    assert.match(error.message, /nothing was heard/)
+    assert.equal(code, 1006)
+    assert.ok(performance.now() - started > INTERVAL * 1.7)
+  })
+
+  it('lets a socket live that is quiet and answers', async () => {
+    const socket = await connect({ keepAliveInterval: INTERVAL })
+    await sleep(INTERVAL * 5)
+    assert.equal(socket.readyState, hyco.OPEN)
+    socket.send('still here')
+    assert.equal(String((await message(socket)).data), 'still here')
+    socket.terminate()
+  })
+
+  it('lets a socket live that does not read', async () => {
+    const socket = await connect({ keepAliveInterval: INTERVAL })
+    socket.pause()
+    socket.send('later')
+    await sleep(INTERVAL * 5)
+    socket.resume()
+    assert.equal(String((await message(socket)).data), 'later')
+    socket.terminate()
+  })
+
+  it('is off with 0', async () => {
+    const socket = await connect({ keepAliveInterval: 0 })
+    way.swallows = true
+    await sleep(INTERVAL * 5)
+    assert.equal(socket.readyState, hyco.OPEN)
+    socket.terminate()
+  })
+})
