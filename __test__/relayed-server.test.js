@@ -296,15 +296,16 @@ describe('an async function given as reconnect', TIMEOUT, () => {
     const errors = await uncaught(async (caught) => {
       const server = create({
         server: 'ws://127.0.0.1:1/$hc/hyco',
-        reconnect: async () => {
-          throw new Error('undecided')
+        reconnect: async ({ attempt }) => {
+          if (attempt === 1) throw new Error('undecided')
+          return false
         },
       })
       server.on('error', () => {})
       const offline = []
-      server.on('offline', (info) => offline.push(info))
-      await until(() => caught.length > 0 && offline.length > 0, 'the exception')
-      assert.equal(offline[0].final, false)
+      server.on('offline', ({ final }) => offline.push(final))
+      await until(() => caught.length > 0 && offline.length > 1, 'the exception')
+      assert.deepEqual(offline, [false, true])
       await close(server)
     })
     assert.equal(errors[0].message, 'undecided')
