@@ -1,7 +1,7 @@
 'use strict'
 
 const { usageError } = require('../failure')
-const { withHint } = require('../hints')
+const { explain, withHint } = require('../hints')
 const { showMessage } = require('../messages')
 const { findTarget } = require('../target')
 const { interruption } = require('../terminal')
@@ -55,7 +55,7 @@ async function listen(values, positionals, terminal) {
       server.on('offline', ({ delay, error, final }) => {
         if (final) reject(withHint(error, target))
         else {
-          const { code, message } = error
+          const { code, message } = explain(error, target)
           const text = `offline: ${message}; trying again in ${delay / 1000} s`
           terminal.status(text, { event: 'offline', code, message, delay })
         }

@@ -217,8 +217,9 @@ const REASONS = [
  */
 function explainRefusal(error, target) {
   const known = REASONS.find(([words]) => words.test(error.reason ?? ''))
+  explain(error, target)
   if (known !== undefined) error.hint = known[1]
-  return explain(error, target)
+  return error
 }
 
 module.exports = { checkRelay }
