@@ -114,6 +114,12 @@ describe('the examples', { timeout: 180_000 }, () => {
     assert.equal(sender.output, 'echo: good morning\n')
   })
 
+  it('azure.js sends itself a message through any relay', async () => {
+    const program = start('azure.js')
+    await endsWell(program)
+    assert.equal(program.output, 'you said: hello, cloud\n')
+  })
+
   it('azure.js says what it needs', async () => {
     const program = start('azure.js', { env: { HYCO_CONNECTION_STRING: '' } })
     await endsWell(program)
@@ -217,8 +223,7 @@ describe('the examples', { timeout: 180_000 }, () => {
     try {
       const listener = start('port-forwarding.js', { args: ['listen', `${server.address().port}`] })
       await listener.says('leads to port')
-      const uri = hyco.createRelaySendUri(relay.namespace, 'hyco', relay.token())
-      const forward = start('port-forwarding.js', { args: ['forward', '0', uri] })
+      const forward = start('port-forwarding.js', { args: ['forward', '0'] })
       await forward.says('leads to the relay')
       const [, port] = /port (\d+)/.exec(forward.output)
       assert.equal(await text(net.connect(Number(port), '127.0.0.1')), '220 ready')

@@ -13,15 +13,13 @@ if (!connectionString) {
   process.exit()
 }
 
-const part = (name) => new RegExp(`${name}=([^;]+)`, 'i').exec(connectionString)[1]
 const server = hyco.createRelayedServer({ connectionString }, (socket) => {
   socket.on('message', (data) => socket.send(`you said: ${data}`))
 })
 server.on('offline', ({ error, delay }) => console.error(`${error.message}; again in ${delay} ms`))
 server.once('listening', () => {
-  const uri = hyco.createRelaySendUri(server.address().address, server.path)
-  const token = hyco.createRelayToken(uri, part('SharedAccessKeyName'), part('SharedAccessKey'))
-  const sender = hyco.relayedConnect(uri, token, () => sender.send('hello, cloud'))
+  const sender = hyco.relayedConnect(null, null, { connectionString })
+  sender.on('open', () => sender.send('hello, cloud'))
   sender.on('error', (error) => console.error(`${error.code}: ${error.message}`))
   sender.on('message', (data) => {
     console.log(String(data))

@@ -2,7 +2,7 @@
 
 // A TCP port through the relay. On the machine with the server, and then on yours:
 //   HYCO_CONNECTION_STRING='…' node examples/port-forwarding.js listen 22
-//   node examples/port-forwarding.js forward 2222 "$(npx hyco-rs uri connect --with-token)"
+//   HYCO_CONNECTION_STRING='…' node examples/port-forwarding.js forward 2222
 // 'npx hyco-rs listen --to' and 'npx hyco-rs forward' do it with half-open connections too.
 
 const net = require('node:net')
@@ -17,17 +17,19 @@ function join(socket, tcp) {
   })
 }
 
-const [side, port, uri] = process.argv.slice(2)
+const { HYCO_CONNECTION_STRING: connectionString } = process.env
+const [side, port] = process.argv.slice(2)
 
 if (side === 'listen') {
-  const { HYCO_CONNECTION_STRING: connectionString } = process.env
   const server = hyco.createRelayedServer({ connectionString }, (socket) =>
     join(socket, net.connect(Number(port), '127.0.0.1')),
   )
   server.on('listening', () => console.log(`${server.path} leads to port ${port}`))
   server.on('error', (error) => console.error(error.message))
 } else {
-  const server = net.createServer((tcp) => join(hyco.relayedConnect(uri), tcp))
+  const server = net.createServer((tcp) =>
+    join(hyco.relayedConnect(null, null, { connectionString }), tcp),
+  )
   server.listen(Number(port), '127.0.0.1', () =>
     console.log(`port ${server.address().port} leads to the relay`),
   )
