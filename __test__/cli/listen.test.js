@@ -135,6 +135,8 @@ describe('hyco-rs listen', { skip: Cli.unfit, timeout: 120_000 }, () => {
   it('ends on SIGTERM too, and closes its senders with 1000', async () => {
     const cli = await listen([])
     const sender = await connect()
+    // The sender may be open before the listener knows it.
+    await cli.says('#1 connected')
     const closed = once(sender, 'close')
     const { code } = await cli.interrupt('SIGTERM')
     assert.equal(code, 0)
