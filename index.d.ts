@@ -1071,7 +1071,36 @@ declare namespace WebSocket {
      *
      * @defaultValue `false`
      */
-    tls?: boolean | { cert: string | Buffer; key: string | Buffer } | undefined
+    tls?:
+      | boolean
+      | { cert: string | Buffer; key: string | Buffer }
+      /** Where the authority is kept that signs the certificates that are made. */
+      | { folder: string }
+      | undefined
+
+    /** The port for TLS beside plain connections at `port`; 0 takes a free one. It needs `tls`. */
+    tlsPort?: number | undefined
+
+    /**
+     * Whether any JSON Web Token is taken that is for Azure Relay and has not ended.
+     *
+     * @defaultValue `false`
+     */
+    acceptJwt?: boolean | undefined
+
+    /**
+     * Whether the page and the administration over HTTP answer other machines.
+     *
+     * @defaultValue `false`
+     */
+    remoteAdmin?: boolean | undefined
+
+    /**
+     * Whether there is a page for browsers at `/`.
+     *
+     * @defaultValue `true`
+     */
+    ui?: boolean | undefined
 
     /**
      * The hybrid connections that exist.
@@ -1331,6 +1360,15 @@ declare namespace WebSocket {
 
     /** A connection string with that rule, for the whole namespace. */
     readonly connectionString: string
+
+    /** The same for TLS; `undefined` without it. */
+    readonly tlsNamespace: string | undefined
+
+    /** The port of TLS beside plain connections; `undefined` without `tlsPort`. */
+    readonly tlsPort: number | undefined
+
+    /** A connection string over TLS, for clients that speak nothing else; `undefined` without TLS. */
+    readonly tlsConnectionString: string | undefined
 
     /** What clients have to trust (`tls.ca`), in PEM form; `undefined` without TLS. */
     readonly certificate: string | undefined

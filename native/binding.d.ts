@@ -180,6 +180,14 @@ export interface EmulatorSpec {
   host: string
   /** The port to listen on; 0 takes a free one. */
   port: number
+  /** The port for TLS beside plain connections. */
+  tlsPort?: number | undefined
+  /** Whether any JSON Web Token for Azure Relay is taken. */
+  acceptJwt: boolean
+  /** Whether other machines may use the administration. */
+  remoteAdmin: boolean
+  /** Whether there is a page. */
+  ui: boolean
   /** The certificate; none for plain connections. */
   tls?: EmulatorTlsSpec
   /** The hybrid connections that exist. */
@@ -220,6 +228,8 @@ export interface EmulatorTlsSpec {
   cert?: string
   /** The private key. */
   key?: string
+  /** Where the authority of certificates that are made is kept. */
+  folder?: string
 }
 
 /** Memory of JavaScript's that the native side reads and writes. */
@@ -336,6 +346,9 @@ export interface RuleSpec {
   /** Whether it grants Manage. */
   manage: boolean
 }
+
+/** Runs the relay's program with its arguments, on a thread of its own; `onEnd` gets the exit code. */
+export declare function runEmulatorCommand(arguments: Array<string>, onEnd: (exitCode: number) => void): void
 
 /** Whom to trust over TLS. */
 export interface TlsSpec {

@@ -846,5 +846,6 @@ module.exports.createRelayToken = nativeBinding.createRelayToken
 module.exports.parseConnectionString = nativeBinding.parseConnectionString
 module.exports.raise = nativeBinding.raise
 module.exports.redact = nativeBinding.redact
+module.exports.runEmulatorCommand = nativeBinding.runEmulatorCommand
 module.exports.tokenExpiry = nativeBinding.tokenExpiry
 module.exports.VERSION = nativeBinding.VERSION

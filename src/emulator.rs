@@ -38,6 +38,15 @@ pub struct EmulatorSpec {
     /// The port to listen on; 0 takes a free one.
     #[napi(ts_type = "number")]
     pub port: Whole<u16>,
+    /// The port for TLS beside plain connections.
+    #[napi(ts_type = "number | undefined")]
+    pub tls_port: Option<Whole<u16>>,
+    /// Whether any JSON Web Token for Azure Relay is taken.
+    pub accept_jwt: bool,
+    /// Whether other machines may use the administration.
+    pub remote_admin: bool,
+    /// Whether there is a page.
+    pub ui: bool,
     /// The certificate; none for plain connections.
     pub tls: Option<EmulatorTlsSpec>,
     /// The hybrid connections that exist.
@@ -83,6 +92,8 @@ pub struct EmulatorTlsSpec {
     pub cert: Option<String>,
     /// The private key.
     pub key: Option<String>,
+    /// Where the authority of certificates that are made is kept.
+    pub folder: Option<String>,
 }
 
 /// A hybrid connection.
@@ -232,6 +243,24 @@ impl RelayEmulator {
     }
 }
 
+/// Runs the relay's program with its arguments, on a thread of its own; `onEnd` gets the exit code.
+#[napi(catch_unwind)]
+pub fn run_emulator_command(
+    arguments: Vec<String>,
+    #[napi(ts_arg_type = "(exitCode: number) => void")] on_end: Function<'_, u32, ()>,
+) -> Result<()> {
+    let on_end = on_end.build_threadsafe_function().build()?;
+    thread::Builder::new()
+        .name("hyco-relay".into())
+        .spawn(move || {
+            let run = AssertUnwindSafe(|| hyco_emulator::command::run(arguments));
+            let code = catch_unwind(run).unwrap_or(1);
+            on_end.call(u32::from(code), ThreadsafeFunctionCallMode::NonBlocking);
+        })
+        .map_err(|error| JsError::from_reason(error.to_string()))?;
+    Ok(())
+}
+
 /// Dropping a sender gives its signal.
 struct Running {
     close: Option<oneshot::Sender<()>>,
@@ -326,8 +355,11 @@ async fn observe(mut events: broadcast::Receiver<Event>, on_event: &Observer) {
 }
 
 async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
-    let tls = spec.tls.map(|tls| match (tls.cert, tls.key) {
-        (Some(certificate), Some(key)) => TlsOptions::Given { certificate, key },
+    let tls = spec.tls.map(|tls| match (tls.cert, tls.key, tls.folder) {
+        (Some(certificate), Some(key), _) => TlsOptions::Given { certificate, key },
+        (.., Some(folder)) => TlsOptions::Kept {
+            folder: folder.into(),
+        },
         _ => TlsOptions::Generated,
     });
     let connection = |connection: HybridConnectionSpec| {
@@ -341,6 +373,10 @@ async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
         host: spec.host,
         port: spec.port.0,
         tls,
+        tls_port: spec.tls_port.map(|port| port.0),
+        accept_jwt: spec.accept_jwt,
+        remote_admin: spec.remote_admin,
+        page: spec.ui,
         hybrid_connections: spec
             .hybrid_connections
             .into_iter()
@@ -400,6 +436,9 @@ fn started(emulator: &Emulator) -> Value {
             "port": address.port(),
         },
         "namespace": emulator.namespace(),
+        "tlsPort": emulator.tls_addr().map(|address| address.port()),
+        "tlsNamespace": emulator.tls_namespace(),
+        "tlsConnectionString": emulator.tls_connection_string(None),
         "connectionString": emulator.connection_string(None),
         "keyName": emulator.rule().name(),
         "key": emulator.rule().primary_key(),

@@ -1,16 +1,6 @@
 'use strict'
 
-const {
-  HELP,
-  NETWORK,
-  OUTPUT,
-  SENDER,
-  TARGET,
-  WEBSOCKET,
-  count,
-  port,
-  seconds,
-} = require('./options')
+const { HELP, NETWORK, OUTPUT, SENDER, TARGET, WEBSOCKET, count, seconds } = require('./options')
 
 const SHELLS = ['bash', 'zsh', 'fish']
 
@@ -222,41 +212,14 @@ const COMMANDS = [
     name: 'emulator',
     summary: 'Run a local relay, for development and tests',
     description:
-      'Starts a relay on this machine and prints a connection string for each hybrid connection. Port and key are the same at every start, so that the string can stand in a .env. It runs until you press Ctrl+C.',
+      'Starts a relay on this machine and prints what clients need, in the form of a .env. Ports and key are the same at every start. It runs until you press Ctrl+C. Its options are those of the program hyco-relay: hyco-rs emulator --help lists them, and emulator.md explains them.',
     positionals: [],
-    options: {
-      port: {
-        type: 'string',
-        value: 'PORT',
-        read: port,
-        description: 'The port to listen on; 0 takes a free one.',
-        default: '9400',
-      },
-      host: {
-        type: 'string',
-        value: 'ADDRESS',
-        description: 'The address to listen on.',
-        default: '127.0.0.1',
-      },
-      'hybrid-connection': {
-        type: 'string',
-        value: 'NAME',
-        multiple: true,
-        description: 'A hybrid connection; NAME:anonymous is one whose senders need no token.',
-        default: 'hyco',
-      },
-      key: {
-        type: 'string',
-        value: 'KEY',
-        description: 'The key of the rule RootManageSharedAccessKey.',
-        default: 'a well-known one',
-      },
-      tls: { type: 'boolean', description: 'Speak TLS, with a certificate made at the start.' },
-      ...OUTPUT,
-    },
+    options: {},
+    raw: true,
     examples: [
       ['hyco-rs emulator >> .env', 'then hyco-rs listen and hyco-rs connect find it'],
       ['hyco-rs emulator --hybrid-connection chat:anonymous', 'without tokens for senders'],
+      ['hyco-rs emulator fault drop on=control count=1', 'loses a listener of a relay that runs'],
     ],
     run: () => require('./commands/emulator'),
   },

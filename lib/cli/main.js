@@ -32,6 +32,7 @@ async function main(argv) {
 async function run([name, ...rest]) {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     const command = rest[0] === undefined ? undefined : getCommand(rest[0])
+    if (command?.raw) return command.run()(['--help'])
     process.stdout.write(command === undefined ? programHelp() : commandHelp(command))
     return name === undefined ? 2 : 0
   }

@@ -5,6 +5,8 @@ const native = require('../native')
 const { emulatorSpec } = require('./options')
 const { RelayEmulator, kClosed, kTell } = require('./relay-emulator')
 
+const SIGNALS = ['SIGINT', 'SIGTERM']
+
 /**
  * Starts a local relay.
  *
@@ -14,6 +16,14 @@ const { RelayEmulator, kClosed, kTell } = require('./relay-emulator')
  * @param {(Boolean|Object)} [options.tls=false] Whether to speak TLS: `true` makes a certificate
  * @param {(String|Buffer)} [options.tls.cert] The certificate with its chain, as PEM
  * @param {(String|Buffer)} [options.tls.key] Its private key, as PEM
+ * @param {String} [options.tls.folder] A folder in which the authority of certificates is kept that are
+ *     made, so that trust in it lasts
+ * @param {Number} [options.tlsPort] The port for TLS beside plain connections at `port`; 0 takes a free
+ *     one. Without it, `port` speaks TLS if `tls` says so
+ * @param {Boolean} [options.acceptJwt=false] Whether any JSON Web Token is taken that is for Azure Relay
+ *     and has not ended
+ * @param {Boolean} [options.remoteAdmin=false] Whether other machines may use page and administration
+ * @param {Boolean} [options.ui=true] Whether there is a page for browsers at `/`
  * @param {Array<(String|Object)>} [options.hybridConnections=['hyco']] The hybrid connections: paths,
  *     or objects `{ path, requiresClientAuthorization = true, rules = [] }`
  * @param {Object[]} [options.rules] The rules of the namespace:
@@ -86,4 +96,23 @@ function closeOnAbort(relay, signal) {
   }
 }
 
-module.exports = { RelayEmulator, startRelayEmulator }
+/**
+ * Runs the relay's program as `hyco-relay` does, with its arguments, output, signals and exit codes.
+ *
+ * @param {String[]} argv The arguments behind the program's name
+ * @return {Promise<Number>} The exit code
+ */
+async function runEmulatorCommand(argv) {
+  // The program hears the signals itself. Without these, Node would end the process at once.
+  const heard = () => {}
+  for (const signal of SIGNALS) process.on(signal, heard)
+  try {
+    return await new Promise((resolve) => {
+      native.runEmulatorCommand(['hyco-rs emulator', ...argv], resolve)
+    })
+  } finally {
+    for (const signal of SIGNALS) process.off(signal, heard)
+  }
+}
+
+module.exports = { RelayEmulator, runEmulatorCommand, startRelayEmulator }

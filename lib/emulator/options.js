@@ -3,7 +3,13 @@
 const { randomBytes } = require('node:crypto')
 
 const { invalidOption } = require('../errors')
-const { checkCount, checkDuration, checkText, definedOnly } = require('../options/checks')
+const {
+  checkCount,
+  checkDuration,
+  checkText,
+  checkType,
+  definedOnly,
+} = require('../options/checks')
 
 const RIGHTS = ['Listen', 'Send', 'Manage']
 const LONGEST_NAME = 256
@@ -26,6 +32,10 @@ function emulatorSpec(options) {
     host: '127.0.0.1',
     port: 0,
     tls: false,
+    tlsPort: undefined,
+    acceptJwt: false,
+    remoteAdmin: false,
+    ui: true,
     hybridConnections: ['hyco'],
     rules: [],
     hosts: [],
@@ -44,7 +54,9 @@ function emulatorSpec(options) {
     ...definedOnly(options),
   }
   checkText(rest, 'host')
-  checkPort(rest)
+  checkPort(rest, 'port')
+  if (rest.tlsPort !== undefined) checkPort(rest, 'tlsPort')
+  for (const name of ['acceptJwt', 'remoteAdmin', 'ui']) checkType(rest, name, 'boolean')
   checkList(rest, 'hosts')
   for (const host of rest.hosts) checkText({ hosts: host }, 'hosts')
   if (rest.publicUrl !== undefined) checkText(rest, 'publicUrl')
@@ -79,7 +91,11 @@ function tlsSpec(tls) {
   if (tls === false || tls === null) return undefined
   if (tls === true) return {}
   if (typeof tls !== 'object') throw invalidOption('tls', 'must be a boolean or an object')
-  const { cert, key } = tls
+  const { cert, key, folder } = tls
+  if (folder !== undefined) {
+    checkText({ 'tls.folder': folder }, 'tls.folder')
+    return { folder }
+  }
   if (cert === undefined && key === undefined) return {}
   return { cert: pem(cert, 'tls.cert'), key: pem(key, 'tls.key') }
 }
@@ -172,10 +188,12 @@ function checkPositive(options, name) {
 
 /**
  * @param {Object} options
+ * @param {String} name The option that must be a port
  */
-function checkPort({ port }) {
+function checkPort(options, name) {
+  const port = options[name]
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw invalidOption('port', 'must be an integer from 0 to 65535')
+    throw invalidOption(name, 'must be an integer from 0 to 65535')
   }
 }
 

@@ -81,6 +81,33 @@ class RelayEmulator extends EventEmitter {
   }
 
   /**
+   * The same for TLS, where it is spoken beside plain connections or alone; otherwise `undefined`.
+   *
+   * @type {(String|undefined)}
+   */
+  get tlsNamespace() {
+    return this.#started.tlsNamespace ?? undefined
+  }
+
+  /**
+   * The port of TLS beside plain connections; `undefined` without `tlsPort`.
+   *
+   * @type {(Number|undefined)}
+   */
+  get tlsPort() {
+    return this.#started.tlsPort ?? undefined
+  }
+
+  /**
+   * A connection string over TLS, for clients that speak nothing else; `undefined` without TLS.
+   *
+   * @type {(String|undefined)}
+   */
+  get tlsConnectionString() {
+    return this.#started.tlsConnectionString ?? undefined
+  }
+
+  /**
    * What clients have to trust (`tls.ca`), as PEM: the authority of the generated certificate, or the
    * certificate that was given; `undefined` without TLS.
    *

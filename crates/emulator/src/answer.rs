@@ -1,5 +1,7 @@
 //! What the relay answers to a handshake.
 
+use std::io;
+
 use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
@@ -8,7 +10,7 @@ use http::{
         SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyco_protocol::{
     Rejection, TokenError,
     status::{clean_reason, error_text, standard_phrase},
@@ -17,8 +19,8 @@ use hyper::ext::ReasonPhrase;
 
 use crate::relay::unix_now;
 
-/// An answer; handshakes have empty bodies.
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// An answer; those to handshakes have empty bodies.
+pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
 /// A request that the relay itself refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]

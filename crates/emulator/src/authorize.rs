@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hyco_protocol::{
-    Demand, Right, Verified, names::AUTHORIZATION_HEADER, status::ENDPOINT_DOES_NOT_EXIST, verify,
+    Demand, Right, Rights, TokenError, Verified, names::AUTHORIZATION_HEADER, redact,
+    status::ENDPOINT_DOES_NOT_EXIST, token::WebToken, verify,
 };
 
 use crate::{
@@ -44,6 +45,12 @@ pub(crate) fn authorize(
             .as_ref()
             .map_or_else(Vec::new, |connection| connection.rules());
         rules.extend(relay.rules());
+        if relay.accept_jwt
+            && let Ok(web) = WebToken::parse(token)
+        {
+            let verified = verify_web_token(web, right, &demand)?;
+            return found(relay, connection, Some(verified));
+        }
         let verified = verify(token, &rules, &[], &demand).map_err(|error| {
             let refused = Refused {
                 token,
@@ -58,10 +65,51 @@ pub(crate) fn authorize(
         })?;
         Some(verified)
     };
+    found(relay, connection, verified)
+}
+
+fn found(
+    relay: &Relay,
+    connection: Option<Arc<HybridConnection>>,
+    verified: Option<Verified>,
+) -> Result<(Arc<HybridConnection>, Option<Verified>), Failure> {
     match connection {
         Some(connection) => Ok((connection, verified)),
         None => Err(Failure::new(404, ENDPOINT_DOES_NOT_EXIST).with_hint(existing(relay))),
     }
+}
+
+/// Takes a token of Microsoft Entra ID at its word: audience, end, and roles if it names any.
+pub(crate) fn verify_web_token(
+    token: WebToken,
+    right: Right,
+    demand: &Demand<'_>,
+) -> Result<Verified, Failure> {
+    let audience = token.audience.trim_end_matches('/');
+    if !AUDIENCES.contains(&audience) {
+        let hint = format!("aud is '{}', it must be {}", token.audience, AUDIENCES[0]);
+        return Err(Failure::from(TokenError::InvalidAudience).with_hint(redact(&hint)));
+    }
+    if token.expires_at.saturating_add(demand.clock_skew) <= demand.now {
+        return Err(Failure::from(TokenError::Expired(token.expires_at)));
+    }
+    let rights = match token.roles.is_empty() {
+        true => Rights::ALL,
+        false => Rights {
+            listen: token.roles.iter().any(|role| role.contains("Listener")),
+            send: token.roles.iter().any(|role| role.contains("Sender")),
+            manage: token.roles.iter().any(|role| role.contains("Owner")),
+        },
+    };
+    if !rights.grant(right) {
+        let hint = format!("the roles are {}", token.roles.join(", "));
+        return Err(Failure::from(TokenError::MissingRight(right)).with_hint(hint));
+    }
+    Ok(Verified {
+        rule: "Entra".to_owned(),
+        rights,
+        expires_at: token.expires_at,
+    })
 }
 
 /// Which paths there are, for a log.
@@ -78,4 +126,6 @@ fn existing(relay: &Relay) -> String {
     format!("the hybrid connections here are: {}", paths.join(", "))
 }
 
+/// What tokens of Microsoft Entra ID for Azure Relay are for.
+const AUDIENCES: [&str; 2] = ["https://relay.azure.net", "https://relay.chinacloudapi.cn"];
 const MOST_SHOWN: usize = 10;

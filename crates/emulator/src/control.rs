@@ -22,6 +22,7 @@ use hyco_protocol::{
     Demand, Reply, Right,
     command::MAX_CONTROL_BODY,
     status::{CLOSE_GOING_AWAY, CLOSE_POLICY_VIOLATION, clean_reason},
+    token::WebToken,
     verify,
 };
 use tokio::{
@@ -39,6 +40,7 @@ use tokio_tungstenite::{
 use tracing::debug;
 
 use crate::{
+    authorize::verify_web_token,
     bridge::Joined,
     events::EventKind,
     faults::{Ending, Exposure, FaultTarget, State},
@@ -231,6 +233,14 @@ impl ControlChannel {
             now: self.relay.now(),
             clock_skew: self.relay.clock_skew,
         };
+        if self.relay.accept_jwt
+            && let Ok(web) = WebToken::parse(token)
+        {
+            let verified = verify_web_token(web, Right::Listen, &demand)
+                .map_err(|failure| policy_violation(&self.id, &failure.message))?;
+            self.expires_at = verified.expires_at;
+            return Ok(());
+        }
         let (own, common) = (self.connection.rules(), self.relay.rules());
         let verified = verify(token, &own, &common, &demand)
             .map_err(|error| policy_violation(&self.id, &error.to_string()))?;

@@ -15,7 +15,7 @@ use crate::{
     handle::Handle,
     hybrid_connection::HybridConnection,
     options::{EmulatorOptions, root_rule},
-    relay::{Parts, Relay},
+    relay::{Bases, Parts, Relay},
     server,
     tls::Tls,
 };
@@ -25,8 +25,7 @@ pub struct Emulator {
     running: Running,
     root: Rule,
     address: SocketAddr,
-    /// Host and port by which clients on this machine reach it.
-    authority: String,
+    tls_address: Option<SocketAddr>,
     certificate: Option<String>,
     ended: mpsc::Receiver<Infallible>,
 }
@@ -50,15 +49,37 @@ impl Emulator {
             .map(|connection| HybridConnection::new(connection).map(Arc::new))
             .collect::<Result<_, _>>()?;
 
-        let bind = |source| Error::Bind {
-            address: format!("{}:{}", options.host, options.port),
-            source,
-        };
         let host = options.host.trim_matches(['[', ']']);
-        let listener = TcpListener::bind((host, options.port))
-            .await
-            .map_err(bind)?;
-        let address = listener.local_addr().map_err(bind)?;
+        let listener = listen(host, options.port).await?;
+        let address = listener.local_addr().map_err(|source| Error::Bind {
+            address: format!("{host}:{}", options.port),
+            source,
+        })?;
+        let beside = match (&tls, options.tls_port) {
+            (Some(_), Some(port)) => Some(listen(host, port).await?),
+            (None, Some(_)) => {
+                return Err(Error::InvalidOption {
+                    option: "tlsPort",
+                    reason: "it needs tls".to_owned(),
+                });
+            }
+            (_, None) => None,
+        };
+        let tls_address = beside.as_ref().and_then(|beside| beside.local_addr().ok());
+        let bases = match (&tls, tls_address) {
+            (None, _) => Bases {
+                plain: Some(authority(host, address, false)),
+                tls: None,
+            },
+            (Some(_), None) => Bases {
+                plain: None,
+                tls: Some(authority(host, address, true)),
+            },
+            (Some(_), Some(tls)) => Bases {
+                plain: Some(authority(host, address, false)),
+                tls: Some(authority(host, tls, true)),
+            },
+        };
 
         let (alive, ended) = mpsc::channel(1);
         let root = rules[0].clone();
@@ -71,18 +92,29 @@ impl Emulator {
             max_listeners: options.max_listeners,
             clock_skew: options.clock_skew,
             max_frame: options.max_frame,
+            accept_jwt: options.accept_jwt,
+            remote_admin: options.remote_admin,
+            page: options.page,
+            bases,
             timing: options.timing,
             alive,
         }));
         let (acceptor, certificate) = tls.map(|tls| (tls.acceptor, tls.certificate)).unzip();
-        tokio::spawn(server::serve(listener, Arc::clone(&relay), acceptor));
-        let authority = authority(host, address, certificate.is_some());
-        let running = Running(relay);
+        let serve = |listener, acceptor| {
+            tokio::spawn(server::serve(listener, Arc::clone(&relay), acceptor));
+        };
+        match beside {
+            None => serve(listener, acceptor),
+            Some(beside) => {
+                serve(listener, None);
+                serve(beside, acceptor);
+            }
+        }
         Ok(Self {
-            running,
+            running: Running(relay),
             root,
             address,
-            authority,
+            tls_address,
             certificate,
             ended,
         })
@@ -121,14 +153,26 @@ impl Emulator {
         self.address
     }
 
-    /// Scheme, host and port, as `ws://127.0.0.1:9400`: what takes the place of a namespace's name.
+    /// The address at which TLS is spoken beside plain connections.
+    pub fn tls_addr(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
+    /// Scheme, host and port, as `ws://127.0.0.1:9400`: what takes the place of a namespace's name. It is
+    /// the plain one where there are two.
     pub fn namespace(&self) -> String {
-        let scheme = if self.certificate.is_some() {
-            "wss"
-        } else {
-            "ws"
-        };
-        format!("{scheme}://{}", self.authority)
+        let bases = &self.running.0.bases;
+        match (&bases.plain, &bases.tls) {
+            (Some(plain), _) => format!("ws://{plain}"),
+            (None, Some(tls)) => format!("wss://{tls}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The same for TLS, as `wss://localhost:9401`, if TLS is spoken.
+    pub fn tls_namespace(&self) -> Option<String> {
+        let tls = self.running.0.bases.tls.as_ref()?;
+        Some(format!("wss://{tls}"))
     }
 
     /// The first rule of the namespace, as it was at the start.
@@ -141,21 +185,22 @@ impl Emulator {
         self.certificate.as_deref()
     }
 
-    /// A connection string with the first rule of the namespace, for a hybrid connection or for all.
+    /// A connection string with the first rule of the namespace, for a hybrid connection or for all. It
+    /// is the plain one where there are two.
     ///
     /// Without TLS it says `UseDevelopmentEmulator=true`, which only hyco-rs understands.
     pub fn connection_string(&self, entity: Option<&str>) -> String {
-        let (authority, rule) = (&self.authority, self.rule());
-        let (name, key) = (rule.name(), rule.primary_key());
-        let mut text =
-            format!("Endpoint=sb://{authority}/;SharedAccessKeyName={name};SharedAccessKey={key}");
-        if let Some(path) = entity {
-            text.push_str(&format!(";EntityPath={path}"));
-        }
-        if self.certificate.is_none() {
-            text.push_str(";UseDevelopmentEmulator=true");
-        }
-        text
+        let bases = &self.running.0.bases;
+        let plain = bases.connection_string(&self.root, entity, false);
+        plain
+            .or_else(|| bases.connection_string(&self.root, entity, true))
+            .unwrap_or_default()
+    }
+
+    /// The same over TLS, for the official clients, if TLS is spoken.
+    pub fn tls_connection_string(&self, entity: Option<&str>) -> Option<String> {
+        let bases = &self.running.0.bases;
+        bases.connection_string(&self.root, entity, true)
     }
 
     /// Ends the emulator: control channels and relayed connections are closed with 1001. Returns when
@@ -176,6 +221,15 @@ impl std::fmt::Debug for Emulator {
             .field("namespace", &self.namespace())
             .finish_non_exhaustive()
     }
+}
+
+async fn listen(host: &str, port: u16) -> Result<TcpListener, Error> {
+    TcpListener::bind((host, port))
+        .await
+        .map_err(|source| Error::Bind {
+            address: format!("{host}:{port}"),
+            source,
+        })
 }
 
 /// The handle's share of the relay; dropping it stops the relay.

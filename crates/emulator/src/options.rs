@@ -16,6 +16,9 @@ pub struct EmulatorOptions {
     pub port: u16,
     /// The certificate, or none for plain connections.
     pub tls: Option<TlsOptions>,
+    /// The port for TLS beside plain connections at `port`; 0 takes a free one. With none, and a
+    /// certificate, `port` speaks TLS.
+    pub tls_port: Option<u16>,
     /// The hybrid connections that exist.
     pub hybrid_connections: Vec<HybridConnectionOptions>,
     /// The rules of the namespace; if there are none, `RootManageSharedAccessKey` is made with a new key.
@@ -35,6 +38,13 @@ pub struct EmulatorOptions {
     /// The longest frame of a relayed connection that is passed on whole; longer ones are cut into
     /// fragments, as Azure does. Zero cuts none.
     pub max_frame: u64,
+    /// Whether any JSON Web Token is taken that is for Azure Relay and has not ended; its signature is
+    /// not looked at.
+    pub accept_jwt: bool,
+    /// Whether the administration over HTTP answers other machines, too.
+    pub remote_admin: bool,
+    /// Whether there is a page for browsers.
+    pub page: bool,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -87,6 +97,7 @@ impl Default for EmulatorOptions {
             host: "127.0.0.1".to_owned(),
             port: 0,
             tls: None,
+            tls_port: None,
             hybrid_connections: vec![HybridConnectionOptions::new("hyco")],
             rules: Vec::new(),
             hosts: Vec::new(),
@@ -95,6 +106,9 @@ impl Default for EmulatorOptions {
             max_connections: 16 * 1024,
             clock_skew: 0,
             max_frame: 32 * 1024,
+            accept_jwt: false,
+            remote_admin: false,
+            page: true,
             timing: Timing::default(),
         }
     }

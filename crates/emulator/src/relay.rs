@@ -37,6 +37,11 @@ pub(crate) struct Relay {
     pub(crate) clock_skew: u64,
     /// The longest frame that is passed on whole.
     pub(crate) max_frame: u64,
+    pub(crate) accept_jwt: bool,
+    pub(crate) remote_admin: bool,
+    pub(crate) page: bool,
+    /// Plain and TLS: what clients on this machine connect to.
+    pub(crate) bases: Bases,
     timing: Timing,
     /// Turns true when the emulator closes.
     pub(crate) stop: watch::Sender<bool>,
@@ -54,8 +59,45 @@ pub(crate) struct Parts {
     pub(crate) max_listeners: usize,
     pub(crate) clock_skew: u64,
     pub(crate) max_frame: u64,
+    pub(crate) accept_jwt: bool,
+    pub(crate) remote_admin: bool,
+    pub(crate) page: bool,
+    pub(crate) bases: Bases,
     pub(crate) timing: Timing,
     pub(crate) alive: mpsc::Sender<Infallible>,
+}
+
+/// Host and port by which clients on this machine reach the relay.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bases {
+    pub(crate) plain: Option<String>,
+    pub(crate) tls: Option<String>,
+}
+
+impl Bases {
+    /// A connection string with a rule, for a hybrid connection or for all: plain, or over TLS.
+    ///
+    /// The plain one says `UseDevelopmentEmulator=true`, which the official clients do not know; they
+    /// speak TLS only.
+    pub(crate) fn connection_string(
+        &self,
+        rule: &Rule,
+        entity: Option<&str>,
+        secure: bool,
+    ) -> Option<String> {
+        let base = if secure { &self.tls } else { &self.plain };
+        let authority = base.as_ref()?;
+        let (name, key) = (rule.name(), rule.primary_key());
+        let mut text =
+            format!("Endpoint=sb://{authority}/;SharedAccessKeyName={name};SharedAccessKey={key}");
+        if let Some(path) = entity {
+            text.push_str(&format!(";EntityPath={path}"));
+        }
+        if !secure {
+            text.push_str(";UseDevelopmentEmulator=true");
+        }
+        Some(text)
+    }
 }
 
 impl Relay {
@@ -74,6 +116,10 @@ impl Relay {
             max_listeners: parts.max_listeners,
             clock_skew: parts.clock_skew,
             max_frame: parts.max_frame,
+            accept_jwt: parts.accept_jwt,
+            remote_admin: parts.remote_admin,
+            page: parts.page,
+            bases: parts.bases,
             timing: parts.timing,
             stop: watch::Sender::new(false),
             _alive: parts.alive,

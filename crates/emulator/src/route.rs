@@ -5,16 +5,18 @@
 //! | WebSocket below `/$hc`, by its `sb-hc-action` | [`listen`], [`connect`], [`accept`] |
 //! | anything else below `/$hc` | 400 |
 //! | WebSocket elsewhere | 400 |
+//! | HTTP at `/` and below `/$admin` | [`admin`] |
 //! | HTTP elsewhere | 501 |
 
+use bytes::Bytes;
 use http::{Request, StatusCode};
 use hyco_protocol::{Action, Target, redact, status::WEB_SOCKET_ONLY, tracking::new_guid};
-use hyper::ext::ReasonPhrase;
+use hyper::{body::Body, ext::ReasonPhrase};
 use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
-    accept,
+    accept, admin,
     answer::{Answer, Failure},
     connect,
     events::{EventKind, shown},
@@ -25,7 +27,15 @@ use crate::{
 };
 
 /// Answers one request.
-pub(crate) async fn answer<B>(visit: &Visit, request: Request<B>) -> Answer {
+pub(crate) async fn answer<B>(visit: &Visit, request: Request<B>) -> Answer
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    // A WebSocket is never the administration's.
+    if admin::http::is_admin(request.uri()) && !handshake::is_upgrade(request.headers()) {
+        return admin::http::answer(visit, request).await;
+    }
     let started = Instant::now();
     let target = request
         .uri()

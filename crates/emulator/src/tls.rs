@@ -1,12 +1,15 @@
 //! The emulator's certificate and its side of TLS.
 
 use std::{
+    fs, io,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
 };
 use rustls::{
     ServerConfig,
@@ -24,6 +27,12 @@ pub enum TlsOptions {
     /// A certificate is made at every start: for the host names of the namespace, signed by an
     /// authority whose key is thrown away. Clients trust [`Emulator::certificate`](crate::Emulator::certificate).
     Generated,
+    /// The authority is made once and kept in a folder, so that trust in it lasts. Certificates are made
+    /// from it for the host names of the namespace, and made anew when the names change or the year ends.
+    Kept {
+        /// The folder; it is made if it is missing, and readable for its owner only.
+        folder: PathBuf,
+    },
     /// A certificate with its chain, and its key, both as PEM.
     Given {
         /// The certificate, and the intermediate ones after it.
@@ -37,6 +46,7 @@ impl std::fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Generated => f.write_str("Generated"),
+            Self::Kept { folder } => write!(f, "Kept({})", folder.display()),
             Self::Given { .. } => f.write_str("Given"),
         }
     }
@@ -54,8 +64,10 @@ impl Tls {
     pub(crate) fn new(options: &TlsOptions, hosts: &[String]) -> Result<Self, Error> {
         let (chain, key, certificate) = match options {
             TlsOptions::Generated => {
-                generate(hosts).map_err(|error| Error::Tls(error.to_string()))?
+                let authority = Authority::new().map_err(unusable)?;
+                authority.sign(hosts).map_err(unusable)?
             }
+            TlsOptions::Kept { folder } => kept(folder)?.sign(hosts).map_err(unusable)?,
             TlsOptions::Given { certificate, key } => read(certificate, key)?,
         };
         let invalid = |error: rustls::Error| Error::Tls(error.to_string());
@@ -88,42 +100,102 @@ fn read(certificate: &str, key: &str) -> Result<Material, Error> {
     Ok((chain, key, certificate.to_owned()))
 }
 
-fn generate(hosts: &[String]) -> Result<Material, rcgen::Error> {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    authority
-        .distinguished_name
-        .push(DnType::CommonName, "hyco-rs emulator");
-    (authority.not_before, authority.not_after) = validity();
-    let authority_key = KeyPair::generate()?;
-    let authority_certificate = authority.self_signed(&authority_key)?;
-    let issuer = Issuer::new(authority, authority_key);
-
-    let names: Vec<String> = hosts
-        .iter()
-        .map(|host| host.trim_matches(['[', ']']).to_owned())
-        .collect();
-    let mut leaf = CertificateParams::new(names)?;
-    leaf.distinguished_name
-        .push(DnType::CommonName, "localhost");
-    leaf.extended_key_usages
-        .push(ExtendedKeyUsagePurpose::ServerAuth);
-    leaf.use_authority_key_identifier_extension = true;
-    (leaf.not_before, leaf.not_after) = validity();
-    let key = KeyPair::generate()?;
-    let certificate = leaf.signed_by(&key, &issuer)?;
-    let private = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    Ok((
-        vec![certificate.der().clone()],
-        private,
-        authority_certificate.pem(),
-    ))
+fn unusable(error: impl std::fmt::Display) -> Error {
+    Error::Tls(error.to_string())
 }
 
-/// From yesterday, for clocks that are behind, to a year ahead: clients refuse much longer ones.
-fn validity<T: From<SystemTime>>() -> (T, T) {
+/// Who signs the certificates of an emulator.
+struct Authority {
+    key: KeyPair,
+    /// Its certificate, as PEM.
+    certificate: String,
+}
+
+impl Authority {
+    fn new() -> Result<Self, rcgen::Error> {
+        let key = KeyPair::generate()?;
+        let certificate = Self::parameters().self_signed(&key)?.pem();
+        Ok(Self { key, certificate })
+    }
+
+    /// They are always the same, so that a key is all that has to be kept of an authority to sign.
+    fn parameters() -> CertificateParams {
+        let mut parameters = CertificateParams::default();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        parameters
+            .distinguished_name
+            .push(DnType::CommonName, "hyco-rs local relay");
+        parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        (parameters.not_before, parameters.not_after) = validity(10 * YEAR);
+        parameters
+    }
+
+    /// Makes a certificate for names.
+    fn sign(self, hosts: &[String]) -> Result<Material, rcgen::Error> {
+        let issuer = Issuer::new(Self::parameters(), self.key);
+        let names: Vec<String> = hosts
+            .iter()
+            .map(|host| host.trim_matches(['[', ']']).to_owned())
+            .collect();
+        let mut leaf = CertificateParams::new(names)?;
+        leaf.distinguished_name
+            .push(DnType::CommonName, "localhost");
+        leaf.extended_key_usages
+            .push(ExtendedKeyUsagePurpose::ServerAuth);
+        leaf.use_authority_key_identifier_extension = true;
+        (leaf.not_before, leaf.not_after) = validity(YEAR);
+        let key = KeyPair::generate()?;
+        let certificate = leaf.signed_by(&key, &issuer)?;
+        let private = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        Ok((vec![certificate.der().clone()], private, self.certificate))
+    }
+}
+
+/// The authority of a folder; the first call makes it.
+fn kept(folder: &Path) -> Result<Authority, Error> {
+    let failed = |path: &Path, error: io::Error| Error::Tls(format!("{}: {error}", path.display()));
+    let (key_file, certificate_file) = (folder.join(AUTHORITY_KEY), folder.join(AUTHORITY));
+    match (
+        fs::read_to_string(&key_file),
+        fs::read_to_string(&certificate_file),
+    ) {
+        (Ok(key), Ok(certificate)) => {
+            let key = KeyPair::from_pem(&key)
+                .map_err(|error| Error::Tls(format!("{}: {error}", key_file.display())))?;
+            Ok(Authority { key, certificate })
+        }
+        (Err(error), _) | (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            let authority = Authority::new().map_err(unusable)?;
+            fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+            write_private(&key_file, &authority.key.serialize_pem())
+                .map_err(|error| failed(&key_file, error))?;
+            fs::write(&certificate_file, &authority.certificate)
+                .map_err(|error| failed(&certificate_file, error))?;
+            Ok(authority)
+        }
+        (Err(error), _) => Err(failed(&key_file, error)),
+        (_, Err(error)) => Err(failed(&certificate_file, error)),
+    }
+}
+
+/// Writes what only its owner may read.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+}
+
+/// From yesterday, for clocks that are behind.
+fn validity<T: From<SystemTime>>(ahead: Duration) -> (T, T) {
     let now = SystemTime::now();
-    ((now - DAY).into(), (now + 365 * DAY).into())
+    ((now - DAY).into(), (now + ahead).into())
 }
 
+/// What clients trust.
+pub(crate) const AUTHORITY: &str = "ca.pem";
+const AUTHORITY_KEY: &str = "ca-key.pem";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Clients refuse certificates that are good for much longer.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -39,3 +39,8 @@ pub const SAS_SCHEME: &str = "SharedAccessSignature";
 /// The port on which the emulator listens unless told otherwise, and which a connection string with
 /// `UseDevelopmentEmulator=true` means when it names none.
 pub const EMULATOR_PORT: u16 = 9400;
+/// The rule of the emulator's program unless told otherwise.
+pub const EMULATOR_KEY_NAME: &str = "RootManageSharedAccessKey";
+/// Its key. It is published, and no secret: everybody's emulator has it, so that a connection string
+/// can stand in a file.
+pub const EMULATOR_KEY: &str = "aHljby1ycy1sb2NhbC1yZWxheS1pcy1ub3Qtc2VjcmV0";

@@ -219,6 +219,8 @@ pub struct WebToken {
     pub expires_at: u64,
     /// The claim `roles`.
     pub roles: Vec<String>,
+    /// The claim `aud`.
+    pub audience: String,
 }
 
 impl WebToken {
@@ -250,6 +252,7 @@ impl WebToken {
         Ok(Self {
             expires_at: claims.exp as u64,
             roles: claims.roles,
+            audience: claims.aud,
         })
     }
 }
@@ -257,6 +260,8 @@ impl WebToken {
 #[derive(Deserialize)]
 struct Claims {
     exp: f64,
+    #[serde(default)]
+    aud: String,
     #[serde(default)]
     roles: Vec<String>,
 }

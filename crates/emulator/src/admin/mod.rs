@@ -8,6 +8,7 @@
 //! | GET, DELETE `hybridConnections/{path}` | shows one, deletes one |
 //! | GET, POST `rules`; DELETE `rules/{name}` | of the namespace, or with `?hybridConnection=` of one |
 //! | GET `listeners`; DELETE `listeners/{number}` | lists them; closes one (`?code=&reason=`) or drops it (`?drop`) |
+//! | GET `connectionStrings`, POST `tokens` | what clients need to connect |
 //! | GET `pending` | lists the senders that wait for a listener |
 //! | GET `connections`; DELETE `connections/{number}` | as with listeners |
 //! | GET, POST, DELETE `faults`; DELETE `faults/{number}` | lists, sets, removes all, removes one |
@@ -17,11 +18,13 @@
 //! | GET `metrics` | numbers for Prometheus |
 
 mod connections;
-mod namespace;
+mod credentials;
+pub(crate) mod http;
+pub(crate) mod namespace;
 
 use std::sync::Arc;
 
-use http::Method;
+use ::http::Method;
 use hyco_protocol::query;
 use serde_json::{Value, json};
 
@@ -99,6 +102,8 @@ impl Operation<'_> {
             ("hybridConnections", _) => self.hybrid_connections(),
             ("rules", _) => self.rules(),
             ("listeners", _) => self.listeners(),
+            ("connectionStrings", "GET") => Ok(self.connection_strings()),
+            ("tokens", "POST") => self.token(),
             ("pending", "GET") => Ok(self.pending()),
             ("connections", _) => self.connections(),
             ("faults", _) => self.faults(),
@@ -108,9 +113,11 @@ impl Operation<'_> {
                 self.reset();
                 Ok(json!({}))
             }
-            ("pending" | "reset" | "health" | "version" | "metrics", method) => {
-                Err((405, format!("{first} has no {method}")))
-            }
+            (
+                "pending" | "connectionStrings" | "tokens" | "reset" | "health" | "version"
+                | "metrics",
+                method,
+            ) => Err((405, format!("{first} has no {method}"))),
             _ => Err((404, format!("there is nothing named '{first}' here"))),
         }
     }

@@ -3,6 +3,7 @@
 //! Numbers like E32 are lines of the checklist in docs/protocol.md, 8.2.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod admin;
 mod announce;
 mod authorize;
 mod close;

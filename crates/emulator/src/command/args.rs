@@ -1,0 +1,228 @@
+//! The arguments of the program. This is the only definition of them, for both names of it.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hyco_protocol::names::EMULATOR_PORT;
+
+/// A local relay for Azure Relay Hybrid Connections: for development, tests, and use on one machine.
+///
+/// Without options it listens at 127.0.0.1, at port 9400 in plain and at port 9401 with TLS,
+/// has one hybrid connection named hyco, and takes one published key that is the same at every
+/// start. It prints connection strings to paste, in the form of a .env.
+/// http://127.0.0.1:9400/ shows what goes on. Ctrl+C ends it.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "hyco-relay",
+    version,
+    verbatim_doc_comment,
+    args_conflicts_with_subcommands = true
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// The port; 0 takes a free one. TLS beside it has the next one
+    #[arg(long, env = "HYCO_RELAY_PORT", value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+
+    /// The port for TLS beside plain connections
+    #[arg(long, env = "HYCO_RELAY_TLS_PORT", value_name = "PORT")]
+    pub(crate) tls_port: Option<u16>,
+
+    /// The address to listen on; 0.0.0.0 means all, and lets other machines in
+    #[arg(long, env = "HYCO_RELAY_HOST", value_name = "ADDRESS")]
+    pub(crate) host: Option<String>,
+
+    /// A hybrid connection, again and again for more; senders at NAME:anonymous need no token
+    #[arg(
+        long,
+        env = "HYCO_RELAY_HYBRID_CONNECTIONS",
+        value_name = "NAME[:anonymous]",
+        value_delimiter = ','
+    )]
+    pub(crate) hybrid_connection: Vec<String>,
+
+    /// A rule in place of RootManageSharedAccessKey; rights are Listen, Send, Manage
+    #[arg(
+        long,
+        env = "HYCO_RELAY_RULES",
+        value_name = "NAME=KEY:RIGHT,RIGHT",
+        value_delimiter = ';'
+    )]
+    pub(crate) rule: Vec<String>,
+
+    /// The key of RootManageSharedAccessKey, in place of the published one
+    #[arg(
+        long,
+        env = "HYCO_RELAY_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub(crate) key: Option<String>,
+
+    /// A file with all of this and more in JSON; it is read again when it changes
+    #[arg(long, env = "HYCO_RELAY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Speak TLS at --port, and nothing in plain
+    #[arg(long, env = "HYCO_RELAY_TLS", conflicts_with_all = ["tls_port", "no_tls"])]
+    pub(crate) tls: bool,
+
+    /// Speak no TLS
+    #[arg(long, env = "HYCO_RELAY_NO_TLS", conflicts_with_all = ["tls_port", "cert"])]
+    pub(crate) no_tls: bool,
+
+    /// A certificate with its chain, as PEM, in place of one that is made
+    #[arg(
+        long,
+        env = "HYCO_RELAY_CERT",
+        value_name = "FILE",
+        requires = "key_file"
+    )]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of --cert, as PEM
+    #[arg(
+        long,
+        env = "HYCO_RELAY_KEY_FILE",
+        value_name = "FILE",
+        requires = "cert"
+    )]
+    pub(crate) key_file: Option<PathBuf>,
+
+    /// Where the authority is kept that signs the certificates that are made
+    #[arg(long, env = "HYCO_RELAY_CERT_DIR", value_name = "FOLDER")]
+    pub(crate) cert_dir: Option<PathBuf>,
+
+    /// Scheme, host and port in the addresses that listeners dial, as wss://relay.example
+    #[arg(long, env = "HYCO_RELAY_PUBLIC_URL", value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+
+    /// Further names by which clients reach the relay, as that of a container
+    #[arg(
+        long,
+        env = "HYCO_RELAY_HOSTS",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub(crate) hosts: Vec<String>,
+
+    /// Take any JSON Web Token that is for Azure Relay and has not ended, whoever signed it
+    #[arg(long, env = "HYCO_RELAY_ACCEPT_JWT")]
+    pub(crate) accept_jwt: bool,
+
+    /// Let other machines use the page and the administration
+    #[arg(long, env = "HYCO_RELAY_REMOTE_ADMIN")]
+    pub(crate) remote_admin: bool,
+
+    /// Have no page for browsers
+    #[arg(long, env = "HYCO_RELAY_NO_UI")]
+    pub(crate) no_ui: bool,
+
+    /// How the log is written to standard error
+    #[arg(
+        long,
+        env = "HYCO_RELAY_LOG",
+        value_name = "FORMAT",
+        default_value = "pretty"
+    )]
+    pub(crate) log: LogFormat,
+
+    /// What is printed when the relay is ready
+    #[arg(
+        long,
+        env = "HYCO_RELAY_OUTPUT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(crate) output: Output,
+
+    /// The same as --output json
+    #[arg(long, env = "HYCO_RELAY_JSON", hide = true)]
+    pub(crate) json: bool,
+
+    /// Write connection strings and more into a file of environment variables
+    #[arg(long, env = "HYCO_RELAY_ENV_FILE", value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+
+    /// Write nothing but failures
+    #[arg(long, visible_alias = "quiet", short = 'q', env = "HYCO_RELAY_SILENT")]
+    pub(crate) silent: bool,
+}
+
+impl Args {
+    pub(crate) fn port(&self, configured: Option<u16>) -> u16 {
+        self.port.or(configured).unwrap_or(EMULATOR_PORT)
+    }
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Let something go wrong in a relay that runs, or end it with --remove or --clear
+    Fault(FaultArgs),
+}
+
+/// A fault: its kind, and what the kind needs. docs/emulator.md explains the kinds.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct FaultArgs {
+    /// drop, close, blackHole, refuse, delayAccept, swallowAccept, latency, bandwidth,
+    /// slice, cutAfter, timers or clock; left out, the faults in force are listed
+    #[arg(verbatim_doc_comment)]
+    pub(crate) kind: Option<String>,
+
+    /// Members of the fault, as on=control status=503 count=3 hybridConnection=hyco
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) members: Vec<String>,
+
+    /// Remove the fault of that number
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["kind", "clear"])]
+    pub(crate) remove: Option<u64>,
+
+    /// Remove all faults
+    #[arg(long, conflicts_with = "kind")]
+    pub(crate) clear: bool,
+
+    /// The relay's plain port
+    #[arg(long, env = "HYCO_RELAY_PORT", value_name = "PORT", default_value_t = EMULATOR_PORT)]
+    pub(crate) port: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people
+    Pretty,
+    /// A line of JSON
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// A line of JSON
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Args;
+
+    #[test]
+    fn the_arguments_make_sense() {
+        Args::command().debug_assert();
+    }
+
+    /// Environment variables are the only way in some containers.
+    #[test]
+    fn every_option_has_an_environment_variable() {
+        for argument in Args::command().get_arguments() {
+            let name = argument.get_id().as_str();
+            if argument.get_long().is_some() && !["help", "version"].contains(&name) {
+                assert!(argument.get_env().is_some(), "{name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The settings: from the command line and its environment, the file, and the defaults, in this order.
+
+use std::{fs, path::PathBuf};
+
+use hyco_protocol::{Right, Rights, Rule, names};
+use serde::Deserialize;
+
+use super::{args::Args, folder};
+use crate::{
+    admin::namespace::{HybridConnectionSpec, RuleSpec},
+    faults::Fault,
+    options::{EmulatorOptions, HybridConnectionOptions},
+    tls::TlsOptions,
+};
+
+/// The file, as JSON says it; `config.schema.json` describes it for editors.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// For editors.
+    #[serde(rename = "$schema")]
+    _schema: Option<String>,
+    port: Option<u16>,
+    tls_port: Option<u16>,
+    host: Option<String>,
+    tls: Option<TlsMode>,
+    cert: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    cert_dir: Option<PathBuf>,
+    key: Option<Secret>,
+    hybrid_connections: Option<Vec<HybridConnectionEntry>>,
+    rules: Option<Vec<RuleSpec>>,
+    hosts: Option<Vec<String>>,
+    public_url: Option<String>,
+    accept_jwt: Option<bool>,
+    remote_admin: Option<bool>,
+    ui: Option<bool>,
+    max_listeners: Option<usize>,
+    max_connections: Option<usize>,
+    max_frame: Option<u64>,
+    clock_skew_seconds: Option<u64>,
+    faults: Option<Vec<Fault>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum TlsMode {
+    /// Plain at the port, TLS at the next one.
+    Beside,
+    /// TLS at the port.
+    Only,
+    /// None.
+    Off,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum HybridConnectionEntry {
+    Path(String),
+    Spec(HybridConnectionSpec),
+}
+
+/// A text that is not shown.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What the relay is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) options: EmulatorOptions,
+    pub(crate) faults: Vec<Fault>,
+    /// Where the authority is kept, if certificates are made.
+    pub(crate) authority: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the file, if there is one, and puts everything together.
+    pub(crate) fn read(args: &Args) -> Result<Self, String> {
+        let config = match &args.config {
+            None => Config::default(),
+            Some(file) => {
+                let shown = file.display();
+                let text = fs::read_to_string(file)
+                    .map_err(|error| format!("cannot read {shown}: {error}"))?;
+                // The message of serde names the key, and where it stands.
+                serde_json::from_str(&text).map_err(|error| format!("{shown}: {error}"))?
+            }
+        };
+        let mode = match (args.tls, args.no_tls, config.tls) {
+            (true, ..) => TlsMode::Only,
+            (_, true, _) => TlsMode::Off,
+            (.., mode) => mode.unwrap_or(TlsMode::Beside),
+        };
+        let port = args.port(config.port);
+        let beside = match port {
+            0 => 0,
+            port => port.wrapping_add(1),
+        };
+        let tls_port = args.tls_port.or(config.tls_port).unwrap_or(beside);
+        let (tls, authority) = match mode {
+            TlsMode::Off => (None, None),
+            TlsMode::Only | TlsMode::Beside => certificate(args, &config)?,
+        };
+        let defaults = EmulatorOptions::default();
+        let options = EmulatorOptions {
+            host: args.host.clone().or(config.host).unwrap_or(defaults.host),
+            port,
+            tls,
+            tls_port: (mode == TlsMode::Beside).then_some(tls_port),
+            hybrid_connections: hybrid_connections(args, config.hybrid_connections)?,
+            rules: rules(args, config.rules, config.key)?,
+            hosts: match args.hosts.is_empty() {
+                true => config.hosts.unwrap_or_default(),
+                false => args.hosts.clone(),
+            },
+            public_url: args.public_url.clone().or(config.public_url),
+            max_listeners: config.max_listeners.unwrap_or(defaults.max_listeners),
+            max_connections: config.max_connections.unwrap_or(defaults.max_connections),
+            max_frame: config.max_frame.unwrap_or(defaults.max_frame),
+            clock_skew: config.clock_skew_seconds.unwrap_or(defaults.clock_skew),
+            accept_jwt: args.accept_jwt || config.accept_jwt.unwrap_or(false),
+            remote_admin: args.remote_admin || config.remote_admin.unwrap_or(false),
+            page: !args.no_ui && config.ui.unwrap_or(true),
+            timing: defaults.timing,
+        };
+        Ok(Self {
+            options,
+            faults: config.faults.unwrap_or_default(),
+            authority,
+        })
+    }
+}
+
+fn certificate(
+    args: &Args,
+    config: &Config,
+) -> Result<(Option<TlsOptions>, Option<PathBuf>), String> {
+    let read = |file: &PathBuf| {
+        fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))
+    };
+    let cert = args.cert.as_ref().or(config.cert.as_ref());
+    let key = args.key_file.as_ref().or(config.key_file.as_ref());
+    match (cert, key) {
+        (Some(cert), Some(key)) => {
+            let tls = TlsOptions::Given {
+                certificate: read(cert)?,
+                key: read(key)?,
+            };
+            Ok((Some(tls), None))
+        }
+        (None, None) => {
+            let folder = args.cert_dir.clone().or_else(|| config.cert_dir.clone());
+            let folder = match folder {
+                Some(folder) => folder,
+                None => folder::data()?,
+            };
+            let tls = TlsOptions::Kept {
+                folder: folder.clone(),
+            };
+            Ok((Some(tls), Some(folder)))
+        }
+        _ => Err("cert and keyFile belong together".to_owned()),
+    }
+}
+
+fn hybrid_connections(
+    args: &Args,
+    configured: Option<Vec<HybridConnectionEntry>>,
+) -> Result<Vec<HybridConnectionOptions>, String> {
+    if !args.hybrid_connection.is_empty() {
+        return args
+            .hybrid_connection
+            .iter()
+            .map(|text| hybrid_connection(text))
+            .collect();
+    }
+    match configured {
+        None => Ok(vec![HybridConnectionOptions::new("hyco")]),
+        Some(entries) => entries
+            .into_iter()
+            .map(|entry| match entry {
+                HybridConnectionEntry::Path(path) => Ok(HybridConnectionOptions::new(path)),
+                HybridConnectionEntry::Spec(spec) => spec.options(),
+            })
+            .collect(),
+    }
+}
+
+/// Reads `NAME` or `NAME:anonymous`.
+fn hybrid_connection(text: &str) -> Result<HybridConnectionOptions, String> {
+    let (path, word) = text.split_once(':').unwrap_or((text, ""));
+    if path.is_empty() || !["", "anonymous"].contains(&word) || text.ends_with(':') {
+        return Err(format!(
+            "--hybrid-connection cannot be '{text}': write NAME, or NAME:anonymous"
+        ));
+    }
+    Ok(HybridConnectionOptions {
+        requires_client_authorization: word.is_empty(),
+        ..HybridConnectionOptions::new(path)
+    })
+}
+
+fn rules(
+    args: &Args,
+    configured: Option<Vec<RuleSpec>>,
+    key: Option<Secret>,
+) -> Result<Vec<Rule>, String> {
+    if !args.rule.is_empty() {
+        return args.rule.iter().map(|text| rule(text)).collect();
+    }
+    if let Some(specs) = configured {
+        return specs.into_iter().map(RuleSpec::rule).collect();
+    }
+    let key = args.key.clone().or_else(|| key.map(|key| key.0));
+    let key = key.unwrap_or_else(|| names::EMULATOR_KEY.to_owned());
+    let rule = Rule::new(names::EMULATOR_KEY_NAME, key, Rights::ALL);
+    Ok(vec![rule.map_err(|error| format!("--key: {error}"))?])
+}
+
+/// Reads `NAME=KEY:RIGHT,RIGHT`; a key may hold `=`, and no colon.
+fn rule(text: &str) -> Result<Rule, String> {
+    let wrong = |what: &str| {
+        // The text holds a key, so it is not shown.
+        format!("--rule must be NAME=KEY:Listen,Send,Manage: {what}")
+    };
+    let (name, rest) = text
+        .split_once('=')
+        .ok_or_else(|| wrong("there is no '='"))?;
+    let (key, rights) = rest
+        .rsplit_once(':')
+        .ok_or_else(|| wrong("there are no rights behind a ':'"))?;
+    let right = |word: &str| match word.trim() {
+        "Listen" => Ok(Right::Listen),
+        "Send" => Ok(Right::Send),
+        "Manage" => Ok(Right::Manage),
+        other => Err(wrong(&format!("'{other}' is no right"))),
+    };
+    let rights = rights
+        .split(',')
+        .map(right)
+        .collect::<Result<Rights, _>>()?;
+    Rule::new(name, key, rights).map_err(|error| wrong(&error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn settings(arguments: &[&str]) -> Result<Settings, String> {
+        let args = Args::try_parse_from([&["hyco-relay", "--no-tls"], arguments].concat())
+            .map_err(|error| error.to_string())?;
+        Settings::read(&args)
+    }
+
+    #[test]
+    fn without_options_the_relay_is_the_same_at_every_start() {
+        let options = settings(&[]).expect("defaults").options;
+        assert_eq!(options.port, 9400);
+        assert_eq!(options.host, "127.0.0.1");
+        assert_eq!(options.hybrid_connections[0].path, "hyco");
+        assert_eq!(options.rules[0].primary_key(), names::EMULATOR_KEY);
+    }
+
+    #[test]
+    fn rules_and_hybrid_connections_are_read_from_arguments() {
+        let options = settings(&[
+            "--rule",
+            "listen=a=b==:Listen",
+            "--hybrid-connection",
+            "one,team/two:anonymous",
+        ])
+        .expect("they are fine")
+        .options;
+        let rule = &options.rules[0];
+        assert_eq!((rule.name(), rule.primary_key()), ("listen", "a=b=="));
+        assert!(rule.rights().listen && !rule.rights().send);
+        let two = &options.hybrid_connections[1];
+        assert_eq!(two.path, "team/two");
+        assert!(!two.requires_client_authorization);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_no_key_is_shown() {
+        for (arguments, named) in [
+            (["--rule", "secret"], "--rule"),
+            (["--rule", "a=secret"], "rights"),
+            (["--rule", "a=secret:Dance"], "Dance"),
+            (["--hybrid-connection", "x:y"], "x:y"),
+            (["--config", "/nowhere"], "/nowhere"),
+        ] {
+            let error = settings(&arguments).expect_err("it is wrong");
+            assert!(error.contains(named), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    /// The schema is for editors; it must know what the program knows.
+    #[test]
+    fn the_schema_has_the_members_of_the_file() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../config.schema.json")).expect("it is JSON");
+        let known = schema["properties"].as_object().expect("members").keys();
+        for name in known.clone() {
+            let text = format!("{{\"{name}\": null}}");
+            let read = serde_json::from_str::<Config>(&text);
+            let message = read
+                .err()
+                .map(|error| error.to_string())
+                .unwrap_or_default();
+            assert!(!message.contains("unknown field"), "{message}");
+        }
+        let error = serde_json::from_str::<Config>("{\"x\": 1}").expect_err("x is unknown");
+        let message = error.to_string();
+        for name in message.split('`').skip(3).step_by(2) {
+            assert!(
+                known.clone().any(|known| known == name),
+                "{name} is not in the schema"
+            );
+        }
+        assert!(message.contains("line 1 column"), "{message}");
+    }
+}

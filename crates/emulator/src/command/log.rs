@@ -1,0 +1,145 @@
+//! The log: a line for what happens.
+
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::{args::LogFormat, eprint};
+use crate::events::{Event, EventKind, Traffic};
+
+/// Writes what happens until the relay ends.
+pub(crate) async fn write(mut events: Receiver<Event>, format: LogFormat) {
+    loop {
+        let line = match events.recv().await {
+            Ok(event) => match format {
+                LogFormat::Json => serde_json::to_string(&event).unwrap_or_default(),
+                LogFormat::Pretty => format!("{} {}", clock(event.time), pretty(&event.kind)),
+            },
+            Err(RecvError::Lagged(count)) => format!("({count} events were not written)"),
+            Err(RecvError::Closed) => return,
+        };
+        eprint(&line);
+    }
+}
+
+/// The time of day in UTC.
+fn clock(time: u64) -> String {
+    let (seconds, millis) = (time / 1000 % 86_400, time % 1000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{hours:02}:{minutes:02}:{seconds:02}.{millis:03}")
+}
+
+fn pretty(kind: &EventKind) -> String {
+    match kind {
+        EventKind::Handshake {
+            action,
+            path,
+            remote,
+            tracking_id,
+            duration,
+        } => format!("101 {action} {path} from {remote} in {duration} ms [{tracking_id}]"),
+        EventKind::Refused {
+            action,
+            path,
+            remote,
+            tracking_id,
+            status,
+            reason,
+            hint,
+            duration,
+        } => {
+            let hint = hint
+                .as_ref()
+                .map_or_else(String::new, |hint| format!("\n             => {hint}"));
+            format!(
+                "{status} {action} {path} from {remote} in {duration} ms: {reason} [{tracking_id}]{hint}"
+            )
+        }
+        EventKind::Suppressed { refusals } => format!("{refusals} more refusals were not written"),
+        EventKind::Paired {
+            connection,
+            hybrid_connection,
+            tracking_id,
+            sender,
+            listener,
+        } => format!(
+            "#{connection} {hybrid_connection}: {sender} and {listener} have met [{tracking_id}]"
+        ),
+        EventKind::Closed {
+            what,
+            connection,
+            hybrid_connection,
+            tracking_id,
+            reason,
+            duration,
+            to_listener,
+            to_sender,
+        } => {
+            let number = connection.map_or_else(String::new, |number| format!("#{number} "));
+            let traffic = match (to_listener, to_sender) {
+                (Some(to_listener), Some(to_sender)) => format!(
+                    ", {} to the listener, {} to the sender",
+                    amount(to_listener),
+                    amount(to_sender)
+                ),
+                _ => String::new(),
+            };
+            format!(
+                "{number}{hybrid_connection}: the {what} has ended after {duration} ms: \
+                 {reason}{traffic} [{tracking_id}]"
+            )
+        }
+        EventKind::Fault {
+            fault,
+            kind,
+            target,
+        } => format!("fault {fault} ({kind}) strikes {target}"),
+        EventKind::Changed { what } => what.clone(),
+        EventKind::Warning {
+            message,
+            tracking_id,
+        } => match tracking_id {
+            Some(id) => format!("warning: {message} [{id}]"),
+            None => format!("warning: {message}"),
+        },
+        EventKind::Frame {
+            connection,
+            to,
+            kind,
+            fin,
+            length,
+            ..
+        } => {
+            let more = if *fin { "" } else { ", and more to come" };
+            format!("#{connection} {kind} of {length} bytes to the {to}{more}")
+        }
+    }
+}
+
+fn amount(traffic: &Traffic) -> String {
+    let Traffic { messages, bytes } = traffic;
+    format!("{messages} messages with {bytes} bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_a_line_with_its_fix_below() {
+        let line = pretty(&EventKind::Refused {
+            action: "listen",
+            path: "/hyc".to_owned(),
+            remote: "127.0.0.1:5".to_owned(),
+            tracking_id: "id_G1".to_owned(),
+            status: 404,
+            reason: "Endpoint does not exist.".to_owned(),
+            hint: Some("the hybrid connections here are: hyco".to_owned()),
+            duration: 2,
+        });
+        assert_eq!(
+            line,
+            "404 listen /hyc from 127.0.0.1:5 in 2 ms: Endpoint does not exist. [id_G1]\n             \
+             => the hybrid connections here are: hyco"
+        );
+        assert_eq!(clock(86_400_000 + 3_723_004), "01:02:03.004");
+    }
+}

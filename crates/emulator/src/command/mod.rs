@@ -1,0 +1,118 @@
+//! The program: what `hyco-relay` does, and `npx hyco-rs emulator` just so.
+//!
+//! Standard output has what is to be pasted, standard error the log.
+
+mod args;
+mod config;
+mod fault;
+mod folder;
+mod log;
+mod ready;
+mod reload;
+mod signals;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+use tokio::runtime::Builder;
+
+use crate::{emulator::Emulator, error::Error};
+use args::{Args, Command, Output};
+
+/// Runs the program with arguments, the first of which is the program's name; gives its exit code: 0
+/// after an end that was asked for, 1 after a failure, 2 when an argument or the configuration is wrong.
+pub fn run<I, T>(arguments: I) -> u8
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version go to standard output and are no failures.
+            let _ = error.print();
+            return if error.use_stderr() { WRONG_USE } else { 0 };
+        }
+    };
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.to_string(), FAILED),
+    };
+    let code = runtime.block_on(async {
+        match args.command {
+            Some(Command::Fault(fault)) => fault::run(&fault).await,
+            None => serve(&args).await,
+        }
+    });
+    // Not waiting for a name look-up that is under way: it has no end to speak of.
+    runtime.shutdown_background();
+    code.unwrap_or_else(|(message, code)| fail(&message, code))
+}
+
+/// A message and the exit code that goes with it.
+pub(crate) type Failure = (String, u8);
+
+async fn serve(args: &Args) -> Result<u8, Failure> {
+    // They are heard from the first moment: as process 1 of a container nobody else would.
+    let mut signals = signals::Signals::new().map_err(|error| (error.to_string(), FAILED))?;
+    let settings = config::Settings::read(args).map_err(|message| (message, WRONG_USE))?;
+    let emulator = Emulator::bind(settings.options.clone())
+        .await
+        .map_err(|error| (advice(&error), FAILED))?;
+    for fault in &settings.faults {
+        emulator
+            .set_fault(fault.clone())
+            .map_err(|error| (error.to_string(), WRONG_USE))?;
+    }
+    let handle = emulator.handle();
+    let logging = (!args.silent)
+        .then(|| handle.subscribe())
+        .flatten()
+        .map(|events| tokio::spawn(log::write(events, args.log)));
+    ready::tell(&emulator, &settings, args).map_err(|message| (message, FAILED))?;
+    let reloading = args.config.clone().map(|file| {
+        let (handle, settings) = (handle.clone(), settings.clone());
+        tokio::spawn(reload::watch(file, args.clone(), handle, settings))
+    });
+    signals.end().await;
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
+    emulator.close().await;
+    // The log ends with the relay.
+    if let Some(logging) = logging {
+        let _ = logging.await;
+    }
+    Ok(0)
+}
+
+fn advice(error: &Error) -> String {
+    match error {
+        Error::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => format!(
+            "{error}\nIs the relay running already? --port PORT takes another port, and 0 a free one."
+        ),
+        error => error.to_string(),
+    }
+}
+
+fn fail(message: &str, code: u8) -> u8 {
+    eprint(&format!("hyco-relay: {message}"));
+    code
+}
+
+/// Writes a line to standard output; one that nobody reads any more is no failure.
+fn print(line: &str) {
+    use std::io::Write as _;
+
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Writes a line to standard error.
+fn eprint(line: &str) {
+    use std::io::Write as _;
+
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+const FAILED: u8 = 1;
+const WRONG_USE: u8 = 2;

@@ -1,0 +1,326 @@
+'use strict'
+
+/** The page of the local relay: it asks the administration, and hears its events. */
+
+const $ = (selector) => document.querySelector(selector)
+
+/** How many entries the lists keep. */
+const MOST_LOGGED = 500
+const MOST_REFUSALS = 20
+
+/** The faults of the switches; docs/emulator.md has all. */
+const PRESETS = {
+  'Lose listeners': { kind: 'drop', on: 'control' },
+  'Silence listeners': { kind: 'blackHole', on: 'control' },
+  'Close listeners with 1011': { kind: 'close', on: 'control', code: 1011 },
+  'Lose connections': { kind: 'drop', on: 'connection' },
+  'Silence connections': { kind: 'blackHole', on: 'connection' },
+  'Refuse handshakes with 503': { kind: 'refuse', status: 503 },
+  'Refuse handshakes with 401': { kind: 'refuse', status: 401 },
+  'Listeners never hear of senders': { kind: 'swallowAccept' },
+  'Listeners hear of senders 5 s late': { kind: 'delayAccept', delay: 5000 },
+  'Latency of 200 ms': { kind: 'latency', delay: 200, jitter: 50 },
+  '50 kB in a second': { kind: 'bandwidth', bytesPerSecond: 50_000 },
+  'Frames of 1 kB': { kind: 'slice', bytes: 1024 },
+}
+
+/** Asks the administration. */
+async function ask(method, target, body) {
+  const init = body === undefined ? { method } : { method, body: JSON.stringify(body) }
+  const response = await fetch(`/$admin/${target}`, init)
+  const answer = await response.json()
+  if (!response.ok) throw new Error(answer.error)
+  return answer
+}
+
+/** Makes an element. What comes from outside is text, never markup. */
+function element(name, text, properties = {}) {
+  const made = Object.assign(document.createElement(name), properties)
+  if (text !== undefined) made.textContent = text
+  return made
+}
+
+function button(text, label, onclick) {
+  const made = element('button', text, { type: 'button', onclick })
+  made.setAttribute('aria-label', label)
+  return made
+}
+
+/** Fills a table. Rows that stay keep their place, so that the keyboard does not lose it. */
+function fill(table, rows, key, cells) {
+  const body = $(`#${table} tbody`)
+  const known = new Map([...body.rows].map((row) => [row.dataset.key, row]))
+  for (const item of rows) {
+    const name = String(item[key])
+    let row = known.get(name)
+    known.delete(name)
+    if (row === undefined) {
+      row = body.insertRow()
+      row.dataset.key = name
+      for (const cell of cells(item)) row.insertCell().append(cell)
+      continue
+    }
+    cells(item).forEach((cell, index) => {
+      if (typeof cell === 'string') row.cells[index].textContent = cell
+    })
+  }
+  for (const row of known.values()) row.remove()
+}
+
+const time = (millis) => new Date(millis).toLocaleTimeString()
+
+function amount({ messages, bytes }) {
+  return `${messages} messages, ${size(bytes)}`
+}
+
+function size(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB']
+  let unit = 0
+  for (; bytes >= 1000 && unit < 3; unit++) bytes /= 1000
+  return `${unit === 0 ? bytes : bytes.toFixed(1)} ${units[unit]}`
+}
+
+function ending(kind, number) {
+  const span = element('span')
+  span.append(
+    button('Close', `Close number ${number}`, () => act('DELETE', `${kind}/${number}`)),
+    ' ',
+    button('Drop', `Drop number ${number}`, () => act('DELETE', `${kind}/${number}?drop`)),
+  )
+  return span
+}
+
+/** Does something, and shows what has become of it. */
+async function act(method, target, body) {
+  try {
+    await ask(method, target, body)
+  } catch (error) {
+    note(error.message)
+  }
+  refresh()
+}
+
+/** Fills a choice of hybrid connections, and keeps what is chosen. */
+function choices(select, paths, first) {
+  const wanted = [...first, ...paths]
+  if ([...select.options].map(({ value }) => value).join() === wanted.join()) return
+  const { value } = select
+  select.replaceChildren(...wanted.map((path) => element('option', path || 'all', { value: path })))
+  if (wanted.includes(value)) select.value = value
+}
+
+let strings = new Map()
+
+async function copy(path, target) {
+  const { plain, tls } = strings.get(path)
+  const text = plain ?? tls
+  try {
+    await navigator.clipboard.writeText(text)
+    target.textContent = 'Copied'
+    setTimeout(() => (target.textContent = 'Copy'), 1500)
+  } catch {
+    // Without a secure context there is no clipboard.
+    note(text)
+  }
+}
+
+let refreshing = false
+
+async function refresh() {
+  if (refreshing) return
+  refreshing = true
+  try {
+    const [hybrid, listeners, connections, faults, all] = await Promise.all(
+      ['hybridConnections', 'listeners', 'connections', 'faults', 'connectionStrings'].map(
+        (target) => ask('GET', target),
+      ),
+    )
+    show({ hybrid, listeners, connections, faults, all })
+    $('#state').textContent = 'running'
+  } catch (error) {
+    $('#state').textContent = `not reachable: ${error.message}`
+  } finally {
+    refreshing = false
+  }
+}
+
+function show({ hybrid, listeners, connections, faults, all }) {
+  strings = new Map(all.map((entry) => [entry.hybridConnection, entry]))
+  const paths = hybrid.map(({ path }) => path)
+  choices($('#sender [name=path]'), paths, [])
+  choices($('#fault [name=path]'), paths, [''])
+  fill('hybrid', hybrid, 'path', (one) => [
+    one.path,
+    one.requiresClientAuthorization ? 'with token' : 'anonymous',
+    String(one.listeners),
+    String(one.pending),
+    String(one.connections),
+    button('Copy', `Copy the connection string of ${one.path}`, (event) =>
+      copy(one.path, event.target),
+    ),
+  ])
+  fill('listeners', listeners, 'number', (one) => [
+    one.hybridConnection,
+    one.remote,
+    time(one.since),
+    `${one.announced} senders`,
+    ending('listeners', one.number),
+  ])
+  fill('connections', connections, 'number', (one) => [
+    String(one.number),
+    one.hybridConnection,
+    amount(one.toListener),
+    amount(one.toSender),
+    time(one.since),
+    ending('connections', one.number),
+  ])
+  $('#faults').replaceChildren(
+    ...faults.map(({ id, struck, ...fault }) => {
+      const item = element('li', `${describe(fault)} — struck ${struck} times `)
+      item.append(
+        button('Switch off', `Switch off fault ${id}`, () => act('DELETE', `faults/${id}`)),
+      )
+      return item
+    }),
+  )
+  chart(connections)
+}
+
+function describe(fault) {
+  const entries = Object.entries(fault).map(([name, value]) => `${name}=${value}`)
+  return entries.join(' ').replace('kind=', '')
+}
+
+const rates = []
+let total
+
+/** Draws how much passes. A connection that has ended takes its bytes out of the sum. */
+function chart(connections) {
+  const now = performance.now()
+  const bytes = connections.reduce((sum, one) => sum + one.toListener.bytes + one.toSender.bytes, 0)
+  if (total !== undefined) {
+    const seconds = Math.max((now - total.now) / 1000, 0.05)
+    rates.push(Math.max(0, bytes - total.bytes) / seconds)
+    if (rates.length > 60) rates.shift()
+  }
+  total = { now, bytes }
+  const most = Math.max(...rates, 1)
+  const points = rates.map((rate, index) => `${index * 2},${29 - (rate / most) * 28}`)
+  $('#line').setAttribute('points', points.join(' '))
+  $('#rate').textContent =
+    `${size(Math.round(rates.at(-1) ?? 0))}/s, at most ${size(Math.round(most))}/s`
+}
+
+function logged(event) {
+  const { serial, time: when, type, ...rest } = event
+  const text = Object.entries(rest).map(
+    ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`,
+  )
+  const number = serial === undefined ? '' : `${serial} ${time(when)} `
+  return `${number}${type} ${text.join(' ')}`
+}
+
+function hear(event) {
+  const item = element('li', logged(event))
+  if (event.type === 'refused' || event.type === 'warning') item.className = 'bad'
+  item.hidden = !matches(item)
+  $('#log').prepend(item)
+  while ($('#log').children.length > MOST_LOGGED) $('#log').lastChild.remove()
+  if (event.type !== 'refused') return
+  const refusal = element('li', `${event.status} ${event.action} ${event.path}: ${event.reason}`)
+  if (event.hint) refusal.append(element('div', event.hint, { className: 'quiet' }))
+  $('#refusals').prepend(refusal)
+  while ($('#refusals').children.length > MOST_REFUSALS) $('#refusals').lastChild.remove()
+}
+
+function matches(item) {
+  return item.textContent.toLowerCase().includes($('#filter').value.toLowerCase())
+}
+
+function note(text) {
+  $('#console').textContent += `${text}\n`
+  $('#console').scrollTop = $('#console').scrollHeight
+}
+
+let socket
+
+async function tokenOf(hybridConnection) {
+  return (await ask('POST', 'tokens', { hybridConnection })).token
+}
+
+async function connect(path) {
+  const token = encodeURIComponent(await tokenOf(path))
+  const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+  const query = `sb-hc-action=connect&sb-hc-token=${token}`
+  socket = new WebSocket(`${scheme}://${location.host}/$hc/${path}?${query}`)
+  socket.onopen = () => connected(true, `connected to ${path}`)
+  socket.onclose = ({ code, reason }) => connected(false, `closed with ${code} ${reason}`)
+  socket.onmessage = async ({ data }) => {
+    note(`< ${typeof data === 'string' ? data : await data.text()}`)
+  }
+}
+
+function connected(is, text) {
+  const { connect, send } = $('#sender').elements
+  connect.textContent = is ? 'Close' : 'Connect'
+  send.disabled = !is
+  note(text)
+}
+
+async function request(path, method, message) {
+  const headers = { ServiceBusAuthorization: await tokenOf(path) }
+  const init = method === 'GET' ? { headers } : { method, headers, body: message }
+  const response = await fetch(`/${path}`, init)
+  note(`${response.status} ${response.statusText}\n${await response.text()}`)
+}
+
+$('#create').onsubmit = (event) => {
+  event.preventDefault()
+  const { path, anonymous } = event.target.elements
+  act('POST', 'hybridConnections', {
+    path: path.value,
+    requiresClientAuthorization: !anonymous.checked,
+  })
+  event.target.reset()
+}
+
+$('#fault [name=preset]').append(...Object.keys(PRESETS).map((name) => element('option', name)))
+$('#fault').onsubmit = (event) => {
+  event.preventDefault()
+  const { preset, path, count } = event.target.elements
+  act('POST', 'faults', {
+    ...PRESETS[preset.value],
+    ...(path.value && { hybridConnection: path.value }),
+    ...(count.value && { count: Number(count.value) }),
+  })
+}
+
+$('#sender').onsubmit = async (event) => {
+  event.preventDefault()
+  const { path, message, method } = event.target.elements
+  try {
+    if (event.submitter.name === 'send') {
+      socket.send(message.value)
+      note(`> ${message.value}`)
+      message.value = ''
+    } else if (event.submitter.name === 'request') {
+      await request(path.value, method.value, message.value)
+    } else if (event.submitter.textContent === 'Close') socket.close()
+    else await connect(path.value)
+  } catch (error) {
+    note(error.message)
+  }
+}
+
+$('#filter').oninput = () => {
+  for (const item of $('#log').children) item.hidden = !matches(item)
+}
+
+ask('GET', 'journal').then((events) => events.slice(-MOST_LOGGED).forEach(hear))
+const source = new EventSource('/$admin/events')
+source.onmessage = ({ data }) => {
+  hear(JSON.parse(data))
+  refresh()
+}
+setInterval(refresh, 1000)
+refresh()
