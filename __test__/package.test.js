@@ -91,6 +91,10 @@ describe('the package', TIMEOUT, () => {
         'native/binding.d.ts',
         'native/binding.js',
         'package.json',
+        'testing.d.mts',
+        'testing.d.ts',
+        'testing.js',
+        'testing.mjs',
       ].sort(),
     )
   })

@@ -14,6 +14,7 @@ import WebSocket, {
   relayedConnect,
   startRelayEmulator,
 } from 'hyco-rs'
+import { startRelayKit } from 'hyco-rs/testing'
 import WS from 'ws'
 
 const options: RelayedServerOptions = {
@@ -50,6 +51,11 @@ for await (const accepted of server) {
   // @ts-expect-error a message is text or bytes
   await accepted.writable.getWriter().write(5)
 }
+await using kit = await startRelayKit(null, { relay: { tls: true }, server: { autoPong: false } })
+const pair: { sender: WS; socket: RelayedSocket } = await kit.pair({ headers: { a: 'b' } })
+pair.sender.send(kit.token(60))
+// @ts-expect-error it is no function
+startRelayKit('afterAll')
 // @ts-expect-error there is no such right
 startRelayEmulator({ rules: [{ keyName: 'rule', rights: ['All'] }] })
 // @ts-expect-error there is no such export

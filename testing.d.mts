@@ -1,0 +1,5 @@
+import testing = require('./testing.js')
+
+export import RelayKit = testing.RelayKit
+export import RelayKitOptions = testing.RelayKitOptions
+export import startRelayKit = testing.startRelayKit
