@@ -43,6 +43,7 @@ export import RelayedServerOptions = WebSocket.RelayedServerOptions
 export import RelayedServerSettings = WebSocket.RelayedServerSettings
 export import RelayedServerShownOptions = WebSocket.RelayedServerShownOptions
 export import RelayedServerStatus = WebSocket.RelayedServerStatus
+export import RequestInfo = WebSocket.RequestInfo
 export import RelayedSocket = WebSocket.RelayedSocket
 export import RelayedSocketError = WebSocket.RelayedSocketError
 export import RelayedSocketEvents = WebSocket.RelayedSocketEvents

@@ -1,6 +1,14 @@
 import { Blob } from 'buffer'
 import { EventEmitter } from 'events'
-import { ClientRequest, ClientRequestArgs, IncomingMessage, OutgoingHttpHeaders } from 'http'
+import {
+  ClientRequest,
+  ClientRequestArgs,
+  IncomingMessage,
+  OutgoingHttpHeaders,
+  Server as HttpServer,
+  ServerResponse,
+} from 'http'
+import { Server as HttpsServer } from 'https'
 import { ReadableStream, WritableStream } from 'stream/web'
 import WS = require('ws')
 
@@ -319,6 +327,62 @@ declare namespace WebSocket {
     clientTracking?: boolean | undefined
 
     /**
+     * Serves relayed HTTP requests: called for each, it returns a `Response`. What it throws or rejects
+     * with is answered with 500, and surfaces as an unhandled rejection.
+     *
+     * @defaultValue `null`: see {@link RelayedServer.attach} and the event `'request'`
+     */
+    fetch?:
+      ((request: Request, info: RequestInfo) => Response | Promise<Response>) | null | undefined
+
+    /**
+     * Serves relayed HTTP requests, as {@link RelayedServer.attach} does.
+     *
+     * @defaultValue `null`
+     */
+    httpServer?: HttpServer | HttpsServer | null | undefined
+
+    /**
+     * How many relayed HTTP requests and upgrades may be unanswered; further ones are answered with 503.
+     *
+     * @defaultValue `1024`
+     */
+    maxRequests?: number | undefined
+
+    /**
+     * Milliseconds until the head of a response must be there, 0 for no limit. After them the sender is
+     * answered with 504. Azure itself waits for 60 s.
+     *
+     * @defaultValue `60000`
+     */
+    responseTimeout?: number | undefined
+
+    /**
+     * Milliseconds that a response which has begun may wait to become whole and small, so that it can
+     * go by the control channel; after them it is streamed. An event stream never waits.
+     *
+     * @defaultValue `50`
+     */
+    responseFlushDelay?: number | undefined
+
+    /**
+     * How several cookies of one response are sent to the relay, whose format has one value for each
+     * name: `'variants'` spells the name in different letters (`Set-Cookie`, `set-cookie`, …), `'array'`
+     * sends an array, which the local relay reads, `'first'` sends the first alone, as hyco-https does.
+     *
+     * @defaultValue `'variants'`
+     */
+    setCookie?: 'variants' | 'array' | 'first' | undefined
+
+    /**
+     * Whether the path of the hybrid connection is cut off the URL of a request: `/hyco/a` is seen as
+     * `/a`, and `X-Forwarded-Prefix` says `/hyco`.
+     *
+     * @defaultValue `false`
+     */
+    stripPath?: boolean | undefined
+
+    /**
      * Chooses the subprotocol.
      *
      * @defaultValue the first that the sender offers
@@ -550,6 +614,27 @@ declare namespace WebSocket {
 
     /** How often the control channel came back. */
     reconnects: number
+
+    /** HTTP requests and upgrades that a server was given. */
+    requests: number
+
+    /** Those that are open now. */
+    activeRequests: number
+
+    /** Those of which `'requestError'` told. */
+    failedRequests: number
+  }
+
+  /** What is known of the sender of an HTTP request. */
+  interface RequestInfo {
+    /** The service's id of the request; empty if the request could not be understood. */
+    trackingId: string
+
+    /** The sender's IP address as the relay saw it. */
+    remoteAddress?: string
+
+    /** The sender's port. */
+    remotePort?: number
   }
 
   /** The events of a {@link RelayedServer} and what their listeners are given. */
@@ -590,6 +675,18 @@ declare namespace WebSocket {
      * told of a refusal; then `request` is `null`. Never fatal.
      */
     acceptError: [error: RelayError, request: RelayedRequest | null]
+
+    /**
+     * A sender's HTTP request, if no server is attached and there is no `fetch`. A listener that throws,
+     * or returns a promise that rejects, has the request answered with 500.
+     */
+    request: [request: IncomingMessage & { trackingId: string }, response: ServerResponse]
+
+    /**
+     * An HTTP request was not served, or not to its end: it could not be understood, nobody answered in
+     * time, there were too many, or its response could not be relayed. Never fatal.
+     */
+    requestError: [error: RelayError, info: RequestInfo]
 
     /**
      * Something failed: each failure, after its `'offline'`. If you add no listener, the server throws only
@@ -648,8 +745,20 @@ declare namespace WebSocket {
     address(): RelayedAddress | null
 
     /**
-     * Stops accepting, closes the tracked sockets and the control channel with 1000. May be called
-     * again.
+     * Serves relayed HTTP requests by that server, which need not listen and may listen as well. Senders
+     * of WebSockets meet its `'upgrade'` listeners, unless this server has `'connection'` listeners.
+     *
+     * @param server
+     * @throws TypeError if something serves requests already
+     */
+    attach(server: HttpServer | HttpsServer): this
+
+    /** No longer serves requests by the attached server; those that are open stay with it. */
+    detach(): this
+
+    /**
+     * Stops accepting, closes the tracked sockets and the control channel with 1000, and gives up open
+     * HTTP requests. May be called again.
      *
      * @param callback Called when all of it is down
      * @returns Fulfilled when all of it is down
@@ -657,10 +766,10 @@ declare namespace WebSocket {
     close(callback?: () => void): Promise<void>
 
     /**
-     * Stops accepting, waits for the open sockets to end, then closes.
+     * Stops accepting, waits for the open sockets and HTTP requests to end, then closes.
      *
-     * @param options.timeout Milliseconds after which open sockets are closed; by default it waits
-     * @returns Whether all sockets ended by themselves
+     * @param options.timeout Milliseconds after which they are ended; by default it waits
+     * @returns Whether all of them ended by themselves
      */
     drain(options?: { timeout?: number }): Promise<boolean>
 
@@ -1214,6 +1323,27 @@ declare namespace WebSocket {
     messages: number
     /** Bytes of payload. */
     bytes: number
+    /**
+     * How long a relayed HTTP request may wait for the head of its response.
+     *
+     * @defaultValue `60000`
+     */
+    responseTimeout?: number | undefined
+
+    /**
+     * Whether a relayed HTTP request keeps its `Host`.
+     *
+     * @defaultValue `true`
+     */
+    forwardHost?: boolean | undefined
+
+    /**
+     * Whether the rendezvous at which a request was answered is kept for the next request of the same
+     * connection; else it is closed with 1000.
+     *
+     * @defaultValue `false`
+     */
+    reuseRendezvous?: boolean | undefined
   }
 
   /** A hybrid connection of a running relay. */

@@ -22,6 +22,21 @@ export declare class Hub {
    * same.
    */
   abort(handle: number): void
+  /**
+   * Takes a number for a listener's exchanges: messages and signals of that number follow. It is
+   * given back by `forget`.
+   */
+  reserve(): number
+  /** Serves the requests of a listener by the exchanges of that link. */
+  serve(listener: number, link: number, spec: ServeSpec): void
+  /** Lets a listener's server upgrade a sender. */
+  upgrade(listener: number, accept: number, spec: UpgradeSpec): void
+  /** Gives up the requests that are open. */
+  endRequests(listener: number): void
+  /** Takes the commands in the first bytes of a ring. */
+  exchangeFlush(ring: Buffer, bytes: number): void
+  /** Takes a large write of an exchange. */
+  exchangeWrite(exchange: number, bytes: Buffer): void
   /** Starts a listener; events about it follow, `closed` last. */
   listen(id: number, spec: ListenSpec): void
   /**
@@ -220,6 +235,12 @@ export interface EmulatorSpec {
   closeTimeout: number
   /** How long a client may take nothing. */
   sendTimeout: number
+  /** How long an HTTP request may wait for the head of its answer. */
+  responseTimeout: number
+  /** Whether an HTTP request keeps its `Host`. */
+  forwardHost: boolean
+  /** Whether the rendezvous of an HTTP request serves its sender's next one. */
+  reuseRendezvous: boolean
 }
 
 /** A certificate and its key as PEM; neither makes one. */
@@ -349,6 +370,19 @@ export interface RuleSpec {
 
 /** Runs the relay's program with its arguments, on a thread of its own; `onEnd` gets the exit code. */
 export declare function runEmulatorCommand(arguments: Array<string>, onEnd: (exitCode: number) => void): void
+/** How requests are served. */
+export interface ServeSpec {
+  /** Milliseconds for the head of an answer; 0 means no limit. */
+  responseTimeout: number
+  /** Milliseconds that a begun answer may wait to be whole and small. */
+  responseFlushDelay: number
+  /** How many requests may be unanswered. */
+  maxRequests: number
+  /** How several cookies are sent. */
+  setCookie: 'variants' | 'array' | 'first'
+  /** A path that is cut off each target; empty cuts nothing. */
+  stripPath: string
+}
 
 /** Whom to trust over TLS. */
 export interface TlsSpec {
@@ -366,6 +400,18 @@ export interface TlsSpec {
 
 /** When a token ends, as a Unix time in seconds; nothing if it cannot be read. */
 export declare function tokenExpiry(token: string): number | null
+
+/** A sender of a WebSocket that a server upgrades. */
+export interface UpgradeSpec {
+  /** The service's id of the connection. */
+  id: string
+  /** The headers of its handshake, names and values. */
+  headers: Array<Array<string>>
+  /** Its IP address. */
+  remoteAddress: string
+  /** Its port. */
+  remotePort: number
+}
 
 /** The version of this binary. The loader refuses one that is not that of the package. */
 export declare const VERSION: string

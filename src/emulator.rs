@@ -83,6 +83,12 @@ pub struct EmulatorSpec {
     pub close_timeout: f64,
     /// How long a client may take nothing.
     pub send_timeout: f64,
+    /// How long an HTTP request may wait for the head of its answer.
+    pub response_timeout: f64,
+    /// Whether an HTTP request keeps its `Host`.
+    pub forward_host: bool,
+    /// Whether the rendezvous of an HTTP request serves its sender's next one.
+    pub reuse_rendezvous: bool,
 }
 
 /// A certificate and its key as PEM; neither makes one.
@@ -389,6 +395,8 @@ async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
         max_connections: spec.max_connections.0 as usize,
         clock_skew: spec.clock_skew.0,
         max_frame: spec.max_frame.0,
+        forward_host: spec.forward_host,
+        reuse_rendezvous: spec.reuse_rendezvous,
         timing: Timing {
             handshake: milliseconds(spec.handshake_timeout),
             accept: milliseconds(spec.accept_timeout),
@@ -397,6 +405,8 @@ async fn start(spec: EmulatorSpec) -> std::result::Result<Emulator, Error> {
             keep_alive: milliseconds(spec.keep_alive_interval),
             close: milliseconds(spec.close_timeout),
             send: milliseconds(spec.send_timeout),
+            response: milliseconds(spec.response_timeout),
+            ..Timing::default()
         },
     })
     .await

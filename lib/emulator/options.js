@@ -14,6 +14,15 @@ const {
 const RIGHTS = ['Listen', 'Send', 'Manage']
 const LONGEST_NAME = 256
 
+/** Options in milliseconds that cannot be zero. */
+const TIMES = [
+  'handshakeTimeout',
+  'acceptTimeout',
+  'closeTimeout',
+  'sendTimeout',
+  'responseTimeout',
+]
+
 /** A generated key has as many random bytes as one of Azure. */
 const KEY_BYTES = 32
 
@@ -51,6 +60,9 @@ function emulatorSpec(options) {
     keepAliveInterval: 210_000,
     closeTimeout: 60_000,
     sendTimeout: 60_000,
+    responseTimeout: 60_000,
+    forwardHost: true,
+    reuseRendezvous: false,
     ...definedOnly(options),
   }
   checkText(rest, 'host')
@@ -63,9 +75,9 @@ function emulatorSpec(options) {
   for (const name of ['maxListeners', 'maxConnections']) checkPositive(rest, name)
   checkCount({ clockSkewSeconds }, 'clockSkewSeconds')
   checkCount(rest, 'maxFrame')
-  for (const name of ['handshakeTimeout', 'acceptTimeout', 'closeTimeout', 'sendTimeout']) {
-    checkDuration(rest, name)
-  }
+  checkType(rest, 'forwardHost', 'boolean')
+  checkType(rest, 'reuseRendezvous', 'boolean')
+  for (const name of TIMES) checkDuration(rest, name)
   for (const name of ['renewalGrace', 'channelLifetime', 'keepAliveInterval']) {
     checkDuration(rest, name, { zero: true })
   }

@@ -19,6 +19,7 @@ const {
   FINISHED,
   CLOSED,
   EVENT,
+  EXCHANGE,
   RECORD_WORDS,
   STAGE_BYTES,
   kMessage,
@@ -29,6 +30,7 @@ const {
   kEnded,
   kFinished,
   kClosed,
+  kExchange,
 } = require('./records')
 
 const TABLE_RECORDS = 4096
@@ -179,6 +181,10 @@ class Delivery {
           if (turn.until === 0) turn.until = now() + TURN_MS
           this.#owner.event(id, JSON.parse(events[offset]))
           if (now() > turn.until) return
+          break
+        case EXCHANGE:
+          // None once its server has ended.
+          socket?.[kExchange](offset, length)
           break
         default:
           throw new Error(`unknown record ${word} of the native side`)

@@ -2,6 +2,7 @@
 
 const { run } = require('../context')
 const native = require('../native')
+const Outgoing = require('../http/outgoing')
 const Aborted = require('./aborted')
 const { transfer } = require('./bytes')
 const Delivery = require('./delivery')
@@ -50,6 +51,8 @@ class Hub {
     this.#ring.open(this.#native)
     this.#delivery.open(this.#native)
     this.#trust = new Trust(this.#native)
+    /** What the exchanges say. */
+    this.outgoing = new Outgoing(this.#native)
   }
 
   /**
@@ -159,6 +162,49 @@ class Hub {
     this.#native.stayDown(listener, staysDown)
   }
 
+  /**
+   * Serves a listener's HTTP requests: each becomes an exchange, whose messages and signals go to
+   * `gateway` until `unserve`.
+   *
+   * @param {number} listener
+   * @param {object} gateway an object with the methods `kMessage` and `kExchange`
+   * @param {object} spec see `ServeSpec` in native/binding.d.ts
+   * @returns {Link} to be given to `unserve`
+   */
+  serve(listener, gateway, spec) {
+    const link = new Link(this)
+    link.bind(this.#native.reserve())
+    this.#sockets[link.number] = gateway
+    this.#links[link.number] = link
+    this.#native.serve(listener, link.handle, spec)
+    return link
+  }
+
+  /** No exchange of that link is open any more. @param {Link} link */
+  unserve(link) {
+    this.#sockets[link.number] = undefined
+    this.#links[link.number] = undefined
+    this.#delivery.forget(link.number)
+    this.#native.forget(link.handle)
+    link.unbind()
+  }
+
+  /**
+   * Lets the server that serves requests upgrade a sender.
+   *
+   * @param {number} listener
+   * @param {number} accept
+   * @param {object} spec see `UpgradeSpec` in native/binding.d.ts
+   */
+  upgrade(listener, accept, spec) {
+    this.#native.upgrade(listener, accept, spec)
+  }
+
+  /** Gives up the HTTP requests that are open. @param {number} listener */
+  endRequests(listener) {
+    this.#native.endRequests(listener)
+  }
+
   /** Closes a listener; its `closed` event follows. @param {number} id */
   closeListener(id) {
     this.#native.closeListener(id)
@@ -233,8 +279,13 @@ class Hub {
     try {
       fn(...args)
     } catch (error) {
-      native.raise(error)
+      this.raise(error)
     }
+  }
+
+  /** Makes an uncaught exception of an error. @param {*} error */
+  raise(error) {
+    native.raise(error)
   }
 
   #attach(socket, link, handle) {

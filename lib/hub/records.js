@@ -16,6 +16,7 @@ const ENDED = 10
 const FINISHED = 11
 const CLOSED = 12
 const EVENT = 13
+const EXCHANGE = 14
 
 /** Words of a record in the table. */
 const RECORD_WORDS = 4
@@ -46,6 +47,8 @@ const kEnded = Symbol('ended')
 const kFinished = Symbol('finished')
 const kClosed = Symbol('closed')
 const kEvent = Symbol('event')
+/** What a hub calls on a listener's gateway beside `kMessage`. */
+const kExchange = Symbol('exchange')
 
 module.exports = {
   TEXT,
@@ -61,6 +64,7 @@ module.exports = {
   FINISHED,
   CLOSED,
   EVENT,
+  EXCHANGE,
   RECORD_WORDS,
   STAGE_BYTES,
   OPCODE_SHIFT,
@@ -79,4 +83,5 @@ module.exports = {
   kFinished,
   kClosed,
   kEvent,
+  kExchange,
 }

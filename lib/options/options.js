@@ -35,6 +35,9 @@ const SOCKET_DEFAULTS = {
 /** What the native side can count; nobody gets there. */
 const MOST_FRAGMENTS = 2 ** 32 - 1
 
+/** How several cookies of one answer are sent. */
+const COOKIES = new Set(['variants', 'array', 'first'])
+
 const SERVER_DEFAULTS = {
   ...SOCKET_DEFAULTS,
   acceptTimeout: 20_000,
@@ -42,17 +45,24 @@ const SERVER_DEFAULTS = {
   clientTracking: true,
   connectionString: null,
   disableHixie: false,
+  fetch: null,
   handleProtocols: null,
+  httpServer: null,
   id: null,
   key: null,
   keyName: null,
   maxConcurrentDials: 4096,
   maxPendingAccepts: 4096,
+  maxRequests: 1024,
   openTimeout: null,
   path: null,
   perMessageDeflate: false,
   reconnect: true,
+  responseFlushDelay: 50,
+  responseTimeout: 60_000,
   server: null,
+  setCookie: 'variants',
+  stripPath: false,
   token: null,
   verifyClient: null,
 }
@@ -96,6 +106,7 @@ function serverOptions(given) {
   checks.checkType(options, 'clientTracking', 'boolean')
   checks.checkFunction(options, 'handleProtocols')
   checks.checkFunction(options, 'verifyClient')
+  checkServing(options)
   checks.checkSignal(options)
   if (options.id !== null) checks.checkText(options, 'id')
 
@@ -119,8 +130,31 @@ function serverOptions(given) {
     tls: needsTls(url, proxy) ? tlsSpec(options.tls) : undefined,
     userAgent: USER_AGENT,
   }
+  const serving = {
+    responseTimeout: options.responseTimeout,
+    responseFlushDelay: options.responseFlushDelay,
+    maxRequests: options.maxRequests,
+    setCookie: options.setCookie,
+    stripPath: options.stripPath ? `/${target.path}` : '',
+  }
   hideSecrets(options)
-  return { ...target, options, reconnect, spec }
+  return { ...target, options, reconnect, serving, spec }
+}
+
+/**
+ * Checks the options of serving HTTP requests.
+ *
+ * @param {Object} options
+ */
+function checkServing(options) {
+  checks.checkFunction(options, 'fetch')
+  checks.checkDuration(options, 'responseTimeout', { zero: true })
+  checks.checkDuration(options, 'responseFlushDelay', { zero: true })
+  checks.checkType(options, 'stripPath', 'boolean')
+  checks.checkCount(options, 'maxRequests')
+  if (!COOKIES.has(options.setCookie)) {
+    throw invalidOption('setCookie', "must be 'variants', 'array' or 'first'")
+  }
 }
 
 /**

@@ -5,6 +5,7 @@ const { bind } = require('../context')
 const { publish, wanted } = require('../diagnostics')
 const { TOKEN, fromNative } = require('../errors')
 const { clearTimeout, nextTick, setTimeout } = require('../globals')
+const Requests = require('../http/requests')
 const hub = require('../hub/hub')
 const { MAX_DELAY } = require('../options/checks')
 const { reconnectDelay } = require('../options/reconnect')
@@ -36,6 +37,8 @@ class ServerCore {
   #wasOnline = false
   #reconnects = 0
   #senders
+  #serving
+  #failedRequests = 0
 
   /** `closeRequested`, as the program sees and sets it. */
   #closeRequested = false
@@ -53,7 +56,7 @@ class ServerCore {
    * @param {RelayedServer} server Emits what happens
    * @param {Object} given As `serverOptions` returns it
    */
-  constructor(server, { options, reconnect, tokens }) {
+  constructor(server, { options, reconnect, serving, tokens }) {
     this.#server = server
     this.#options = options
     this.#reconnect = reconnect
@@ -61,6 +64,9 @@ class ServerCore {
     this.#silence = new Silence(server)
     const tell = (name, message) => this.#tell(name, message)
     this.#senders = new Senders(server, options, tell, () => this.#settle())
+    this.#serving = serving
+    /** The HTTP requests. */
+    this.requests = new Requests(server, options)
     // What fails later fails in another thread: its stack is that of the one who made the server.
     this.#blame = callSite(server.constructor)
   }
@@ -82,6 +88,7 @@ class ServerCore {
       bind((event) => this.#on(event)),
     )
     this.#senders.comeFrom(this.#hub, this.#listener)
+    this.requests.start(this.#hub, this.#listener, this.#serving, () => this.#settle())
     if (signal) this.#watch(signal)
   }
 
@@ -104,7 +111,13 @@ class ServerCore {
 
   /** @return {Object} what `RelayedServer.metrics` gives */
   metrics() {
-    return { ...this.#senders.metrics(), reconnects: this.#reconnects }
+    return {
+      ...this.#senders.metrics(),
+      reconnects: this.#reconnects,
+      requests: this.requests.total,
+      activeRequests: this.requests.size,
+      failedRequests: this.#failedRequests,
+    }
   }
 
   /** Keeps the process alive while it listens. */
@@ -130,10 +143,12 @@ class ServerCore {
     if (this.#closing) return
     this.#closing = true
     this.#stopAccepting()
-    const ended = this.#senders.isEmpty()
+    const ended = this.#isEmpty()
     for (const resolve of this.#emptied.splice(0)) resolve(ended)
     this.#senders.giveUp()
     for (const socket of this.clients) socket.close(NORMAL_CLOSURE)
+    this.requests.destroy()
+    if (this.#listener !== null) this.#hub.endRequests(this.#listener)
     this.#settle()
   }
 
@@ -166,10 +181,14 @@ class ServerCore {
         this.#decideReconnect(event)
         break
       case 'accept':
-        this.#senders.decide(event, this.#stopped)
+        if (!this.#stopped && this.requests.upgradeServer !== null) this.#upgrade(event)
+        else this.#senders.decide(event, this.#stopped)
         break
       case 'acceptError':
         this.#senders.unmet(fromNative(event.error), null)
+        break
+      case 'requestFailed':
+        this.#requestFailed(event)
         break
       case 'tokenExpiring':
         this.#tokenExpiring(event.left)
@@ -281,6 +300,30 @@ class ServerCore {
     }
   }
 
+  #requestFailed({ error, trackingId, remoteAddress, remotePort }) {
+    this.#failedRequests++
+    const info = {
+      trackingId,
+      remoteAddress: remoteAddress ?? undefined,
+      remotePort: remotePort ?? undefined,
+    }
+    this.#hub.guard(() => this.#server.emit('requestError', fromNative(error), info))
+  }
+
+  /** A sender is there, and nobody listens for `'connection'`: it meets the upgrade of a server. */
+  #upgrade(event) {
+    this.#hub.upgrade(this.#listener, event.accept, {
+      id: event.id,
+      headers: event.headers,
+      remoteAddress: event.remoteAddress ?? '',
+      remotePort: event.remotePort ?? 0,
+    })
+  }
+
+  #isEmpty() {
+    return this.#senders.isEmpty() && this.requests.size === 0
+  }
+
   /** Tells those who have subscribed to such events. */
   #tell(name, message) {
     if (wanted(name)) publish(name, { server: this.#server, ...message })
@@ -303,10 +346,12 @@ class ServerCore {
 
   /** Goes on where something waited for sockets or for the control channel to be gone. */
   #settle() {
-    if (this.#senders.isEmpty()) for (const resolve of this.#emptied.splice(0)) resolve(true)
+    if (this.#isEmpty()) for (const resolve of this.#emptied.splice(0)) resolve(true)
     // A server that drains is stopped, and ends when it is closed.
     const ends = this.#closing || (this.#stopped && this.#closeRequested)
     if (!ends || this.#listener !== null || (this.#closing && this.clients.size > 0)) return
+    if (this.#closing && this.requests.size > 0) return
+    if (this.requests.size === 0) this.requests.stop()
     for (const callback of this.#closeCallbacks.splice(0)) nextTick(callback)
     if (this.status === 'closed') return
     this.status = 'closed'
@@ -319,7 +364,7 @@ class ServerCore {
 
   #untilEmpty(timeout) {
     return new Promise((resolve) => {
-      if (this.#senders.isEmpty()) {
+      if (this.#isEmpty()) {
         resolve(true)
         return
       }

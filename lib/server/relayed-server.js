@@ -116,6 +116,29 @@ class Server extends EventEmitter {
   }
 
   /**
+   * Serves relayed HTTP requests, and senders of WebSockets if nobody listens for `'connection'`, by an
+   * `http.Server` or `https.Server`. That server need not listen, and may listen as well.
+   *
+   * @param {(http.Server|https.Server)} server
+   * @return {RelayedServer} this
+   * @throws {TypeError} when something serves requests already
+   */
+  attach(server) {
+    this[kCore].requests.attach(server)
+    return this
+  }
+
+  /**
+   * No longer serves requests by a server that was attached. Those that are open stay with it.
+   *
+   * @return {RelayedServer} this
+   */
+  detach() {
+    this[kCore].requests.detach()
+    return this
+  }
+
+  /**
    * Where it listens.
    *
    * @return {(Object|null)} `address` (host), `family` (`'IPv4'`, `'IPv6'`, or `''` for a name), `port`,

@@ -238,7 +238,7 @@ impl Hub {
         }
     }
 
-    fn with_listener(&self, id: u32, act: impl FnOnce(&Listener)) {
+    pub(super) fn with_listener(&self, id: u32, act: impl FnOnce(&Listener)) {
         let running = self.running.borrow();
         let Some(running) = running.as_ref() else {
             return;
@@ -292,6 +292,13 @@ fn to_json(listener: u32, event: ListenerEvent) -> String {
             "request": request,
             "attempt": attempt,
             "delay": delay.as_millis() as u64,
+            "error": describe(&error),
+        }),
+        ListenerEvent::RequestFailed { info, error } => json!({
+            "type": "requestFailed",
+            "trackingId": info.tracking_id,
+            "remoteAddress": info.remote_address,
+            "remotePort": info.remote_port,
             "error": describe(&error),
         }),
         ListenerEvent::Closed => json!({ "type": "closed" }),

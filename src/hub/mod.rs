@@ -14,6 +14,7 @@ pub mod control;
 mod delivery;
 mod function;
 mod handle;
+pub mod http;
 mod lending;
 pub mod listen;
 mod values;
@@ -22,7 +23,7 @@ use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
 
 use hyco_client::connection::Connection;
 use hyco_hub::{
-    Errands, Handle, HubInbox, IoThread, KeepAlive,
+    Errands, Exchanges, Handle, HubInbox, IoThread, KeepAlive,
     ring::{Frames, RingFrame},
 };
 use hyco_websocket::MaskSource;
@@ -73,6 +74,7 @@ struct Running {
     inbox: Arc<HubInbox>,
     errands: Arc<Errands>,
     keep_alive: Arc<KeepAlive>,
+    exchanges: Arc<Exchanges>,
     control: Control,
     io: IoThread,
 }
@@ -116,6 +118,8 @@ impl Hub {
         let keep_alive = Arc::new(KeepAlive::default());
         io.handle()
             .spawn(Arc::clone(&keep_alive).attend(Arc::clone(&inbox)));
+        let exchanges = Arc::new(Exchanges::default());
+        io.handle().spawn(Arc::clone(&exchanges).attend());
         #[expect(unsafe_code, reason = "Node-API calls")]
         // SAFETY: on the JavaScript thread of `env`, with strong references.
         let side = unsafe {
@@ -137,6 +141,7 @@ impl Hub {
             inbox,
             errands,
             keep_alive,
+            exchanges,
             control: Control::default(),
             io,
         };

@@ -242,10 +242,6 @@ impl Keeper {
     fn take(&mut self, arrival: Arrival) {
         let requests = &self.shared.requests;
         let answer = match arrival {
-            Arrival::Accept(accept) if requests.serves_upgrades() => {
-                requests.start_upgrade(accept);
-                None
-            }
             Arrival::Accept(accept) => {
                 self.announce(accept);
                 None

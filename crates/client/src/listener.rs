@@ -38,7 +38,7 @@ use std::{
     time::Duration,
 };
 
-use hyco_protocol::{Action, Address, tracking};
+use hyco_protocol::{Accept, Action, Address, Headers, RemoteEndpoint, tracking};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
@@ -48,7 +48,7 @@ use tracing::Instrument;
 use crate::{
     dial::{Dialer, Upgraded},
     error::{Error, Result},
-    event::Events,
+    event::{AcceptRequest, Events},
     http::{HttpOptions, Requests, Service},
     keeper::Keeper,
     options::ListenOptions,
@@ -147,6 +147,28 @@ impl Listener {
     /// are open stay where they are.
     pub fn serve(&self, served: Option<(Arc<dyn Service>, HttpOptions)>) {
         self.shared.requests.serve(served);
+    }
+
+    /// Lets the server that serves requests upgrade a sender, as the decision about its accept. The
+    /// address of the request does not matter; the future is the whole life of the connection.
+    pub fn upgrade(&self, request: AcceptRequest) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        let address = shared.pending.claim(request.accept);
+        async move {
+            let Some(address) = address else {
+                return;
+            };
+            let accept = Accept {
+                address,
+                id: request.id,
+                connect_headers: Headers(request.headers),
+                remote_endpoint: Some(RemoteEndpoint {
+                    address: request.remote_address,
+                    port: request.remote_port,
+                }),
+            };
+            shared.requests.upgrade(accept).await;
+        }
     }
 
     /// Gives up the HTTP requests that are open.

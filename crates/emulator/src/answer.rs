@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{
-        CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+        CONNECTION, CONTENT_TYPE, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
         SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
@@ -17,7 +17,7 @@ use hyco_protocol::{
 };
 use hyper::ext::ReasonPhrase;
 
-use crate::relay::unix_now;
+use crate::{http::Body, relay::unix_now};
 
 /// An answer; those to handshakes have empty bodies.
 pub(crate) type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
@@ -57,6 +57,31 @@ impl Failure {
                 .headers_mut()
                 .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
+        answer
+    }
+}
+
+impl Failure {
+    /// The answer to an HTTP sender: JSON with a code, and no `Via`, by which it knows that no listener
+    /// has answered (docs/protocol.md, 5.7).
+    pub(crate) fn into_http_answer(self, tracking_id: &str, system_tracker: &str) -> Answer {
+        let message = error_text(&self.message, tracking_id, system_tracker, unix_now());
+        let code = match self.status {
+            401 => "TokenMissingOrInvalid",
+            403 => "Forbidden",
+            404 => "EndpointNotFound",
+            500 => "InternalServerError",
+            502 => "BadGateway",
+            504 => "GatewayTimeout",
+            _ => "BadRequest",
+        };
+        let body = serde_json::json!({ "error": { "code": code, "message": message } });
+        let mut answer = refusal(self.status, &message, tracking_id);
+        answer.headers_mut().remove(CONNECTION);
+        answer
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        *answer.body_mut() = Body::from(Bytes::from(body.to_string())).boxed();
         answer
     }
 }

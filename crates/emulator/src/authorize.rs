@@ -22,7 +22,19 @@ pub(crate) fn authorize(
     handshake: &Handshake,
     right: Right,
 ) -> Result<(Arc<HybridConnection>, Option<Verified>), Failure> {
-    let path = &handshake.target.path;
+    let token = handshake::text(&handshake.headers, AUTHORIZATION_HEADER)
+        .or(handshake.target.token.as_deref())
+        .unwrap_or_default();
+    permit(relay, &handshake.target.path, token, right)
+}
+
+/// The same with the path and the token of any request.
+pub(crate) fn permit(
+    relay: &Relay,
+    path: &str,
+    token: &str,
+    right: Right,
+) -> Result<(Arc<HybridConnection>, Option<Verified>), Failure> {
     let connection = relay.find(path);
     let anonymous = right == Right::Send
         && connection
@@ -31,9 +43,6 @@ pub(crate) fn authorize(
     let verified = if anonymous {
         None
     } else {
-        let token = handshake::text(&handshake.headers, AUTHORIZATION_HEADER)
-            .or(handshake.target.token.as_deref())
-            .unwrap_or_default();
         let demand = Demand {
             hosts: &relay.hosts,
             path,

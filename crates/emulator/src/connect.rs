@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
 use hyco_protocol::{
     Accept, Command, RemoteEndpoint, Right,
@@ -31,7 +32,7 @@ use crate::{
     authorize::authorize,
     events::EventKind,
     handshake::{self, Handshake},
-    hybrid_connection::{HybridConnection, Listener},
+    hybrid_connection::{HybridConnection, Listener, Outgoing},
     pending::Decision,
     relay::Relay,
     visit::{Next, Visit},
@@ -40,7 +41,7 @@ use crate::{
 /// Answers a sender when a listener has decided.
 pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answer, Failure> {
     let (connection, _) = authorize(&visit.relay, &handshake, Right::Send)?;
-    let candidates = candidates(&connection, &handshake)?;
+    let candidates = candidates(&connection, &handshake.headers)?;
     keep_places(&visit.relay)?;
     let id = &handshake.tracking_id;
     let (_place, decided) = visit
@@ -51,7 +52,10 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
     let deadline = Instant::now() + visit.relay.timing().accept;
     let decision = timeout_at(deadline, async {
         delay_on_purpose(visit, &connection, &handshake.tracking_id).await;
-        announce(visit, &handshake, candidates).await?;
+        let command = |listener: &Listener| {
+            accept_command(visit, &handshake, listener).map(|command| (command, None))
+        };
+        tell(candidates, command).await?;
         Ok(decision(decided).await)
     })
     .await
@@ -111,17 +115,17 @@ fn offered(handshake: &Handshake) -> Option<String> {
 }
 
 /// The listeners that the sender may be given to.
-fn candidates(
+pub(crate) fn candidates(
     connection: &HybridConnection,
-    handshake: &Handshake,
+    headers: &HeaderMap,
 ) -> Result<Vec<Arc<Listener>>, Failure> {
     let mut listeners = connection.listeners();
     if listeners.is_empty() {
         let hint = format!("start a listener at {}", connection.path);
         return Err(Failure::new(404, NO_LISTENERS).with_hint(hint));
     }
-    let allowed = handshake::ids(&handshake.headers, ALLOWED_LISTENERS_HEADER);
-    let disallowed = handshake::ids(&handshake.headers, DISALLOWED_LISTENERS_HEADER);
+    let allowed = handshake::ids(headers, ALLOWED_LISTENERS_HEADER);
+    let disallowed = handshake::ids(headers, DISALLOWED_LISTENERS_HEADER);
     listeners.retain(|listener| {
         allowed.as_ref().is_none_or(|ids| listener.is_named_in(ids))
             && disallowed
@@ -134,15 +138,14 @@ fn candidates(
     }
 }
 
-/// Tells one of the listeners of the sender; another one only if a control channel is gone.
-async fn announce(
-    visit: &Visit,
-    handshake: &Handshake,
+/// Tells one of the listeners, chosen at random; another one only if a control channel is gone.
+pub(crate) async fn tell(
     mut candidates: Vec<Arc<Listener>>,
+    mut command: impl FnMut(&Listener) -> Result<Outgoing, Failure>,
 ) -> Result<(), Failure> {
     while !candidates.is_empty() {
         let listener = candidates.swap_remove(random_below(candidates.len()));
-        let command = accept_command(visit, handshake, &listener)?;
+        let command = command(&listener)?;
         if listener.commands.send(command).await.is_ok() {
             listener.announced.fetch_add(1, Ordering::Relaxed);
             return Ok(());

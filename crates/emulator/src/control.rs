@@ -8,6 +8,7 @@
 //! | the token has expired, and the grace has passed | close 1008 |
 //! | it has lived for a day | close 1011 |
 //! | Ping | answer it |
+//! | `response`, and its body | answer the request that waits for it |
 //! | another command, garbage | ignore it |
 //! | nothing for 210 s | send a Pong, so that nothing in between thinks the channel dead |
 //! | a message that breaks the protocol, or is too long | close 1002, 1007 or 1009 |
@@ -17,9 +18,10 @@
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use hyco_protocol::{
-    Demand, Reply, Right,
+    Demand, Reply, Response, Right,
     command::MAX_CONTROL_BODY,
     status::{CLOSE_GOING_AWAY, CLOSE_POLICY_VIOLATION, clean_reason},
     token::WebToken,
@@ -37,14 +39,15 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     authorize::verify_web_token,
     bridge::Joined,
     events::EventKind,
     faults::{Ending, Exposure, FaultTarget, State},
-    hybrid_connection::{HybridConnection, Registration},
+    http::Answered,
+    hybrid_connection::{HybridConnection, Outgoing, Registration},
     linger::{LINGER, linger},
     relay::Relay,
     stream::Stream,
@@ -59,7 +62,9 @@ pub(crate) struct ControlChannel {
     pub(crate) id: String,
     pub(crate) expires_at: u64,
     pub(crate) registration: Registration,
-    pub(crate) commands: mpsc::Receiver<String>,
+    pub(crate) commands: mpsc::Receiver<Outgoing>,
+    /// An answer whose body is the next binary message.
+    pub(crate) answering: Option<Response>,
     /// Something may wait in the socket's buffer.
     pub(crate) unwritten: bool,
 }
@@ -71,8 +76,8 @@ impl ControlChannel {
         let config = WebSocketConfig::default()
             .read_buffer_size(4 * 1024)
             .write_buffer_size(4 * 1024)
-            .max_message_size(Some(MAX_CONTROL_BODY))
-            .max_frame_size(Some(MAX_CONTROL_BODY));
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
         let (stream, rest) = (joined.stream, joined.rest.to_vec());
         let mut socket =
             WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await;
@@ -188,7 +193,10 @@ impl ControlChannel {
                 // reads nothing cannot pile up pongs.
                 Some(Ok(Message::Ping(_))) => self.unwritten = true,
                 Some(Ok(Message::Close(_))) => return Err(End::ByListener),
-                // Bodies belong to responses, of which there are none.
+                Some(Ok(Message::Binary(body))) => match self.answering.take() {
+                    Some(response) => self.answer(response, body),
+                    None => debug!(id = self.id, "ignoring a stray body"),
+                },
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(error.into()),
                 None => return Err(End::Lost(Error::ConnectionClosed)),
@@ -198,14 +206,19 @@ impl ControlChannel {
     }
 
     /// Sends what waits in one go.
-    fn send(&mut self, socket: &mut WebSocketStream<Stream>, command: String) -> Result<(), End> {
-        let mut size = command.len();
-        self.put(socket, Message::text(command))?;
-        while size < MOST_AT_ONCE
-            && let Ok(command) = self.commands.try_recv()
-        {
-            size += command.len();
-            self.put(socket, Message::text(command))?;
+    fn send(&mut self, socket: &mut WebSocketStream<Stream>, command: Outgoing) -> Result<(), End> {
+        let mut size = 0;
+        let mut next = Some(command);
+        while let Some((text, body)) = next {
+            size += text.len() + body.as_ref().map_or(0, Bytes::len);
+            self.put(socket, Message::text(text))?;
+            if let Some(body) = body {
+                self.put(socket, Message::Binary(body))?;
+            }
+            next = match size < MOST_AT_ONCE {
+                true => self.commands.try_recv().ok(),
+                false => None,
+            };
         }
         Ok(())
     }
@@ -219,10 +232,38 @@ impl ControlChannel {
         let id = &self.id;
         match Reply::parse(text) {
             Ok(Reply::RenewToken(token)) => return self.renew(&token),
+            Ok(Reply::Response(response)) if response.body => self.answering = Some(response),
+            Ok(Reply::Response(response)) => self.answer(response, Bytes::new()),
             Ok(reply) => debug!(id, ?reply, "ignoring a command"),
             Err(error) => debug!(id, %error, "ignoring a message"),
         }
         Ok(())
+    }
+
+    /// Hands an answer to the request that waits for it; one that is too late is ignored.
+    fn answer(&self, response: Response, body: Bytes) {
+        if body.len() > MAX_CONTROL_BODY {
+            warn!(
+                id = self.id,
+                "an answer on a control channel is longer than 64 KiB"
+            );
+        }
+        let exchanges = &self.relay.exchanges;
+        match exchanges.claim(&response.request_id, &self.connection) {
+            Some(sender) => {
+                let body = body.into();
+                // The sender may have left just now.
+                let _ = sender.send(Answered {
+                    response,
+                    body,
+                    kept: None,
+                });
+            }
+            None => debug!(
+                id = response.request_id,
+                "ignoring an answer nobody waits for"
+            ),
+        }
     }
 
     fn renew(&mut self, token: &str) -> Result<(), End> {
@@ -309,7 +350,7 @@ impl From<Error> for End {
             Error::Protocol(violation) => Self::Close(1002, violation.to_string()),
             Error::Utf8(_) => Self::Close(1007, "The text is not valid UTF-8.".to_owned()),
             Error::Capacity(_) => {
-                let reason = format!("A message has at most {MAX_CONTROL_BODY} bytes.");
+                let reason = format!("A message has at most {MAX_MESSAGE} bytes.");
                 Self::Close(1009, reason)
             }
             _ => Self::Lost(error),
@@ -347,6 +388,8 @@ async fn close(mut socket: WebSocketStream<Stream>, code: u16, reason: &str) {
     }
 }
 
+/// The longest message. An answer has 64 KiB, but a listener that sends a longer one is not lost.
+const MAX_MESSAGE: usize = 1024 * 1024;
 /// What fits into a close frame beside its code.
 const LONGEST_REASON: usize = 123;
 /// How many bytes of commands are written together.

@@ -96,6 +96,8 @@ impl Emulator {
             remote_admin: options.remote_admin,
             page: options.page,
             bases,
+            forward_host: options.forward_host,
+            reuse_rendezvous: options.reuse_rendezvous,
             timing: options.timing,
             alive,
         }));

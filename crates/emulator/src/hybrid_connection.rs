@@ -9,6 +9,7 @@ use std::{
     time::SystemTime,
 };
 
+use bytes::Bytes;
 use hyco_protocol::{Rule, tracking::bare_id};
 use tokio::sync::{mpsc, watch};
 
@@ -38,10 +39,13 @@ pub(crate) struct Listener {
     /// How many senders it has been told of.
     pub(crate) announced: AtomicU64,
     /// Takes the commands for its control channel.
-    pub(crate) commands: mpsc::Sender<String>,
+    pub(crate) commands: mpsc::Sender<Outgoing>,
     /// Tells its control channel what the relay wants of it.
     orders: watch::Sender<Orders>,
 }
+
+/// A command for a listener, and the body of the request right behind it (docs/protocol.md, 3.3).
+pub(crate) type Outgoing = (String, Option<Bytes>);
 
 /// What the relay wants of a control channel.
 #[derive(Debug, Default)]
@@ -87,7 +91,7 @@ impl HybridConnection {
         id: &str,
         base: String,
         remote: SocketAddr,
-        commands: mpsc::Sender<String>,
+        commands: mpsc::Sender<Outgoing>,
         most: usize,
     ) -> Result<Registration, TooManyListeners> {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);

@@ -40,6 +40,7 @@ mod gate;
 mod handle;
 mod handshake;
 mod hint;
+mod http;
 mod hybrid_connection;
 mod linger;
 mod listen;

@@ -47,6 +47,7 @@ pub(crate) fn listen(visit: &Visit, handshake: Handshake) -> Result<Answer, Fail
         expires_at,
         registration,
         commands: queue,
+        answering: None,
         unwritten: false,
     })));
     Ok(answer)

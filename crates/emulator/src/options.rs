@@ -45,6 +45,11 @@ pub struct EmulatorOptions {
     pub remote_admin: bool,
     /// Whether there is a page for browsers.
     pub page: bool,
+    /// Whether a relayed HTTP request keeps its `Host`, as Azure lets it in spite of its documentation.
+    pub forward_host: bool,
+    /// Whether a rendezvous at which a request was answered is kept for the next request of the same
+    /// connection, as the documentation has it; else it is closed with 1000.
+    pub reuse_rendezvous: bool,
     /// How long things may take.
     pub timing: Timing,
 }
@@ -78,6 +83,10 @@ pub struct Timing {
     pub close: Duration,
     /// How long a client may take nothing of what is sent to it.
     pub send: Duration,
+    /// From a relayed HTTP request to the head of its answer.
+    pub response: Duration,
+    /// Between two pieces of a relayed HTTP body.
+    pub gap: Duration,
 }
 
 impl HybridConnectionOptions {
@@ -109,6 +118,8 @@ impl Default for EmulatorOptions {
             accept_jwt: false,
             remote_admin: false,
             page: true,
+            forward_host: true,
+            reuse_rendezvous: false,
             timing: Timing::default(),
         }
     }
@@ -124,6 +135,8 @@ impl Default for Timing {
             keep_alive: Duration::from_secs(210),
             close: Duration::from_secs(60),
             send: Duration::from_secs(60),
+            response: Duration::from_secs(60),
+            gap: Duration::from_secs(60),
         }
     }
 }
@@ -147,6 +160,8 @@ impl Timing {
             keep_alive: scaled(self.keep_alive),
             close: scaled(self.close),
             send: scaled(self.send),
+            response: scaled(self.response),
+            gap: scaled(self.gap),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     bridges::{Bridges, Order},
     events::{EventKind, Events},
     faults::{Fault, Faults},
+    http::Exchanges,
     hybrid_connection::HybridConnection,
     metrics::Metrics,
     options::Timing,
@@ -27,6 +28,8 @@ pub(crate) struct Relay {
     rules: RwLock<Vec<Rule>>,
     hybrid_connections: RwLock<Vec<Arc<HybridConnection>>>,
     pub(crate) pending: Pending,
+    /// The HTTP requests that wait for an answer.
+    pub(crate) exchanges: Exchanges,
     pub(crate) bridges: Bridges,
     pub(crate) events: Events,
     pub(crate) faults: Faults,
@@ -42,6 +45,10 @@ pub(crate) struct Relay {
     pub(crate) page: bool,
     /// Plain and TLS: what clients on this machine connect to.
     pub(crate) bases: Bases,
+    /// Whether a request keeps its `Host`.
+    pub(crate) forward_host: bool,
+    /// Whether a rendezvous serves further requests of its sender.
+    pub(crate) reuse_rendezvous: bool,
     timing: Timing,
     /// Turns true when the emulator closes.
     pub(crate) stop: watch::Sender<bool>,
@@ -63,6 +70,8 @@ pub(crate) struct Parts {
     pub(crate) remote_admin: bool,
     pub(crate) page: bool,
     pub(crate) bases: Bases,
+    pub(crate) forward_host: bool,
+    pub(crate) reuse_rendezvous: bool,
     pub(crate) timing: Timing,
     pub(crate) alive: mpsc::Sender<Infallible>,
 }
@@ -108,6 +117,7 @@ impl Relay {
             rules: RwLock::new(parts.rules),
             hybrid_connections: RwLock::new(parts.hybrid_connections),
             pending: Pending::default(),
+            exchanges: Exchanges::default(),
             bridges: Bridges::default(),
             events: Events::default(),
             faults: Faults::default(),
@@ -120,6 +130,8 @@ impl Relay {
             remote_admin: parts.remote_admin,
             page: parts.page,
             bases: parts.bases,
+            forward_host: parts.forward_host,
+            reuse_rendezvous: parts.reuse_rendezvous,
             timing: parts.timing,
             stop: watch::Sender::new(false),
             _alive: parts.alive,

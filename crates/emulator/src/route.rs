@@ -6,12 +6,11 @@
 //! | anything else below `/$hc` | 400 |
 //! | WebSocket elsewhere | 400 |
 //! | HTTP at `/` and below `/$admin` | [`admin`] |
-//! | HTTP elsewhere | 501 |
+//! | HTTP elsewhere | [`http`](crate::http) |
 
-use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, header::VIA};
 use hyco_protocol::{Action, Target, redact, status::WEB_SOCKET_ONLY, tracking::new_guid};
-use hyper::{body::Body, ext::ReasonPhrase};
+use hyper::{body::Incoming, ext::ReasonPhrase};
 use tokio::time::Instant;
 use tracing::debug;
 
@@ -22,16 +21,12 @@ use crate::{
     events::{EventKind, shown},
     faults::FaultAction,
     handshake::{self, Handshake},
-    listen,
+    http as relayed, listen,
     visit::Visit,
 };
 
 /// Answers one request.
-pub(crate) async fn answer<B>(visit: &Visit, request: Request<B>) -> Answer
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(crate) async fn answer(visit: &Visit, request: Request<Incoming>) -> Answer {
     // A WebSocket is never the administration's.
     if admin::http::is_admin(request.uri()) && !handshake::is_upgrade(request.headers()) {
         return admin::http::answer(visit, request).await;
@@ -46,6 +41,7 @@ where
     let tracking_id = tracking_id(target.id.as_deref());
     let system_tracker = visit.system_tracker(request.headers(), &target);
     let (action, path) = (word(&target), shown(&target.path));
+    let is_http = !target.hybrid && !handshake::is_upgrade(request.headers());
     let (answer, reason, hint) = match route(visit, target, tracking_id.clone(), request).await {
         Ok(answer) => {
             let reason = reason(&answer);
@@ -53,7 +49,10 @@ where
         }
         Err(failure) => {
             let (message, hint) = (failure.message.clone(), failure.hint.clone());
-            let answer = failure.into_answer(&tracking_id, &system_tracker);
+            let answer = match is_http {
+                true => failure.into_http_answer(&tracking_id, &system_tracker),
+                false => failure.into_answer(&tracking_id, &system_tracker),
+            };
             (answer, message, hint)
         }
     };
@@ -71,6 +70,8 @@ where
         }),
         // What a listener is told whose rejection went to its sender.
         StatusCode::GONE if action == "accept" => {}
+        // A listener's answer is no refusal, whatever its status.
+        _ if is_http && answer.headers().contains_key(VIA) => {}
         status => visit.relay.events.tell(EventKind::Refused {
             action,
             path,
@@ -85,11 +86,11 @@ where
     answer
 }
 
-async fn route<B>(
+async fn route(
     visit: &Visit,
     target: Target,
     tracking_id: String,
-    request: Request<B>,
+    request: Request<Incoming>,
 ) -> Result<Answer, Failure> {
     let upgrade = handshake::is_upgrade(request.headers());
     match (target.hybrid, upgrade) {
@@ -100,8 +101,8 @@ async fn route<B>(
             Err(Failure::new(400, message))
         }
         (false, false) => {
-            let message = "The emulator does not relay HTTP requests.";
-            Err(Failure::new(501, message))
+            refuse_on_purpose(visit, FaultAction::Request, &target.path)?;
+            relayed::relay(visit, &target, request).await
         }
     }
 }
@@ -132,7 +133,8 @@ async fn web_socket<B>(
     match action {
         Action::Listen => listen::listen(visit, handshake),
         Action::Connect => connect::connect(visit, handshake).await,
-        Action::Accept | Action::Request => accept::accept(visit, &handshake),
+        Action::Accept => accept::accept(visit, &handshake),
+        Action::Request => relayed::dial(visit, &handshake),
     }
 }
 

@@ -45,6 +45,9 @@ pub(crate) async fn serve(listener: TcpListener, relay: Arc<Relay>, tls: Option<
                         Some((Next::Listener(rendezvous), joined)) => {
                             rendezvous.join(relay, joined).await;
                         }
+                        Some((Next::Request(rendezvous), joined)) => {
+                            rendezvous.serve(relay, joined).await;
+                        }
                         None => {}
                     }
                 });

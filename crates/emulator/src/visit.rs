@@ -9,7 +9,14 @@ use http::{HeaderMap, header::HOST};
 use hyco_protocol::Target;
 use tokio::sync::oneshot;
 
-use crate::{accept::Rendezvous, bridge::Joined, control::ControlChannel, handshake, relay::Relay};
+use crate::{
+    accept::Rendezvous,
+    bridge::Joined,
+    control::ControlChannel,
+    handshake,
+    http::{self as relayed, Kept},
+    relay::Relay,
+};
 
 /// What one connection's requests share.
 pub(crate) struct Visit {
@@ -18,6 +25,8 @@ pub(crate) struct Visit {
     pub(crate) local: SocketAddr,
     pub(crate) secure: bool,
     next: Mutex<Option<Next>>,
+    /// A rendezvous that waits for this sender's next request.
+    kept: Mutex<Option<Kept>>,
 }
 
 /// What becomes of a connection after its 101.
@@ -28,6 +37,8 @@ pub(crate) enum Next {
     Sender(oneshot::Sender<Joined>),
     /// A listener's end of a relayed connection; it waits for the sender's.
     Listener(Rendezvous),
+    /// A listener's rendezvous for an HTTP request.
+    Request(Box<relayed::Rendezvous>),
 }
 
 impl Visit {
@@ -43,12 +54,26 @@ impl Visit {
             local,
             secure,
             next: Mutex::default(),
+            kept: Mutex::default(),
         }
     }
 
     /// Says what the connection becomes after the 101 that is being answered.
     pub(crate) fn becomes(&self, next: Next) {
         *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
+    }
+
+    /// Keeps a rendezvous for the next request.
+    pub(crate) fn keep(&self, kept: Option<Kept>) {
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
+
+    /// The rendezvous that was kept.
+    pub(crate) fn take_kept(&self) -> Option<Kept> {
+        self.kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
     }
 
     /// What the connection has become.

@@ -65,6 +65,12 @@ impl HubInbox {
         self.turns.wake();
     }
 
+    /// Tells what happened to an HTTP exchange of a listener's link.
+    pub(crate) fn signal_exchange(&self, link: u32, exchange: u32, word: u32) {
+        self.queue().push_exchange(link, exchange, word);
+        self.turns.wake_after_turn();
+    }
+
     /// Nothing is delivered from now on.
     pub fn revoke(&self) {
         self.turns.revoke();

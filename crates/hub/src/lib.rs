@@ -10,9 +10,11 @@
 //! | [`KeepAlive`] | which connections have lost their other end |
 //! | [`Errands`] | what JavaScript leaves to the I/O thread |
 //! | [`ring`] | the frames that JavaScript sends |
+//! | [`Exchanges`] | HTTP requests that JavaScript's server answers |
 
 mod batch;
 mod errands;
+mod exchanges;
 mod inbox;
 mod io_thread;
 mod keep_alive;
@@ -27,6 +29,7 @@ mod turns;
 
 pub use batch::HubBatch;
 pub use errands::{Errands, Task};
+pub use exchanges::{Exchanges, Gateway};
 pub use inbox::HubInbox;
 pub use io_thread::IoThread;
 pub use keep_alive::KeepAlive;

@@ -61,6 +61,17 @@ impl Queue {
         });
     }
 
+    /// Appends what happened to an exchange.
+    pub(crate) fn push_exchange(&mut self, link: u32, exchange: u32, word: u32) {
+        self.cost += size_of::<Record>();
+        self.records.push(Record {
+            connection: link,
+            kind: kind::EXCHANGE,
+            offset: exchange,
+            length: word,
+        });
+    }
+
     /// Appends an event.
     pub(crate) fn push_event(&mut self, connection: u32, event: String) {
         let offset = self.events.len() as u32;

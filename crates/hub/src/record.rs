@@ -10,6 +10,7 @@
 /// | close without code, ended, finished, closed | nothing |
 /// | acknowledged | length: how many frames |
 /// | event | offset: index of the event |
+/// | exchange | offset: the number of an exchange of that link; length: what happened to it |
 ///
 /// In the table that JavaScript reads, the place of the slab has a number instead: that of the
 /// ArrayBuffer where the bytes are, or 0 where they are in the stage; see [`write_rows`].
@@ -81,6 +82,8 @@ pub mod kind {
     pub const CLOSED: u32 = 12;
     /// Something rare, told in JSON.
     pub const EVENT: u32 = 13;
+    /// Something happened to an HTTP exchange.
+    pub const EXCHANGE: u32 = 14;
 }
 
 /// 32-bit words of a record in the table.

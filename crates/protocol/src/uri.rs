@@ -99,8 +99,17 @@ pub fn reject_address(
 /// The address at which a listener meets a sender; `base` is scheme and authority, `path` the sender's
 /// path without `/$hc`, `query` what [`strip_query`] left of its query.
 pub fn accept_address(base: &str, path: &str, query: &str, id: &str) -> String {
+    rendezvous_address(Action::Accept, base, path, query, id)
+}
+
+/// The address at which a listener fetches or answers an HTTP request; as [`accept_address`].
+pub fn request_address(base: &str, path: &str, query: &str, id: &str) -> String {
+    rendezvous_address(Action::Request, base, path, query, id)
+}
+
+fn rendezvous_address(action: Action, base: &str, path: &str, query: &str, id: &str) -> String {
     let mut query = encode_illegal(query).into_owned();
-    push(&mut query, names::ACTION, Action::Accept.as_str());
+    push(&mut query, names::ACTION, action.as_str());
     push(&mut query, names::ID, &encode(id));
     let (base, path) = (base.trim_end_matches('/'), encode_illegal(path));
     let slash = if path.starts_with('/') { "" } else { "/" };

@@ -20,7 +20,7 @@ use super::{
     answer::response_json,
     channel::Channel,
     pump::{Answered, Ended, Failure, Pump},
-    refusal::{HANDLER_FAILED, NO_ANSWER, Refusal, TOO_LATE, bad},
+    refusal::{HANDLER_FAILED, NO_ANSWER, NOT_SERVED, Refusal, TOO_LATE, bad},
     requests::{Answer, Requests, Served, refuse},
     service::{Outcome, RequestInfo, Transport},
 };
@@ -408,6 +408,7 @@ impl Exchange<'_> {
                 Some(timed_out("answering")),
             ),
             Failure::HandlerFailed => (Outcome::Failed, Some(HANDLER_FAILED), None),
+            Failure::NotServed => (Outcome::Failed, Some(NOT_SERVED), None),
             Failure::Server(error) => (Outcome::Failed, Some(NO_ANSWER), Some(error)),
             Failure::Rendezvous(error) => (Outcome::SenderGone, Some(NO_ANSWER), Some(error)),
             Failure::NoBody => {

@@ -23,6 +23,9 @@ mod requests;
 mod service;
 mod upgrade;
 
-pub use service::{HandlerFailed, HttpOptions, Opening, Outcome, RequestInfo, Service, Transport};
+pub use hyco_protocol::http::Cookies;
+pub use service::{
+    HandlerFailed, HttpOptions, NotServed, Opening, Outcome, RequestInfo, Service, Transport,
+};
 
 pub(crate) use requests::{Answer, Requests};

@@ -27,7 +27,7 @@ use super::{
     answer::{Gathered, Way, response_json},
     channel::Channel,
     parser::{AnswerParser, AnswerSink},
-    service::{HandlerFailed, HttpOptions, Transport},
+    service::{HandlerFailed, HttpOptions, NotServed, Transport},
 };
 use crate::error::{Error, Result};
 
@@ -90,6 +90,8 @@ pub(crate) enum Failure {
     TimedOut,
     /// The handler threw.
     HandlerFailed,
+    /// No server takes it.
+    NotServed,
     /// The server gave up, or wrote what cannot be relayed.
     Server(Error),
     /// The rendezvous could not be opened.
@@ -484,12 +486,10 @@ fn append_chunk(out: &mut Vec<u8>, bytes: &[u8], last: bool) {
 }
 
 fn failure_of(error: std::io::Error) -> Failure {
-    match error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<HandlerFailed>())
-    {
-        true => Failure::HandlerFailed,
-        false => Failure::Server(Error::Upstream(error)),
+    match error.get_ref() {
+        Some(inner) if inner.is::<HandlerFailed>() => Failure::HandlerFailed,
+        Some(inner) if inner.is::<NotServed>() => Failure::NotServed,
+        _ => Failure::Server(Error::Upstream(error)),
     }
 }
 

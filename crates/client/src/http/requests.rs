@@ -128,11 +128,6 @@ impl Requests {
         queue.unwrap_or_else(|| mpsc::channel(1).1)
     }
 
-    /// Whether senders of WebSockets are served here.
-    pub(crate) fn serves_upgrades(&self) -> bool {
-        self.served().is_some_and(|served| served.options.upgrades)
-    }
-
     /// Takes a request that came by the control channel, with its body if it has one. Gives the answer
     /// where none has to be waited for.
     pub(crate) fn start(self: &Arc<Self>, request: Request, body: Option<Bytes>) -> Option<Answer> {
@@ -176,19 +171,22 @@ impl Requests {
         None
     }
 
-    /// Takes a sender of a WebSocket for the server's upgrade.
-    pub(crate) fn start_upgrade(self: &Arc<Self>, accept: Accept) {
-        let Some(served) = self.served() else {
-            return;
-        };
-        let place = self.enter(served.options.max_requests);
-        let requests = Arc::clone(self);
-        self.spawn(async move {
-            match place {
-                Some(_place) => upgrade::run(&requests, &served, accept).await,
-                None => upgrade::refuse(&requests, &accept, 503, "The listener is busy").await,
+    /// Lets the server upgrade a sender of a WebSocket, from its handshake to its end.
+    pub(crate) async fn upgrade(self: &Arc<Self>, accept: Accept) {
+        let served = self.served();
+        let most = served
+            .as_ref()
+            .map_or(0, |served| served.options.max_requests);
+        match (served, self.enter(most)) {
+            (Some(served), Some(_place)) => {
+                let mut ended = self.ended.subscribe();
+                tokio::select! {
+                    _ = ended.wait_for(|ended| *ended) => {}
+                    () = upgrade::run(self, &served, accept) => {}
+                }
             }
-        });
+            _ => upgrade::refuse(self, &accept, 503, "The listener is busy").await,
+        }
     }
 
     /// A message announced a body, and a text came in its place.

@@ -63,6 +63,11 @@ pub enum Outcome {
 #[error("the handler threw an exception")]
 pub struct HandlerFailed;
 
+/// Marks an I/O error of a [`Transport`] that means that no server takes the request.
+#[derive(Debug, thiserror::Error)]
+#[error("no server takes the request")]
+pub struct NotServed;
+
 /// How requests are served.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
@@ -80,9 +85,6 @@ pub struct HttpOptions {
     pub connection: &'static str,
     /// A `Host` in place of the sender's.
     pub host: Option<String>,
-    /// Whether WebSocket senders are served too; if not they are announced as
-    /// [`Accept`](crate::ListenerEvent::Accept).
-    pub upgrades: bool,
     /// Whether the sender's address is told in `X-Forwarded-For` and `X-Forwarded-Proto`.
     pub forwarded: bool,
     /// Whether every answer is reported as [`Served`](crate::ListenerEvent::Served).
@@ -99,7 +101,6 @@ impl Default for HttpOptions {
             strip: String::new(),
             connection: "close",
             host: None,
-            upgrades: false,
             forwarded: false,
             report: false,
         }

@@ -129,6 +129,8 @@ impl Settings {
             remote_admin: args.remote_admin || config.remote_admin.unwrap_or(false),
             page: !args.no_ui && config.ui.unwrap_or(true),
             timing: defaults.timing,
+            forward_host: true,
+            reuse_rendezvous: false,
         };
         Ok(Self {
             options,

@@ -1,0 +1,149 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const http = require('node:http')
+const https = require('node:https')
+const { describe, it } = require('node:test')
+
+const hyco = require('..')
+const HttpSetting = require('./support/http-server')
+const { mirror, until } = HttpSetting
+
+const TIMEOUT = { timeout: 120_000 }
+
+describe('who serves', TIMEOUT, () => {
+  it("is a 'request' listener, whose rejection is answered with 500", async () => {
+    const setting = await HttpSetting.start()
+    setting.server.on('request', async (req, res) => {
+      if (req.url.endsWith('/fail')) throw new Error('failed')
+      res.end(req.trackingId)
+    })
+    assert.match(String((await setting.request('')).body), /^[0-9a-f-]{36}/)
+    const ours = process.rawListeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    const rejected = once(process, 'unhandledRejection')
+    assert.equal((await setting.request('/fail')).statusCode, 500)
+    assert.equal((await rejected)[0].message, 'failed')
+    for (const listener of ours) process.on('unhandledRejection', listener)
+    await setting.close()
+  })
+
+  it('is fetch, with streams both ways and a signal', async () => {
+    let aborted
+    const setting = await HttpSetting.start({
+      fetch: async (request, info) => {
+        if (request.url.endsWith('/stream')) {
+          aborted = new Promise((resolve) => request.signal.addEventListener('abort', resolve))
+          return new Response(new ReadableStream({ pull: (c) => c.enqueue(Buffer.from('x')) }), {
+            headers: { 'content-type': 'text/event-stream' },
+          })
+        }
+        const headers = new Headers({ 'x-method': request.method })
+        headers.append('set-cookie', 'a=1')
+        headers.append('set-cookie', 'b=2')
+        assert.equal(info.remoteAddress, '127.0.0.1')
+        return new Response((await request.text()).toUpperCase(), { status: 201, headers })
+      },
+    })
+    const response = await setting.fetch('', { method: 'PUT', body: 'hello' })
+    assert.equal(response.status, 201)
+    assert.equal(response.headers.get('x-method'), 'PUT')
+    assert.deepEqual(response.headers.getSetCookie(), ['a=1', 'b=2'])
+    assert.equal(await response.text(), 'HELLO')
+    const gone = new AbortController()
+    await (await setting.fetch('/stream', { signal: gone.signal })).body.getReader().read()
+    gone.abort()
+    await aborted
+    await setting.close()
+  })
+
+  it('is only one', async () => {
+    const setting = await HttpSetting.start()
+    const { server } = setting
+    server.attach(http.createServer())
+    assert.throws(() => server.attach(http.createServer()), TypeError)
+    server.detach()
+    server.on('request', () => {})
+    assert.throws(() => server.attach(http.createServer()), /'server'/)
+    const both = { httpServer: http.createServer(), fetch: () => new Response() }
+    const options = { server: setting.relay.listenUri('hyco'), token: 'x', ...both }
+    assert.throws(() => new hyco.RelayedServer(options), TypeError)
+    assert.throws(() => server.attach(1), /must be an http.Server/)
+    await setting.close()
+  })
+})
+
+describe('options', TIMEOUT, () => {
+  it('stripPath cuts the hybrid connection off the URL and tells it', async () => {
+    const setting = await HttpSetting.start({
+      stripPath: true,
+      httpServer: http.createServer(mirror),
+    })
+    const seen = JSON.parse((await setting.request('/a?b')).body)
+    assert.equal(seen.url, '/a?b')
+    assert.equal(seen.headers['x-forwarded-prefix'], '/hyco')
+    await setting.close()
+  })
+
+  it('responseTimeout answers 504 and closes the request', async () => {
+    const app = http.createServer()
+    const setting = await HttpSetting.start({ responseTimeout: 100, httpServer: app })
+    const closed = new Promise((resolve) =>
+      app.on('request', (req, res) => res.on('close', resolve)),
+    )
+    const response = await setting.request('')
+    assert.equal(response.statusCode, 504)
+    await closed
+    await until(() => setting.errors.length === 1)
+    assert.equal(setting.errors[0].code, 'HYCO_ERR_TIMEOUT')
+    assert.match(setting.errors[0].info.trackingId, /^[0-9a-f-]{36}/)
+    await setting.close()
+  })
+
+  it('maxRequests answers further requests with 503; drain() waits for the others', async () => {
+    const held = []
+    const app = http.createServer((req, res) => held.push(res))
+    const setting = await HttpSetting.start({ maxRequests: 1, httpServer: app })
+    const first = setting.request('')
+    await until(() => held.length === 1)
+    assert.equal((await setting.request('')).statusCode, 503)
+    assert.equal(setting.server.metrics().activeRequests, 1)
+    const drained = setting.server.drain()
+    held[0].end('late')
+    assert.equal(String((await first).body), 'late')
+    assert.equal(await drained, true)
+    assert.equal(setting.server.metrics().failedRequests, 1)
+    await setting.close()
+  })
+
+  it('close() gives up what is open', async () => {
+    const app = http.createServer()
+    const setting = await HttpSetting.start({ httpServer: app })
+    const closed = new Promise((resolve) =>
+      app.on('request', (req, res) => res.on('close', resolve)),
+    )
+    const answered = setting.request('').catch((error) => error)
+    await until(() => setting.server.metrics().activeRequests === 1)
+    await setting.server.close()
+    await closed
+    await setting.close()
+    await answered
+  })
+})
+
+describe('over TLS, an https.Server', TIMEOUT, () => {
+  it('serves requests without a certificate of its own', async () => {
+    const setting = await HttpSetting.start(
+      { httpServer: https.createServer(mirror) },
+      { tls: true },
+    )
+    const request = https.request(setting.url, { ca: setting.relay.ca, agent: false })
+    request.end()
+    const [response] = await once(request, 'response')
+    const chunks = []
+    for await (const chunk of response) chunks.push(chunk)
+    assert.equal(JSON.parse(Buffer.concat(chunks)).encrypted, true)
+    await setting.close()
+  })
+})

@@ -1,0 +1,158 @@
+'use strict'
+
+const http = require('node:http')
+
+const { invalidArgument, invalidOption } = require('../errors')
+const { createFetchListener } = require('./fetch')
+const Gateway = require('./gateway')
+
+/** The relay passes headers of 32 KiB, of which Node takes half by default. */
+const MAX_HEADER_SIZE = 64 * 1024
+
+/**
+ * Who serves the HTTP requests of a server: an `http.Server` that was attached, or one of its own
+ * behind `fetch` and the `'request'` event. There is always a single path, through an `http.Server`.
+ */
+class Requests {
+  #face
+  #attached = null
+  #fetchServer = null
+  #eventServer = null
+  #gateway = null
+  #hub = null
+  #link = null
+
+  /**
+   * @param {RelayedServer} face Emits `'request'`
+   * @param {Object} options Those of the server
+   */
+  constructor(face, options) {
+    this.#face = face
+
+    if (options.httpServer !== null) this.attach(options.httpServer, 'httpServer', invalidOption)
+    if (options.fetch !== null) {
+      if (this.#attached !== null) {
+        throw invalidOption('fetch', "cannot be given together with 'httpServer'")
+      }
+      this.#fetchServer = createServer(createFetchListener(options.fetch))
+    }
+  }
+
+  /** How many requests are open. @type {Number} */
+  get size() {
+    return this.#gateway === null ? 0 : this.#gateway.size
+  }
+
+  /** How many there were. @type {Number} */
+  get total() {
+    return this.#gateway === null ? 0 : this.#gateway.total
+  }
+
+  /** The server for a sender's upgrade, or `null` when senders are for `'connection'` listeners. */
+  get upgradeServer() {
+    if (this.#face.listenerCount('connection') > 0) return null
+    return this.#server()
+  }
+
+  /**
+   * Serves requests by a server from now on.
+   *
+   * @param {(http.Server|https.Server)} server
+   * @param {String} [name] What the argument is called
+   * @param {Function} [invalid] Makes the error
+   */
+  attach(server, name = 'server', invalid = invalidArgument) {
+    if (typeof server?.emit !== 'function' || typeof server.listeners !== 'function') {
+      throw invalid(name, 'must be an http.Server or https.Server')
+    }
+    this.checkFree(name, invalid)
+    this.#attached = server
+  }
+
+  /** Requests are no longer served by an attached server; those that are open stay there. */
+  detach() {
+    this.#attached = null
+  }
+
+  /**
+   * @param {String} name What wants to serve
+   * @param {Function} [invalid] Makes the error
+   * @throws {TypeError} when something serves already
+   */
+  checkFree(name, invalid = invalidArgument) {
+    const taken = this.#attached ?? this.#fetchServer
+    if (taken !== null || this.#face.listenerCount('request') > 0) {
+      throw invalid(
+        name,
+        "cannot serve requests: one of attach(), 'fetch', 'request' listeners and forward() does already",
+      )
+    }
+  }
+
+  /**
+   * Takes the requests of a listener.
+   *
+   * @param {Hub} hub
+   * @param {Number} listener
+   * @param {Object} spec For the hub
+   * @param {Function} changed Called when a request has ended
+   */
+  start(hub, listener, spec, changed) {
+    this.#hub = hub
+    this.#gateway = new Gateway(hub, () => this.#server(), changed)
+    this.#link = hub.serve(listener, this.#gateway, spec)
+  }
+
+  /** Gives up what is open. */
+  destroy() {
+    this.#gateway?.destroy()
+  }
+
+  /** Nothing is open, and nothing comes any more. */
+  stop() {
+    if (this.#link === null) return
+    this.#hub.unserve(this.#link)
+    this.#link = null
+  }
+
+  /** The server for a new request, or `null`. */
+  #server() {
+    const server = this.#attached ?? this.#fetchServer
+    if (server !== null) return server
+    if (this.#face.listenerCount('request') === 0) return null
+    this.#eventServer ??= createServer((req, res) => this.#emit(req, res))
+    return this.#eventServer
+  }
+
+  /** Emits `'request'`, and sees what a listener's promise rejects with. */
+  #emit(req, res) {
+    req.trackingId = req.socket.trackingId
+    const answers = this.#face
+      .rawListeners('request')
+      .map((listener) => Reflect.apply(listener, this.#face, [req, res]))
+    const promises = answers.filter((answer) => typeof answer?.then === 'function')
+    return promises.length === 0 ? undefined : Promise.all(promises)
+  }
+}
+
+/**
+ * A server that is bound to no port.
+ *
+ * @param {Function} listener What it returns, if it is a promise, rejects with what it failed with
+ * @return {http.Server}
+ */
+function createServer(listener) {
+  const options = { maxHeaderSize: MAX_HEADER_SIZE, requestTimeout: 0, headersTimeout: 0 }
+  return http.createServer(options, (req, res) => {
+    const { socket } = req
+    const answer = listener(req, res)
+    if (typeof answer?.then !== 'function') return
+    // It goes on rejecting, as it would with a server of the program's own.
+    answer.then(undefined, (error) => {
+      socket.threw()
+      throw error
+    })
+  })
+}
+
+module.exports = Requests

@@ -1,0 +1,129 @@
+//! Relayed HTTP requests: served by JavaScript's server, or by one elsewhere.
+
+use std::{sync::Arc, time::Duration};
+
+use hyco_client::{
+    AcceptRequest, Error,
+    http::{Cookies, HttpOptions},
+};
+use hyco_hub::Gateway;
+use napi::bindgen_prelude::{Buffer, BufferSlice};
+use napi_derive::napi;
+
+use super::{Hub, connect::pair, handle::js_handle};
+use crate::error::Result;
+
+/// How requests are served.
+#[napi(object, object_to_js = false)]
+pub struct ServeSpec {
+    /// Milliseconds for the head of an answer; 0 means no limit.
+    pub response_timeout: f64,
+    /// Milliseconds that a begun answer may wait to be whole and small.
+    pub response_flush_delay: f64,
+    /// How many requests may be unanswered.
+    pub max_requests: u32,
+    /// How several cookies are sent.
+    #[napi(ts_type = "'variants' | 'array' | 'first'")]
+    pub set_cookie: String,
+    /// A path that is cut off each target; empty cuts nothing.
+    pub strip_path: String,
+}
+
+/// A sender of a WebSocket that a server upgrades.
+#[napi(object, object_to_js = false)]
+pub struct UpgradeSpec {
+    /// The service's id of the connection.
+    pub id: String,
+    /// The headers of its handshake, names and values.
+    pub headers: Vec<Vec<String>>,
+    /// Its IP address.
+    pub remote_address: String,
+    /// Its port.
+    pub remote_port: u16,
+}
+
+#[napi]
+impl Hub {
+    /// Takes a number for a listener's exchanges: messages and signals of that number follow. It is
+    /// given back by `forget`.
+    #[napi(catch_unwind)]
+    pub fn reserve(&self) -> Result<f64> {
+        let reserved = self.side.links.borrow_mut().reserve();
+        let handle = reserved
+            .map_err(|full| napi::Error::new(Error::Closed.code().into(), full.to_string()))?;
+        Ok(handle.to_bits() as f64)
+    }
+
+    /// Serves the requests of a listener by the exchanges of that link.
+    #[napi(catch_unwind)]
+    pub fn serve(&self, listener: u32, link: f64, spec: ServeSpec) {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return;
+        };
+        let (exchanges, inbox) = (Arc::clone(&running.exchanges), Arc::clone(&running.inbox));
+        let gateway = Gateway::new(exchanges, inbox, js_handle(link).number);
+        self.with_listener(listener, |listener| {
+            listener.serve(Some((Arc::new(gateway), spec.into())));
+        });
+    }
+
+    /// Lets a listener's server upgrade a sender.
+    #[napi(catch_unwind)]
+    pub fn upgrade(&self, listener: u32, accept: u32, spec: UpgradeSpec) {
+        self.with_listener(listener, |listener| {
+            if let Some(running) = self.running.borrow().as_ref() {
+                let upgrading = listener.upgrade(AcceptRequest {
+                    accept,
+                    id: spec.id,
+                    address: String::new(),
+                    headers: spec.headers.into_iter().filter_map(pair).collect(),
+                    remote_address: spec.remote_address,
+                    remote_port: spec.remote_port,
+                });
+                running.run(upgrading);
+            }
+        });
+    }
+
+    /// Gives up the requests that are open.
+    #[napi(catch_unwind)]
+    pub fn end_requests(&self, listener: u32) {
+        self.with_listener(listener, hyco_client::Listener::end_requests);
+    }
+
+    /// Takes the commands in the first bytes of a ring.
+    #[napi(catch_unwind)]
+    pub fn exchange_flush(&self, ring: Buffer, bytes: u32) {
+        if let Some(running) = self.running.borrow().as_ref() {
+            let commands = ring.get(..bytes as usize).unwrap_or_default();
+            running.exchanges.say(commands, &running.inbox);
+        }
+    }
+
+    /// Takes a large write of an exchange.
+    #[napi(catch_unwind)]
+    pub fn exchange_write(&self, exchange: u32, bytes: BufferSlice<'_>) {
+        if let Some(running) = self.running.borrow().as_ref() {
+            running.exchanges.write(exchange, &bytes, &running.inbox);
+        }
+    }
+}
+
+impl From<ServeSpec> for HttpOptions {
+    fn from(spec: ServeSpec) -> Self {
+        let response = Duration::from_millis(spec.response_timeout as u64);
+        Self {
+            response_timeout: (!response.is_zero()).then_some(response),
+            flush_delay: Duration::from_millis(spec.response_flush_delay as u64),
+            max_requests: spec.max_requests as usize,
+            cookies: match spec.set_cookie.as_str() {
+                "array" => Cookies::Array,
+                "first" => Cookies::First,
+                _ => Cookies::Variants,
+            },
+            strip: spec.strip_path,
+            ..Self::default()
+        }
+    }
+}
