@@ -683,6 +683,12 @@ declare namespace WebSocket {
     request: [request: IncomingMessage & { trackingId: string }, response: ServerResponse]
 
     /**
+     * A request was passed on by {@link RelayedServer.forward} and answered. `statusCode` is 0 if the
+     * sender left before; `duration` is in milliseconds.
+     */
+    forwarded: [info: { method: string; url: string; statusCode: number; duration: number }]
+
+    /**
      * An HTTP request was not served, or not to its end: it could not be understood, nobody answered in
      * time, there were too many, or its response could not be relayed. Never fatal.
      */
@@ -755,6 +761,22 @@ declare namespace WebSocket {
 
     /** No longer serves requests by the attached server; those that are open stay with it. */
     detach(): this
+
+    /**
+     * Passes relayed HTTP requests, and senders of WebSockets unless there are `'connection'` listeners,
+     * on to a server elsewhere, outside the JavaScript thread. Connections to it are kept for further
+     * requests. It is told of the sender in `X-Forwarded-For` and `X-Forwarded-Proto`. A server that
+     * cannot be reached is answered for with 502.
+     *
+     * @param target A port of this machine, `host:port`, or `http(s)://host:port`
+     * @param options.host A `Host` in place of the sender's
+     * @param options.tls Whom to trust if the target is an `https:` URL
+     * @throws TypeError if something serves requests already, or for a target that is none
+     */
+    forward(
+      target: number | string | URL,
+      options?: { host?: string | undefined; tls?: TlsOptions | undefined },
+    ): this
 
     /**
      * Stops accepting, closes the tracked sockets and the control channel with 1000, and gives up open

@@ -29,6 +29,10 @@ export declare class Hub {
   reserve(): number
   /** Serves the requests of a listener by the exchanges of that link. */
   serve(listener: number, link: number, spec: ServeSpec): void
+  /** Passes the requests of a listener on to a server elsewhere. */
+  forward(listener: number, spec: ForwardSpec, serve: ServeSpec): void
+  /** How many requests and upgrades of a listener are open. */
+  openRequests(listener: number): number
   /** Lets a listener's server upgrade a sender. */
   upgrade(listener: number, accept: number, spec: UpgradeSpec): void
   /** Gives up the requests that are open. */
@@ -263,6 +267,18 @@ export interface HubMemory {
   ring: Buffer
   /** The bytes of small messages. */
   stage: Buffer
+/** Where requests are passed on to. */
+export interface ForwardSpec {
+  /** `http://host:port` or `https://host:port`. */
+  target: string
+  /** A `Host` in place of the sender's. */
+  host?: string
+  /** The number that `trust` gave. */
+  trust: number
+  /** Milliseconds for each connection. */
+  connectTimeout: number
+  /** Whether a `served` event follows for each answer. */
+  report: boolean
 }
 
 /** A hybrid connection. */

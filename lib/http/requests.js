@@ -1,6 +1,7 @@
 'use strict'
 
 const http = require('node:http')
+const { clearInterval, setInterval } = require('node:timers')
 
 const { invalidArgument, invalidOption } = require('../errors')
 const { createFetchListener } = require('./fetch')
@@ -8,6 +9,9 @@ const Gateway = require('./gateway')
 
 /** The relay passes headers of 32 KiB, of which Node takes half by default. */
 const MAX_HEADER_SIZE = 64 * 1024
+
+/** How often is looked whether requests have ended of which JavaScript knows nothing, in milliseconds. */
+const WATCH = 20
 
 /**
  * Who serves the HTTP requests of a server: an `http.Server` that was attached, or one of its own
@@ -21,6 +25,11 @@ class Requests {
   #gateway = null
   #hub = null
   #link = null
+  #listener = null
+  #spec = null
+  #changed = null
+  #forwarding = null
+  #watch = null
 
   /**
    * @param {RelayedServer} face Emits `'request'`
@@ -40,7 +49,9 @@ class Requests {
 
   /** How many requests are open. @type {Number} */
   get size() {
-    return this.#gateway === null ? 0 : this.#gateway.size
+    if (this.#gateway === null) return 0
+    const passed = this.#forwarding === null ? 0 : this.#hub.openRequests(this.#listener)
+    return this.#gateway.size + passed
   }
 
   /** How many there were. @type {Number} */
@@ -48,10 +59,10 @@ class Requests {
     return this.#gateway === null ? 0 : this.#gateway.total
   }
 
-  /** The server for a sender's upgrade, or `null` when senders are for `'connection'` listeners. */
-  get upgradeServer() {
-    if (this.#face.listenerCount('connection') > 0) return null
-    return this.#server()
+  /** Whether a sender of a WebSocket meets a server, and not `'connection'` listeners. @type {Boolean} */
+  get takesUpgrades() {
+    if (this.#face.listenerCount('connection') > 0) return false
+    return this.#forwarding !== null || this.#server() !== null
   }
 
   /**
@@ -80,7 +91,7 @@ class Requests {
    * @throws {TypeError} when something serves already
    */
   checkFree(name, invalid = invalidArgument) {
-    const taken = this.#attached ?? this.#fetchServer
+    const taken = this.#attached ?? this.#fetchServer ?? this.#forwarding
     if (taken !== null || this.#face.listenerCount('request') > 0) {
       throw invalid(
         name,
@@ -99,8 +110,33 @@ class Requests {
    */
   start(hub, listener, spec, changed) {
     this.#hub = hub
+    this.#listener = listener
+    this.#spec = spec
+    this.#changed = changed
     this.#gateway = new Gateway(hub, () => this.#server(), changed)
     this.#link = hub.serve(listener, this.#gateway, spec)
+    if (this.#forwarding !== null) hub.forward(listener, this.#forwarding, spec)
+  }
+
+  /**
+   * Passes requests on to a server elsewhere.
+   *
+   * @param {Object} forwarding As `forwardTarget` gives it
+   */
+  forward(forwarding) {
+    this.checkFree('target')
+    this.#forwarding = { ...forwarding, report: true }
+    if (this.#hub !== null) this.#hub.forward(this.#listener, this.#forwarding, this.#spec)
+  }
+
+  /** No further request comes: those that are passed on elsewhere are watched until they have ended. */
+  drain() {
+    if (this.#forwarding === null || this.#hub === null) return
+    this.#watch ??= setInterval(() => {
+      if (this.size > 0) return
+      clearInterval(this.#watch)
+      this.#changed()
+    }, WATCH)
   }
 
   /** Gives up what is open. */
@@ -111,7 +147,9 @@ class Requests {
   /** Nothing is open, and nothing comes any more. */
   stop() {
     if (this.#link === null) return
+    clearInterval(this.#watch)
     this.#hub.unserve(this.#link)
+    if (this.#forwarding !== null) this.#hub.unforward(this.#listener)
     this.#link = null
   }
 

@@ -24,6 +24,8 @@ class Hub {
   /** Their links. */
   #links = [undefined]
   #listeners = new Map()
+  /** Those whose requests are passed on: they are known until `unforward`. */
+  #forwarding = new Set()
   #nextListener = 1
   #holds = 0
   #ring = new Ring(this.#sockets)
@@ -190,6 +192,30 @@ class Hub {
   }
 
   /**
+   * Passes a listener's HTTP requests on to a server elsewhere.
+   *
+   * @param {number} listener
+   * @param {object} forward see `ForwardSpec` in native/binding.d.ts; its `trust` is set here, after its
+   *   `tls`
+   * @param {object} spec see `ServeSpec` in native/binding.d.ts
+   */
+  forward(listener, { tls, ...forward }, spec) {
+    this.#native.forward(listener, { ...forward, trust: this.#trust.prepare(tls) }, spec)
+    this.#forwarding.add(listener)
+  }
+
+  /** How many requests of a listener are open. @param {number} listener @returns {number} */
+  openRequests(listener) {
+    return this.#native.openRequests(listener)
+  }
+
+  /** No request of a listener is passed on any more. @param {number} listener */
+  unforward(listener) {
+    this.#forwarding.delete(listener)
+    if (!this.#listeners.has(listener)) this.#native.forgetListener(listener)
+  }
+
+  /**
    * Lets the server that serves requests upgrade a sender.
    *
    * @param {number} listener
@@ -327,7 +353,7 @@ class Hub {
     if (listener === undefined) return
     if (event.type === 'closed') {
       this.#listeners.delete(event.listener)
-      this.#native.forgetListener(event.listener)
+      if (!this.#forwarding.has(event.listener)) this.#native.forgetListener(event.listener)
       if (listener.held) this.#release()
     }
     listener.onEvent(event)

@@ -181,7 +181,7 @@ class ServerCore {
         this.#decideReconnect(event)
         break
       case 'accept':
-        if (!this.#stopped && this.requests.upgradeServer !== null) this.#upgrade(event)
+        if (!this.#stopped && this.requests.takesUpgrades) this.#upgrade(event)
         else this.#senders.decide(event, this.#stopped)
         break
       case 'acceptError':
@@ -190,6 +190,13 @@ class ServerCore {
       case 'requestFailed':
         this.#requestFailed(event)
         break
+      case 'served': {
+        const { method, url, statusCode, duration } = event
+        this.#hub.guard(() =>
+          this.#server.emit('forwarded', { method, url, statusCode, duration }),
+        )
+        break
+      }
       case 'tokenExpiring':
         this.#tokenExpiring(event.left)
         break
@@ -342,6 +349,7 @@ class ServerCore {
     this.status = 'closing'
     this.#senders.refuseUndecided()
     if (this.#listener !== null) this.#hub.closeListener(this.#listener)
+    this.requests.drain()
   }
 
   /** Goes on where something waited for sockets or for the control channel to be gone. */

@@ -7,6 +7,7 @@ const { inspect } = require('node:util')
 const Connections = require('./connections')
 const ServerCore = require('./core')
 const { invalidArgument } = require('../errors')
+const { forwardTarget } = require('../http/forward')
 const { redact } = require('../native')
 const { serverOptions } = require('../options/options')
 
@@ -135,6 +136,22 @@ class Server extends EventEmitter {
    */
   detach() {
     this[kCore].requests.detach()
+    return this
+  }
+
+  /**
+   * Passes relayed HTTP requests, and senders of WebSockets if nobody listens for `'connection'`, on to a
+   * server elsewhere, as a proxy does. `'forwarded'` tells of each answer.
+   *
+   * @param {(Number|String|URL)} target A port of this machine, `host:port`, or `http(s)://host:port`
+   * @param {Object} [options]
+   * @param {String} [options.host] A `Host` in place of the sender's
+   * @param {Object} [options.tls] Whom to trust, as the option `tls`
+   * @return {RelayedServer} this
+   * @throws {TypeError} when something serves requests already
+   */
+  forward(target, options) {
+    this[kCore].requests.forward(forwardTarget(target, options))
     return this
   }
 

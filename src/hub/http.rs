@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use hyco_client::{
     AcceptRequest, Error,
-    http::{Cookies, HttpOptions},
+    http::{Cookies, Forward, HttpOptions},
 };
 use hyco_hub::Gateway;
 use napi::bindgen_prelude::{Buffer, BufferSlice};
 use napi_derive::napi;
 
 use super::{Hub, connect::pair, handle::js_handle};
-use crate::error::Result;
+use crate::error::{IntoJs, Result};
 
 /// How requests are served.
 #[napi(object, object_to_js = false)]
@@ -27,6 +27,21 @@ pub struct ServeSpec {
     pub set_cookie: String,
     /// A path that is cut off each target; empty cuts nothing.
     pub strip_path: String,
+}
+
+/// Where requests are passed on to.
+#[napi(object, object_to_js = false)]
+pub struct ForwardSpec {
+    /// `http://host:port` or `https://host:port`.
+    pub target: String,
+    /// A `Host` in place of the sender's.
+    pub host: Option<String>,
+    /// The number that `trust` gave.
+    pub trust: u32,
+    /// Milliseconds for each connection.
+    pub connect_timeout: f64,
+    /// Whether a `served` event follows for each answer.
+    pub report: bool,
 }
 
 /// A sender of a WebSocket that a server upgrades.
@@ -66,6 +81,37 @@ impl Hub {
         self.with_listener(listener, |listener| {
             listener.serve(Some((Arc::new(gateway), spec.into())));
         });
+    }
+
+    /// Passes the requests of a listener on to a server elsewhere.
+    #[napi(catch_unwind)]
+    pub fn forward(&self, listener: u32, spec: ForwardSpec, serve: ServeSpec) -> Result<()> {
+        let running = self.running.borrow();
+        let Some(running) = running.as_ref() else {
+            return Err(Error::Closed).into_js();
+        };
+        let dialer = running.control.dialer(spec.trust).into_js()?;
+        let timeout = Duration::from_millis(spec.connect_timeout as u64);
+        let forward = Forward::new(dialer, &spec.target, timeout).into_js()?;
+        let options = HttpOptions {
+            connection: "keep-alive",
+            host: spec.host,
+            forwarded: true,
+            report: spec.report,
+            ..serve.into()
+        };
+        self.with_listener(listener, |listener| {
+            listener.serve(Some((Arc::new(forward), options)));
+        });
+        Ok(())
+    }
+
+    /// How many requests and upgrades of a listener are open.
+    #[napi(catch_unwind)]
+    pub fn open_requests(&self, listener: u32) -> u32 {
+        let mut open = 0;
+        self.with_listener(listener, |listener| open = listener.open_requests() as u32);
+        open
     }
 
     /// Lets a listener's server upgrade a sender.

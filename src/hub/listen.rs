@@ -301,6 +301,18 @@ fn to_json(listener: u32, event: ListenerEvent) -> String {
             "remotePort": info.remote_port,
             "error": describe(&error),
         }),
+        ListenerEvent::Served {
+            method,
+            target,
+            status,
+            duration,
+        } => json!({
+            "type": "served",
+            "method": method,
+            "url": target,
+            "statusCode": status,
+            "duration": duration.as_secs_f64() * 1000.0,
+        }),
         ListenerEvent::Closed => json!({ "type": "closed" }),
         // The enum may grow; what JavaScript does not know it ignores.
         _ => json!({ "type": "unknown" }),

@@ -141,6 +141,15 @@ impl Dialer {
         })
     }
 
+    /// Connects to a server that is no relay.
+    pub(crate) async fn connect_to(
+        &self,
+        endpoint: &Endpoint,
+        timeout: Duration,
+    ) -> Result<Stream> {
+        self.connect(endpoint, Deadline::new(timeout)).await
+    }
+
     async fn connect(&self, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
         let resolver = &self.resolver;
         let tcp = match self.proxy.as_ref().filter(|proxy| proxy.is_for(endpoint)) {

@@ -171,6 +171,11 @@ impl Listener {
         }
     }
 
+    /// How many HTTP requests and upgrades are open.
+    pub fn open_requests(&self) -> usize {
+        self.shared.requests.open()
+    }
+
     /// Gives up the HTTP requests that are open.
     pub fn end_requests(&self) {
         self.shared.requests.end();

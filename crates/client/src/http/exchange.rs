@@ -8,7 +8,7 @@
 use std::{future::poll_fn, mem, time::Duration};
 
 use hyco_protocol::{
-    Command, FullRequest, Request,
+    Command, FullRequest, Headers, RemoteEndpoint, Request,
     http::{Cookies, Framing, RequestHead},
     tracking::bare_id,
 };
@@ -246,7 +246,7 @@ impl Exchange<'_> {
                     .await;
             }
         };
-        self.request.request_headers = hyco_protocol::Headers::default();
+        self.request.request_headers = Headers::default();
         let mut to_server = head;
         if let Body::Whole(Some(bytes)) = &body {
             to_server.extend_from_slice(bytes);
@@ -282,21 +282,11 @@ impl Exchange<'_> {
             return shown.write(&self.request);
         }
         let mut request = self.request.clone();
-        let proto = if self.requests.secure {
-            "https"
-        } else {
-            "http"
-        };
-        request
-            .request_headers
-            .0
-            .push(("X-Forwarded-Proto".to_owned(), proto.to_owned()));
-        if let Some(remote) = &self.request.remote_endpoint {
-            request
-                .request_headers
-                .0
-                .push(("X-Forwarded-For".to_owned(), remote.address.clone()));
-        }
+        append_forwarded(
+            &mut request.request_headers,
+            self.requests.secure,
+            self.request.remote_endpoint.as_ref(),
+        );
         shown.write(&request)
     }
 
@@ -479,6 +469,23 @@ impl Exchange<'_> {
             return None;
         }
         flush(channel).await
+    }
+}
+
+/// Tells a server behind a proxy who has sent a request, and how.
+pub(super) fn append_forwarded(
+    headers: &mut Headers,
+    secure: bool,
+    remote: Option<&RemoteEndpoint>,
+) {
+    let proto = if secure { "https" } else { "http" };
+    headers
+        .0
+        .push(("X-Forwarded-Proto".to_owned(), proto.to_owned()));
+    if let Some(remote) = remote {
+        headers
+            .0
+            .push(("X-Forwarded-For".to_owned(), remote.address.clone()));
     }
 }
 

@@ -16,6 +16,7 @@
 mod answer;
 mod channel;
 mod exchange;
+mod forward;
 mod parser;
 mod pump;
 mod refusal;
@@ -23,6 +24,7 @@ mod requests;
 mod service;
 mod upgrade;
 
+pub use forward::Forward;
 pub use hyco_protocol::http::Cookies;
 pub use service::{
     HandlerFailed, HttpOptions, NotServed, Opening, Outcome, RequestInfo, Service, Transport,

@@ -113,6 +113,11 @@ impl Requests {
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = served;
     }
 
+    /// How many requests and upgrades are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// Gives up what is open.
     pub(crate) fn end(&self) {
         self.ended.send_replace(true);
@@ -179,6 +184,7 @@ impl Requests {
             .map_or(0, |served| served.options.max_requests);
         match (served, self.enter(most)) {
             (Some(served), Some(_place)) => {
+                let _events = self.events.upgrade();
                 let mut ended = self.ended.subscribe();
                 tokio::select! {
                     _ = ended.wait_for(|ended| *ended) => {}

@@ -27,6 +27,7 @@ use tokio::{
 
 use super::{
     answer::Gathered,
+    exchange::append_forwarded,
     parser::AnswerParser,
     requests::{Requests, Served},
     service::{HandlerFailed, Outcome, RequestInfo, Transport},
@@ -39,9 +40,16 @@ use crate::{
 };
 
 /// Serves a sender from its handshake to its end.
-pub(super) async fn run(requests: &Requests, served: &Served, accept: Accept) {
+pub(super) async fn run(requests: &Requests, served: &Served, mut accept: Accept) {
     let info = requests.info(&accept.id, accept.remote_endpoint.as_ref());
     let options = &served.options;
+    if options.forwarded {
+        append_forwarded(
+            &mut accept.connect_headers,
+            requests.secure,
+            accept.remote_endpoint.as_ref(),
+        );
+    }
     let shown = RequestHead {
         framing: hyco_protocol::http::Framing::Empty,
         host: options.host.as_deref().unwrap_or(&requests.host),

@@ -1,0 +1,137 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const http = require('node:http')
+const { after, before, describe, it } = require('node:test')
+const WebSocket = require('ws')
+
+const HttpSetting = require('./support/http-server')
+const { mirror, until } = HttpSetting
+
+const TIMEOUT = { timeout: 120_000 }
+
+describe('forward()', TIMEOUT, () => {
+  let setting
+  let upstream
+  let handler = mirror
+  let connections = 0
+
+  before(async () => {
+    upstream = http.createServer((req, res) => handler(req, res))
+    upstream.on('connection', () => connections++)
+    upstream.listen(0, '127.0.0.1')
+    await once(upstream, 'listening')
+    setting = await HttpSetting.start()
+    assert.equal(setting.server.forward(upstream.address().port), setting.server)
+  })
+
+  after(async () => {
+    await setting.close()
+    upstream.closeAllConnections()
+    await new Promise((resolve) => upstream.close(resolve))
+  })
+
+  it('passes requests on over kept connections, and tells of the sender and of each answer', async () => {
+    const told = []
+    setting.server.on('forwarded', (info) => told.push(info))
+    for (let i = 0; i < 5; i++) {
+      const body = `body ${i}`
+      const seen = JSON.parse((await setting.request(`/${i}?q`, { method: 'PUT' }, body)).body)
+      assert.equal(seen.url, `/hyco/${i}?q`)
+      assert.equal(String(Buffer.from(seen.body, 'base64')), body)
+      assert.equal(seen.headers['x-forwarded-for'], '127.0.0.1')
+      assert.equal(seen.headers['x-forwarded-proto'], 'http')
+      assert.equal(seen.headers.host, new URL(setting.url).host)
+    }
+    assert.equal(connections, 1)
+    await until(() => told.length === 5)
+    const { method, url, statusCode, duration } = told[0]
+    assert.deepEqual([method, url, statusCode], ['PUT', '/hyco/0?q', 200])
+    assert.ok(duration >= 0)
+    assert.equal(setting.server.metrics().activeRequests, 0)
+  })
+
+  it('streams bodies both ways', async () => {
+    const size = 3 << 20
+    handler = (req, res) => req.pipe(res)
+    const { body } = await setting.request('', { method: 'POST' }, Buffer.alloc(size, 5))
+    assert.equal(body.length, size)
+    handler = mirror
+  })
+
+  it('comes back to a server that closes its connections', async () => {
+    handler = (req, res) => res.writeHead(200, { connection: 'close' }).end('bye')
+    for (let i = 0; i < 3; i++) assert.equal(String((await setting.request('')).body), 'bye')
+    handler = mirror
+    await setting.request('')
+    upstream.closeIdleConnections()
+    assert.equal((await setting.request('')).statusCode, 200)
+  })
+
+  it('passes WebSockets on, and refusals', async () => {
+    const wss = new WebSocket.Server({ noServer: true })
+    upstream.once('upgrade', (req, socket, head) => {
+      assert.equal(req.headers['x-forwarded-for'], '127.0.0.1')
+      wss.handleUpgrade(req, socket, head, (ws) => {
+        ws.on('message', (data) => ws.send(data))
+      })
+    })
+    const client = new WebSocket(setting.relay.sendUri('hyco/ws'))
+    await once(client, 'open')
+    client.send(Buffer.alloc(100_000, 1))
+    const [data] = await once(client, 'message')
+    assert.equal(data.length, 100_000)
+    client.close(1000)
+    await once(client, 'close')
+    handler = (req, res) => res.writeHead(404, 'Nobody').end()
+    const refused = new WebSocket(setting.relay.sendUri('hyco/none'))
+    refused.on('error', () => {})
+    const [request, response] = await once(refused, 'unexpected-response')
+    assert.deepEqual([response.statusCode, response.statusMessage], [404, 'Nobody'])
+    request.destroy()
+    handler = mirror
+  })
+
+  it('answers 502 for a server that is down, with another Host where it is told', async () => {
+    const free = http.createServer().listen(0, '127.0.0.1')
+    await once(free, 'listening')
+    const { port } = free.address()
+    await new Promise((resolve) => free.close(resolve))
+    const other = await HttpSetting.start()
+    other.server.forward(`http://127.0.0.1:${port}`)
+    assert.equal((await other.request('')).statusCode, 502)
+    await until(() => other.errors.length === 1)
+    assert.equal(other.errors[0].code, 'HYCO_ERR_BAD_ANSWER')
+    await other.close()
+
+    const renamed = await HttpSetting.start()
+    renamed.server.forward(`127.0.0.1:${upstream.address().port}`, { host: 'inner:81' })
+    assert.equal(JSON.parse((await renamed.request('')).body).headers.host, 'inner:81')
+    await renamed.close()
+  })
+
+  it('drain() waits for what is passed on', async () => {
+    let answer
+    handler = (req, res) => {
+      answer = () => res.end('late')
+    }
+    const other = await HttpSetting.start()
+    other.server.forward(upstream.address().port)
+    const asked = other.request('')
+    await until(() => answer !== undefined)
+    const drained = other.server.drain()
+    answer()
+    assert.equal(String((await asked).body), 'late')
+    assert.equal(await drained, true)
+    await other.close()
+    handler = mirror
+  })
+
+  it('refuses what is no target', () => {
+    for (const target of ['', 0, -1, 70_000, 'ftp://x', 'http://x/path', 'http://u@x', null, {}]) {
+      assert.throws(() => new Proxy(setting.server, {}).forward(target), TypeError, String(target))
+    }
+    assert.throws(() => setting.server.forward(80, { host: 'a b' }), /'host'/)
+  })
+})
