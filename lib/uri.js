@@ -75,6 +75,29 @@ function createRelayListenUri(namespaceName, path, token, id) {
 }
 
 /**
+ * Creates the address to which HTTP requests are sent.
+ *
+ * @param {String} namespaceName As for `createRelayBaseUri`
+ * @param {String} path The hybrid connection; may carry a sub-path and a query
+ * @param {(String|null)} [token] Goes into the address; better sent as `ServiceBusAuthorization`
+ * @param {(String|null)} [id] Tracking id, which the relay does not use
+ * @return {String}
+ * @throws {TypeError} for an argument of the wrong kind
+ */
+function createRelayHttpsUri(namespaceName, path, token, id) {
+  checkHybridConnection(namespaceName, path)
+  const found = /^(\w+):\/\/([^/]+)/.exec(namespaceName)
+  const scheme = found !== null && /^(?:ws|http)$/i.test(found[1]) ? 'http' : 'https'
+  let uri = `${scheme}://${found === null ? namespaceName : found[2]}/${path}`
+  const given = { 'sb-hc-token': optionalText('token', token), 'sb-hc-id': optionalText('id', id) }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue
+    uri += `${uri.includes('?') ? '&' : '?'}${name}=${encodeURIComponent(value)}`
+  }
+  return uri
+}
+
+/**
  * Creates the address to connect to.
  *
  * @param {String} namespaceName As for `createRelayBaseUri`
@@ -157,6 +180,7 @@ function optionalText(name, value) {
 module.exports = {
   appendRelayToken,
   createRelayBaseUri,
+  createRelayHttpsUri,
   createRelayListenUri,
   createRelaySendUri,
   createRelayToken,

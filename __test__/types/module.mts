@@ -62,3 +62,9 @@ startRelayEmulator({ rules: [{ keyName: 'rule', rights: ['All'] }] })
 export { nothing } from 'hyco-rs'
 
 void [server, mine, socket, other, failure, disposed, certificate]
+
+import https, { type Server as RelayHttpsServer, createRelayHttpsUri } from 'hyco-rs/https'
+const relayed: RelayHttpsServer = https.createRelayedServer(options, (req, res) => res.end(req.url))
+relayed.listen(() => {}).on('requestError', () => {})
+export const uri: string = createRelayHttpsUri('ns', 'hyco')
+https.get(uri)

@@ -1,0 +1,106 @@
+import * as http from 'http'
+import * as https from 'https'
+import WebSocket = require('./index.js')
+
+/**
+ * The interface of hyco-https: everything that `node:https` exports, which itself is left as it is, and
+ * a server that takes HTTP requests from a relay.
+ */
+declare namespace relay {
+  // What node:https exports.
+
+  export import Agent = https.Agent
+  export import AgentOptions = https.AgentOptions
+  export import RequestOptions = https.RequestOptions
+  export import ServerOptions = https.ServerOptions
+  export import createServer = https.createServer
+  export import get = https.get
+  export import request = https.request
+  let globalAgent: https.Agent
+
+  /** That of `node:http`. */
+  export import ServerResponse = http.ServerResponse
+
+  // What hyco-https adds.
+
+  export import appendRelayToken = WebSocket.appendRelayToken
+  export import createRelayBaseUri = WebSocket.createRelayBaseUri
+  export import createRelayListenUri = WebSocket.createRelayListenUri
+  export import createRelaySendUri = WebSocket.createRelaySendUri
+  export import createRelayToken = WebSocket.createRelayToken
+
+  /**
+   * Creates the address to which HTTP requests are sent.
+   *
+   * @param namespaceName Host of the namespace; may carry a scheme and a port, as in `ws://localhost:9400`
+   * @param path The hybrid connection; may carry a sub-path and a query
+   * @param token Goes into the address; better sent in the header `ServiceBusAuthorization`
+   * @param id A tracking id, which the relay does not use
+   */
+  function createRelayHttpsUri(
+    namespaceName: string,
+    path: string,
+    token?: string | null,
+    id?: string | null,
+  ): string
+
+  /**
+   * An `http.Server` that listens at a relay instead of a port, once `listen()` is called. Its events are
+   * those of `http.Server`, and `'connecting'`, `'online'`, `'offline'`, `'requestError'` and
+   * `'acceptError'` of {@link WebSocket.RelayedServer}. Senders of WebSockets meet its `'upgrade'`
+   * listeners.
+   */
+  interface Server extends http.Server {
+    /** The address at which it listens. */
+    readonly listenUri: string
+
+    /** The hybrid connection. */
+    readonly path: string
+
+    /** The server at the relay; `null` before `listen()` and after it has closed. */
+    readonly relayed: WebSocket.RelayedServer | null
+
+    /** Whether it does not listen, or is to stop. */
+    readonly closeRequested: boolean
+
+    /**
+     * Starts to listen at the relay.
+     *
+     * @param callback Called once when it listens. Other arguments, such as a port, have no meaning
+     * @throws Error with the code `ERR_SERVER_ALREADY_LISTEN`
+     */
+    listen(...args: any[]): this
+
+    /**
+     * Stops listening and gives up open requests.
+     *
+     * @param callback Called when all of it is down
+     */
+    close(callback?: (error?: Error) => void): this
+
+    /** Closes it; fulfilled when all of it is down. */
+    [Symbol.asyncDispose](): Promise<void>
+  }
+
+  /** The class {@link Server}; `new` may be left out. */
+  interface ServerConstructor {
+    new (options: WebSocket.RelayedServerOptions, requestListener?: http.RequestListener): Server
+    (options: WebSocket.RelayedServerOptions, requestListener?: http.RequestListener): Server
+    readonly prototype: Server
+  }
+
+  const Server: ServerConstructor
+
+  /**
+   * Creates a server that takes HTTP requests from a relay, once its `listen()` is called.
+   *
+   * @param options
+   * @param requestListener A listener for `'request'`
+   */
+  function createRelayedServer(
+    options: WebSocket.RelayedServerOptions,
+    requestListener?: http.RequestListener,
+  ): Server
+}
+
+export = relay
