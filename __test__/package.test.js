@@ -83,6 +83,10 @@ describe('the package', TIMEOUT, () => {
       paths.sort(),
       [
         'bin/hyco-rs.js',
+        'https.d.mts',
+        'https.d.ts',
+        'https.js',
+        'https.mjs',
         'index.d.mts',
         'index.d.ts',
         'index.js',

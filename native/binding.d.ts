@@ -257,16 +257,6 @@ export interface EmulatorTlsSpec {
   folder?: string
 }
 
-/** Memory of JavaScript's that the native side reads and writes. */
-export interface HubMemory {
-  /** Records, in words. */
-  table: Uint32Array
-  /** Acknowledgements, in pairs of words. */
-  results: Uint32Array
-  /** Frames to be sent. */
-  ring: Buffer
-  /** The bytes of small messages. */
-  stage: Buffer
 /** Where requests are passed on to. */
 export interface ForwardSpec {
   /** `http://host:port` or `https://host:port`. */
@@ -279,6 +269,18 @@ export interface ForwardSpec {
   connectTimeout: number
   /** Whether a `served` event follows for each answer. */
   report: boolean
+}
+
+/** Memory of JavaScript's that the native side reads and writes. */
+export interface HubMemory {
+  /** Records, in words. */
+  table: Uint32Array
+  /** Acknowledgements, in pairs of words. */
+  results: Uint32Array
+  /** Frames to be sent. */
+  ring: Buffer
+  /** The bytes of small messages. */
+  stage: Buffer
 }
 
 /** A hybrid connection. */
@@ -386,6 +388,7 @@ export interface RuleSpec {
 
 /** Runs the relay's program with its arguments, on a thread of its own; `onEnd` gets the exit code. */
 export declare function runEmulatorCommand(arguments: Array<string>, onEnd: (exitCode: number) => void): void
+
 /** How requests are served. */
 export interface ServeSpec {
   /** Milliseconds for the head of an answer; 0 means no limit. */

@@ -192,9 +192,7 @@ class ServerCore {
         break
       case 'served': {
         const { method, url, statusCode, duration } = event
-        this.#hub.guard(() =>
-          this.#server.emit('forwarded', { method, url, statusCode, duration }),
-        )
+        this.#hub.guard(() => this.#server.emit('forwarded', { method, url, statusCode, duration }))
         break
       }
       case 'tokenExpiring':

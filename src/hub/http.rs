@@ -6,11 +6,11 @@ use hyco_client::{
     AcceptRequest, Error,
     http::{Cookies, Forward, HttpOptions},
 };
-use hyco_hub::Gateway;
+use hyco_hub::{Gateway, Handle};
 use napi::bindgen_prelude::{Buffer, BufferSlice};
 use napi_derive::napi;
 
-use super::{Hub, connect::pair, handle::js_handle};
+use super::{Hub, connect::pair, handle::JsHandle};
 use crate::error::{IntoJs, Result};
 
 /// How requests are served.
@@ -71,13 +71,18 @@ impl Hub {
 
     /// Serves the requests of a listener by the exchanges of that link.
     #[napi(catch_unwind)]
-    pub fn serve(&self, listener: u32, link: f64, spec: ServeSpec) {
+    pub fn serve(
+        &self,
+        listener: u32,
+        #[napi(ts_arg_type = "number")] link: JsHandle,
+        spec: ServeSpec,
+    ) {
         let running = self.running.borrow();
         let Some(running) = running.as_ref() else {
             return;
         };
         let (exchanges, inbox) = (Arc::clone(&running.exchanges), Arc::clone(&running.inbox));
-        let gateway = Gateway::new(exchanges, inbox, js_handle(link).number);
+        let gateway = Gateway::new(exchanges, inbox, Handle::from(link).number);
         self.with_listener(listener, |listener| {
             listener.serve(Some((Arc::new(gateway), spec.into())));
         });
@@ -90,7 +95,7 @@ impl Hub {
         let Some(running) = running.as_ref() else {
             return Err(Error::Closed).into_js();
         };
-        let dialer = running.control.dialer(spec.trust).into_js()?;
+        let dialer = running.control.dialer(spec.trust, None).into_js()?;
         let timeout = Duration::from_millis(spec.connect_timeout as u64);
         let forward = Forward::new(dialer, &spec.target, timeout).into_js()?;
         let options = HttpOptions {

@@ -196,6 +196,10 @@ impl Keeper {
                 // relay is found to be silent.
                 biased;
                 () = closed(closing) => {
+                    // What is answered later finds no queue, and goes by a rendezvous.
+                    self.answers.close();
+                    let answered = self.answer(&mut channel).await;
+                    tracing::debug!(?answered, "closing");
                     channel.close().await;
                     return None;
                 }
