@@ -143,7 +143,13 @@ pub(crate) struct Args {
     pub(crate) json: bool,
 
     /// Write connection strings and more into a file of environment variables
-    #[arg(long, env = "HYCO_RELAY_ENV_FILE", value_name = "FILE")]
+    // Some versions of Node.js take --env-file for themselves wherever it stands.
+    #[arg(
+        long = "write-env",
+        visible_alias = "env-file",
+        env = "HYCO_RELAY_ENV_FILE",
+        value_name = "FILE"
+    )]
     pub(crate) env_file: Option<PathBuf>,
 
     /// Write nothing but failures

@@ -55,6 +55,10 @@ pub(crate) type Failure = (String, u8);
 async fn serve(args: &Args) -> Result<u8, Failure> {
     // They are heard from the first moment: as process 1 of a container nobody else would.
     let mut signals = signals::Signals::new().map_err(|error| (error.to_string(), FAILED))?;
+    let content = args
+        .config
+        .as_ref()
+        .and_then(|file| std::fs::read(file).ok());
     let settings = config::Settings::read(args).map_err(|message| (message, WRONG_USE))?;
     let emulator = Emulator::bind(settings.options.clone())
         .await
@@ -72,7 +76,7 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
     ready::tell(&emulator, &settings, args).map_err(|message| (message, FAILED))?;
     let reloading = args.config.clone().map(|file| {
         let (handle, settings) = (handle.clone(), settings.clone());
-        tokio::spawn(reload::watch(file, args.clone(), handle, settings))
+        tokio::spawn(reload::watch(file, content, args.clone(), handle, settings))
     });
     signals.end().await;
     if let Some(reloading) = reloading {

@@ -11,9 +11,16 @@ use super::{args::Args, config::Settings, eprint};
 use crate::{handle::Handle, options::HybridConnectionOptions};
 
 /// Watches the file until the relay ends.
-pub(crate) async fn watch(file: PathBuf, args: Args, handle: Handle, mut settings: Settings) {
+///
+/// `content` is what the settings were read from, so that no change is missed.
+pub(crate) async fn watch(
+    file: PathBuf,
+    mut content: Option<Vec<u8>>,
+    args: Args,
+    handle: Handle,
+    mut settings: Settings,
+) {
     let look = || fs::read(&file).ok();
-    let mut content = look();
     loop {
         sleep(INTERVAL).await;
         let now = look();

@@ -1,0 +1,108 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
+const { tmpdir } = require('node:os')
+const { join } = require('node:path')
+const { after, describe, it } = require('node:test')
+
+const WebSocket = require('ws')
+const hyco = require('../..')
+const Cli = require('../support/cli')
+
+describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hyco-relay-test-'))
+  const running = []
+
+  after(async () => {
+    await Promise.all(running.map((cli) => cli.end()))
+    rmSync(folder, { recursive: true })
+  })
+
+  /** Starts it with free ports; gives it and what it said. */
+  async function start(...args) {
+    const certificates = ['--cert-dir', join(folder, 'ca')]
+    const cli = new Cli(['emulator', '--port', '0', '--json', ...certificates, ...args])
+    running.push(cli)
+    const [line] = await cli.says(/^\{.*"listening".*\}$/m)
+    return { cli, ready: JSON.parse(line) }
+  }
+
+  it('speaks plain and TLS over one set of hybrid connections (E68, E69)', async () => {
+    const { cli, ready } = await start()
+    const [strings] = ready.hybridConnections
+    assert.match(strings.connectionString, /;UseDevelopmentEmulator=true$/)
+    assert.doesNotMatch(strings.tlsConnectionString, /UseDevelopmentEmulator/)
+    const server = hyco.createRelayedServer({ connectionString: strings.connectionString })
+    await once(server, 'listening')
+    const address = hyco.createRelaySendUri(ready.tlsNamespace, 'hyco')
+    const token = hyco.createRelayToken(address, ready.keyName, ready.key)
+    const headers = { ServiceBusAuthorization: token }
+    const sender = new WebSocket(address, { headers, ca: readFileSync(ready.ca) })
+    await once(sender, 'open')
+    sender.terminate()
+    await new Promise((resolve) => server.close(resolve))
+    assert.match(cli.stderr, /101 listen \/hyco from/)
+    const started = Date.now()
+    assert.equal((await cli.interrupt('SIGTERM')).code, 0)
+    assert.ok(Date.now() - started < 5000)
+  })
+
+  it('writes a file of environment variables, and a log in JSON', async () => {
+    const file = join(folder, '.env')
+    const { cli, ready } = await start('--write-env', file, '--log', 'json')
+    const text = readFileSync(file, 'utf8')
+    assert.match(text, /^HYCO_CONNECTION_STRING=Endpoint=sb:\/\/127\.0\.0\.1:\d+\/;.*$/m)
+    assert.match(text, /^RELAY_CONNECTION_STRING=Endpoint=sb:\/\/localhost:\d+\/;.*$/m)
+    const response = await fetch(`http://127.0.0.1:${ready.port}/$hc/hyco`)
+    assert.equal(response.status, 400)
+    const [line] = await cli.says(/^\{.*"refused".*\}$/m)
+    assert.equal(JSON.parse(line).status, 400)
+  })
+
+  it('reads its configuration again when it changes, and keeps the old one when it is wrong', async () => {
+    const file = join(folder, 'relay.json')
+    writeFileSync(file, '{ "hybridConnections": ["one"] }')
+    const { cli, ready } = await start('--config', file)
+    writeFileSync(
+      file,
+      '{ "hybridConnections": ["one", "two"], "faults": [{ "kind": "swallowAccept" }] }',
+    )
+    await cli.says('was read again')
+    const list = async (what) =>
+      (await fetch(`http://127.0.0.1:${ready.port}/$admin/${what}`)).json()
+    const paths = (await list('hybridConnections')).map(({ path }) => path)
+    assert.deepEqual(paths, ['one', 'two'])
+    assert.equal((await list('faults'))[0].kind, 'swallowAccept')
+    writeFileSync(file, '{ "hybridConections": [] }')
+    await cli.says(/the old settings stay: .*unknown field `hybridConections`.*line 1 column/)
+    assert.equal((await list('hybridConnections')).length, 2)
+  })
+
+  it('sets faults in a relay that runs', async () => {
+    const { ready } = await start()
+    const fault = (...args) => Cli.run(['emulator', 'fault', '--port', String(ready.port), ...args])
+    const set = await fault('refuse', 'status=503', 'count=1')
+    assert.deepEqual([set.code, JSON.parse(set.stdout)], [0, { id: 1 }])
+    assert.match((await fault()).stdout, /"status":503/)
+    const wrong = await fault('refuse', 'staus=503')
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.stderr, /staus/)
+    assert.equal((await fault('--clear')).code, 0)
+    assert.equal((await fault()).stdout, '[]\n')
+  })
+
+  it('says what is wrong with a setting, and shows no key', async () => {
+    for (const [args, what] of [
+      [['--rule', 'name=topsecret:Dance'], /'Dance' is no right/],
+      [['--config', join(folder, 'nothing.json')], /cannot read .*nothing\.json/],
+      [['--prot', '1'], /--port/],
+    ]) {
+      const { code, stderr } = await Cli.run(['emulator', ...args])
+      assert.equal(code, 2)
+      assert.match(stderr, what)
+      assert.doesNotMatch(stderr, /topsecret/)
+    }
+  })
+})
