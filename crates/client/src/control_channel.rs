@@ -77,7 +77,7 @@ impl ControlChannel {
             protocols: Vec::new(),
             timeout,
         };
-        let upgraded = dialer.dial(dial).await?;
+        let upgraded = dialer.dial_home(dial).await?;
         let (stream, rest) = (upgraded.stream, upgraded.rest);
         Ok(Self {
             socket: WebSocketStream::from_partially_read(

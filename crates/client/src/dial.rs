@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     handshake,
     proxy::Proxy,
+    reach::{Reach, is_near, is_near_name},
     resolver::Resolver,
     stream::Stream,
     tcp,
@@ -67,6 +68,8 @@ pub struct Dialer {
     servername: Option<ServerName<'static>>,
     resolver: Resolver,
     proxy: Option<Proxy>,
+    /// How near the relay of the listener is, for which this dials.
+    reach: Option<Reach>,
 }
 
 impl Dialer {
@@ -88,6 +91,7 @@ impl Dialer {
             servername,
             resolver,
             proxy: None,
+            reach: None,
         })
     }
 
@@ -95,6 +99,29 @@ impl Dialer {
     pub fn through(mut self, proxy: Option<Proxy>) -> Self {
         self.proxy = proxy;
         self
+    }
+
+    /// The same dialer, for a listener: what it dials is not this machine if the relay is another.
+    pub(crate) fn for_listener(mut self) -> Self {
+        self.reach = Some(Reach::default());
+        self
+    }
+
+    /// Opens a WebSocket to the listener's relay itself, wherever that is.
+    pub(crate) async fn dial_home(&self, dial: Dial) -> Result<Upgraded> {
+        let host = Endpoint::parse(&dial.address)?.host;
+        let home = Self {
+            reach: None,
+            ..self.clone()
+        };
+        let upgraded = home.dial(dial).await?;
+        if let Some(reach) = &self.reach {
+            // Through a proxy only the proxy's address is known.
+            let address = upgraded.stream.tcp().peer_addr().ok();
+            let address = address.filter(|_| self.proxy.is_none());
+            reach.met(&host, address.map(|address| address.ip()));
+        }
+        Ok(upgraded)
     }
 
     /// Opens a WebSocket. Redirects are not followed and no extension is offered.
@@ -152,6 +179,10 @@ impl Dialer {
 
     async fn connect(&self, endpoint: &Endpoint, deadline: Deadline) -> Result<Stream> {
         let resolver = &self.resolver;
+        let is_public = self.reach.as_ref().is_some_and(Reach::is_public);
+        if is_public && is_near_name(&endpoint.host) {
+            return Err(TOO_NEAR);
+        }
         let tcp = match self.proxy.as_ref().filter(|proxy| proxy.is_for(endpoint)) {
             Some(proxy) => {
                 proxy
@@ -160,6 +191,13 @@ impl Dialer {
             }
             None => tcp::connect(resolver, &endpoint.host, endpoint.port, deadline).await?,
         };
+        let through_proxy = self
+            .proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.is_for(endpoint));
+        if is_public && !through_proxy && tcp.peer_addr().is_ok_and(|peer| is_near(peer.ip())) {
+            return Err(TOO_NEAR);
+        }
         if !endpoint.secure {
             return Ok(Stream::Plain(tcp));
         }
@@ -175,6 +213,9 @@ impl Dialer {
     }
 }
 
+const TOO_NEAR: Error =
+    Error::InvalidAddress("a relay elsewhere may not point to this machine or its neighbours");
+
 pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>> {
     ServerName::try_from(host.to_owned())
         .map_err(|_| Error::InvalidAddress("the host is no name that a certificate can bear"))
@@ -185,4 +226,36 @@ fn small_buffers() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(0)
         .write_buffer_size(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_relay_elsewhere_may_not_point_to_this_machine() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let dialer = Dialer::new(&TlsOptions::default()).unwrap().for_listener();
+        let dial = |host: &str| Dial {
+            address: format!("ws://{host}:{port}/$hc/hyco?sb-hc-action=accept"),
+            headers: Vec::new(),
+            protocols: Vec::new(),
+            timeout: Duration::from_millis(200),
+        };
+        let reach = dialer.reach.as_ref().unwrap();
+        reach.met("ns.example.org", "203.0.113.7".parse().ok());
+        for host in ["127.0.0.1", "localhost", "[::1]", "169.254.169.254"] {
+            let error = dialer.dial(dial(host)).await.unwrap_err();
+            assert_eq!(error.code(), "HYCO_ERR_INVALID_ADDRESS", "{host}");
+        }
+        // The relay itself may be anywhere, and one of this machine may point to it.
+        let error = dialer.dial_home(dial("127.0.0.1")).await.unwrap_err();
+        assert_eq!(error.code(), "HYCO_ERR_TIMEOUT");
+        reach.met("localhost", None);
+        let error = dialer.dial(dial("127.0.0.1")).await.unwrap_err();
+        assert_eq!(error.code(), "HYCO_ERR_TIMEOUT");
+    }
 }

@@ -26,6 +26,7 @@ mod proxy;
 mod proxy_failure;
 mod question;
 mod random;
+mod reach;
 mod refusal;
 mod refusals;
 pub mod rendezvous;

@@ -69,6 +69,7 @@ pub struct Listener {
 impl Listener {
     /// Starts listening on that runtime. Everything that happens is told to `events`, also a failure.
     pub fn spawn(runtime: &Handle, dialer: Dialer, options: ListenOptions, events: Events) -> Self {
+        let dialer = dialer.for_listener();
         let requests = Requests::new(
             dialer.clone(),
             options.accept_timeout,

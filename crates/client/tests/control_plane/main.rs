@@ -10,6 +10,7 @@
 mod certificates;
 mod commands;
 mod emulated;
+mod faults;
 mod online;
 mod panics;
 mod proxies;
