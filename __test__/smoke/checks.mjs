@@ -3,6 +3,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { spawn } from 'node:child_process'
+import http from 'node:http'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import hyco, { createRelayToken, relayedConnect, startRelayEmulator } from '../../index.mjs'
@@ -75,6 +76,30 @@ const checks = {
   'echo over TCP': () => echo({}),
 
   'echo over TLS': () => echo({ tls: true }),
+
+  HTTP: () =>
+    withEcho({}, async ({ relay, token, server }) => {
+      server.on('request', (request, response) => {
+        response.statusCode = 201
+        request.pipe(response)
+      })
+      const address = new URL(relay.namespace)
+      const headers = { ServiceBusAuthorization: token }
+      const body = 'x'.repeat(100_000)
+      const sent = http.request({
+        headers,
+        host: address.hostname,
+        method: 'POST',
+        path: '/hyco/a?b=c',
+        port: address.port,
+      })
+      sent.end(body)
+      const [response] = await event(sent, 'response')
+      let answer = ''
+      for await (const chunk of response) answer += chunk
+      equal(response.statusCode, 201, 'status')
+      equal(answer, body, 'body')
+    }),
 
   AsyncLocalStorage: () =>
     withEcho({}, async ({ address, token }) => {
