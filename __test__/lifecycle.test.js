@@ -166,6 +166,13 @@ describe('a process', TIMEOUT, () => {
     assert.equal(program.output, 'exited with 0,0,0\n')
   })
 
+  it('leaves nothing open that tools would name when servers and sockets are gone', async () => {
+    const program = new Program('open-handles')
+    programs.push(program)
+    assert.deepEqual(await program.exited, WELL, program.output)
+    assert.equal(program.output, 'while open: true\nleft open: []\n')
+  })
+
   it('gives back the memory of sockets that have closed', async () => {
     const program = start('collect', {}, { flags: ['--expose-gc'] })
     assert.deepEqual(await program.exited, WELL, program.output)

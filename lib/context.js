@@ -9,6 +9,13 @@
 
 const { AsyncLocalStorage, AsyncResource, executionAsyncResource } = require('node:async_hooks')
 
+/** A context. Those who look for what keeps a process are told that it does not. */
+class Context extends AsyncResource {
+  hasRef() {
+    return false
+  }
+}
+
 /** The owner keeps the resource, so nothing needs to watch for its collection. */
 const OPTIONS = { requireManualDestroy: true }
 
@@ -114,7 +121,7 @@ function emptied() {
 
 /** @return {AsyncResource} One with the stores of the caller */
 function makeResource() {
-  return new AsyncResource('hyco-rs', OPTIONS)
+  return new Context('hyco-rs', OPTIONS)
 }
 
 /**

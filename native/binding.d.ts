@@ -72,7 +72,8 @@ export declare class Hub {
    * `table` receives records and `results` acknowledgements, in 32-bit words; `stage` receives
    * the bytes of small messages; `ring` holds the frames to be flushed. `deliver(count, lent,
    * large, events)` is called with records in the table and returns how many of them it has read;
-   * or it is called with -1, to call `deliver` here later. Without `share` JavaScript gets copies
+   * or it is called with -1, to call `deliver` here later. Its `hasRef` tells those who look for
+   * what keeps a process whether anything is open. Without `share` JavaScript gets copies
    * of what was received, as it does where memory from outside is forbidden. `releases_all`
    * says that the runtime, when the environment ends, releases memory which may have been moved
    * to another one. `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.

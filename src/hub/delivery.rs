@@ -74,6 +74,7 @@ impl JsSide {
     #[expect(unsafe_code, reason = "Node-API calls")]
     pub(super) unsafe fn open(
         env: sys::napi_env,
+        resource: sys::napi_value,
         inbox: Arc<HubInbox>,
         given: Given,
         lending: Lending,
@@ -93,7 +94,10 @@ impl JsSide {
         });
         let context = Rc::into_raw(Rc::clone(&side)).cast_mut().cast::<c_void>();
         // SAFETY: `context` is a strong count that `finalize` gives back.
-        unsafe { side.function.open(env, context, call_js, finalize)? };
+        unsafe {
+            side.function
+                .open(env, resource, context, call_js, finalize)?
+        };
         let wake: Arc<dyn Wake> = Arc::<Function>::clone(&side.function);
         side.inbox.turns.set_javascript(wake);
         Ok(side)

@@ -19,11 +19,13 @@ impl Function {
     /// Creates it. It does not keep the process alive until it is told to.
     ///
     /// # Safety
-    /// On the JavaScript thread of `env`. `context` is what `call` and `finalize` expect.
+    /// On the JavaScript thread of `env`, with an object as `resource`: the one that tools which watch
+    /// asynchronous resources are shown. `context` is what `call` and `finalize` expect.
     #[expect(unsafe_code, reason = "Node-API calls")]
     pub(super) unsafe fn open(
         &self,
         env: sys::napi_env,
+        resource: sys::napi_value,
         context: *mut c_void,
         call: unsafe extern "C" fn(sys::napi_env, sys::napi_value, *mut c_void, *mut c_void),
         finalize: unsafe extern "C" fn(sys::napi_env, *mut c_void, *mut c_void),
@@ -41,7 +43,7 @@ impl Function {
             check(sys::napi_create_threadsafe_function(
                 env,
                 ptr::null_mut(),
-                ptr::null_mut(),
+                resource,
                 name,
                 0,
                 1,
