@@ -37,6 +37,22 @@ describe('hyco-rs emulator', { skip: Cli.unfit, timeout: 120_000 }, () => {
     assert.equal(code, 0)
   })
 
+  it('prints lines of JavaScript that run', async () => {
+    const { cli } = await start(['emulator', '--port', '0'], /^# {3}relayedConnect.*\n/m)
+    const [, connectionString] = /^HYCO_CONNECTION_STRING=(.*)$/m.exec(cli.stdout)
+    const [listener, sender] = cli.stdout.match(/^# {3}\w.*$/gm).map((line) => line.slice(4))
+    const process = { env: { HYCO_CONNECTION_STRING: connectionString } }
+    const run = (line, log) =>
+      new Function('hyco', 'process', 'console', `with (hyco) return ${line}`)(hyco, process, {
+        log,
+      })
+    const server = run(listener)
+    await once(server, 'listening')
+    const heard = new Promise((resolve) => run(sender, resolve))
+    assert.equal(await heard, 'hi')
+    await new Promise((resolve) => server.close(resolve))
+  })
+
   it('has the same key at every start, and another one when told', async () => {
     const key = async (...args) => {
       const { cli, found } = await start(

@@ -163,7 +163,7 @@ impl<'a> Ready<'a> {
             "#   createRelayedServer({{ connectionString: {string} }}, (socket) => socket.send('hi'))"
         ));
         line(&format!(
-            "#   relayedConnect({string}).on('message', (data) => console.log(String(data)))"
+            "#   relayedConnect(null, null, {{ connectionString: {string} }}).on('message', (data) => console.log(String(data)))"
         ));
         text.truncate(text.trim_end().len());
         text
