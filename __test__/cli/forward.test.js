@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict')
 const { randomBytes } = require('node:crypto')
 const { once } = require('node:events')
+const http = require('node:http')
 const net = require('node:net')
 const { buffer, text } = require('node:stream/consumers')
 const { after, afterEach, before, describe, it } = require('node:test')
@@ -137,6 +138,26 @@ describe('hyco-rs forward and listen --to', { skip: Cli.unfit, timeout: 120_000 
     const [code, reason] = await closed
     assert.equal(code, 4000)
     assert.equal(String(reason), 'enough')
+  })
+
+  it('passes HTTP requests on, and tells of each', async () => {
+    const server = http.createServer(async (request, response) => {
+      const body = await text(request)
+      response.writeHead(201, { 'X-Seen': request.headers['x-name'] })
+      response.end(`${request.method} ${request.url} ${body}`)
+    })
+    server.listen(0, '127.0.0.1')
+    ending.push(() => new Promise((resolve) => server.close(resolve)))
+    await once(server, 'listening')
+    const target = `http://127.0.0.1:${server.address().port}`
+    const { cli } = await start(['listen', '--to', target], /listening at/)
+    const args = ['http', '/users?id=1', '-d', 'ada', '-H', 'X-Name: eve', '--json']
+    const { code, stdout } = await Cli.run(args, { env })
+    assert.equal(code, 0)
+    const { statusCode, headers, body } = JSON.parse(stdout)
+    assert.deepEqual([statusCode, body], [201, 'POST /hyco/users?id=1 ada'])
+    assert.equal(headers['x-seen'], 'eve')
+    await cli.says(/POST \/hyco\/users\?id=1 201 after \d+ ms/)
   })
 
   it('refuses a WebSocket with the status of the server', async () => {

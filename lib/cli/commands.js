@@ -30,7 +30,7 @@ const COMMANDS = [
         type: 'string',
         value: 'TARGET',
         description:
-          "Pass senders on to a server: PORT or HOST:PORT. TCP connections of 'forward' are told from WebSockets; tcp://HOST:PORT makes a TCP connection of each sender, ws:// and wss:// a WebSocket.",
+          "Pass senders and HTTP requests on to a server: PORT or HOST:PORT. TCP connections of 'forward' are told from the others. tcp://HOST:PORT makes a TCP connection of each sender; http:// and https:// serve WebSockets and HTTP requests alone.",
       },
       ...TARGET,
       ...NETWORK,
@@ -40,6 +40,7 @@ const COMMANDS = [
       ['hyco-rs listen --echo', 'answer every message with itself'],
       ['hyco-rs listen --exec "jq -c .name"', 'answer every JSON text with its name'],
       ['hyco-rs listen --to 127.0.0.1:22', 'let a forwarded port reach the SSH server here'],
+      ['hyco-rs listen --to 3000', 'serve the HTTP requests and WebSockets of a web server here'],
     ],
     run: () => require('./commands/listen'),
   },

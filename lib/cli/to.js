@@ -21,7 +21,7 @@ const UNSENDABLE = new Set([1005, 1006, 1015])
 
 /**
  * Passes senders on to a server. Each is accepted when the server has taken its connection, and
- * refused with the server's status otherwise.
+ * refused with the server's status otherwise. HTTP requests are passed on by the package itself.
  *
  * @param {String} text The target as it was typed
  * @param {Terminal} terminal
@@ -34,6 +34,7 @@ function createTo(text, terminal) {
   const isTcp = (request) =>
     target.kind === 'tcp' || (target.kind === 'any' && offers(request, TCP_PROTOCOL))
   return {
+    httpTarget: target.httpTarget,
     options: {
       verifyClient: ({ req: request }, decide) => {
         const dial = isTcp(request) ? dialTcp(target) : dialWebSocket(target, request)
@@ -73,20 +74,29 @@ function createTo(text, terminal) {
 
 /**
  * @param {String} text `PORT`, `HOST:PORT`, or one of them behind a scheme
- * @return {Object} `kind` ('any', 'tcp' or 'ws'), `scheme`, `host` and `port`
+ * @return {Object} `kind` ('any', 'tcp' or 'web'), `scheme` of WebSockets, `host`, `port`, and
+ *     `httpTarget`, where HTTP requests go
  */
 function readTarget(text) {
-  const found = /^(?:(tcp|wss?):\/\/)?(?:(\[[^\]]+\]|[^:/]+):)?(\d{1,5})\/?$/i.exec(text)
+  const found = /^(?:(tcp|wss?|https?):\/\/)?(?:(\[[^\]]+\]|[^:/]+):)?(\d{1,5})\/?$/i.exec(text)
   const port = Number(found?.[3])
   if (found === null || port < 1 || port > 65_535) {
     throw usageError(
       `--to cannot lead to '${text}'.`,
-      'Write PORT, HOST:PORT, tcp://HOST:PORT, ws://HOST:PORT or wss://HOST:PORT.',
+      'Write PORT, HOST:PORT, tcp://HOST:PORT, http://HOST:PORT or https://HOST:PORT.',
     )
   }
   const scheme = found[1]?.toLowerCase()
-  const kind = scheme === undefined ? 'any' : scheme.slice(0, 2) === 'ws' ? 'ws' : 'tcp'
-  return { kind, scheme: scheme === 'wss' ? 'wss' : 'ws', host: found[2] ?? '127.0.0.1', port }
+  const host = found[2] ?? '127.0.0.1'
+  if (scheme === 'tcp') return { kind: 'tcp', host, port }
+  const secure = scheme === 'https' || scheme === 'wss'
+  return {
+    kind: scheme === undefined ? 'any' : 'web',
+    scheme: secure ? 'wss' : 'ws',
+    host,
+    port,
+    httpTarget: `${secure ? 'https' : 'http'}://${host}:${port}`,
+  }
 }
 
 /**

@@ -37,6 +37,7 @@ async function listen(values, positionals, terminal) {
     ...target.network,
     ...service.options,
   })
+  if (service.httpTarget !== undefined) passRequestsOn(server, service.httpTarget, terminal)
   server.on('online', () => {
     online = true
     const uri = server.listenUri.replace(/\?.*/, '')
@@ -68,6 +69,24 @@ async function listen(values, positionals, terminal) {
     await service.end?.()
   }
   return 0
+}
+
+/**
+ * Passes HTTP requests on to a server, and tells of each.
+ *
+ * @param {RelayedServer} server
+ * @param {String} target
+ * @param {Terminal} terminal
+ */
+function passRequestsOn(server, target, terminal) {
+  server.forward(target)
+  server.on('forwarded', ({ duration, method, statusCode, url }) => {
+    const text = `${method} ${url} ${statusCode} after ${Math.round(duration)} ms`
+    terminal.status(text, { event: 'request', method, url, statusCode, duration })
+  })
+  server.on('requestError', ({ code, message }, { trackingId: id }) => {
+    terminal.status(`a request failed: ${message}`, { event: 'requestError', id, code, message })
+  })
 }
 
 /** Counts senders, to tell them apart on a terminal. */
@@ -107,7 +126,8 @@ function serve(socket, request, service, terminal) {
  * @param {Object} values
  * @param {Terminal} terminal
  * @return {Object} `connection(socket, request, { id, name })`, and perhaps `options` of the server,
- *     `abandoned(request)` for a sender that was not met, and `end()`
+ *     `httpTarget`, where HTTP requests go, `abandoned(request)` for a sender that was not met, and
+ *     `end()`
  */
 function createService(values, terminal) {
   const modes = ['echo', 'exec', 'to'].filter((mode) => values[mode] !== undefined)
