@@ -80,6 +80,24 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
     assert.equal((await list('hybridConnections')).length, 2)
   })
 
+  it('gives rules that come with a changed configuration their rights and no more', async () => {
+    const file = join(folder, 'rules.json')
+    const write = (...rights) => {
+      const rules = [{ keyName: 'some', key: 'secret', rights }]
+      writeFileSync(file, JSON.stringify({ hybridConnections: [{ path: 'one', rules }] }))
+    }
+    writeFileSync(file, '{ "hybridConnections": ["one"] }')
+    const { cli, ready } = await start('--config', file)
+    const rights = async () => {
+      const rules = `http://127.0.0.1:${ready.port}/$admin/rules?hybridConnection=one`
+      return (await (await fetch(rules)).json()).map((rule) => rule.rights)
+    }
+    assert.deepEqual(await rights(), [])
+    write('Listen')
+    await cli.says('was read again')
+    assert.deepEqual(await rights(), [['Listen']])
+  })
+
   it('sets faults in a relay that runs', async () => {
     const { ready } = await start()
     const fault = (...args) => Cli.run(['emulator', 'fault', '--port', String(ready.port), ...args])

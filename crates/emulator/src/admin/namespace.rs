@@ -198,7 +198,7 @@ impl Operation<'_> {
 }
 
 /// A rule with its keys: they are shown to those who may change them.
-fn show_rule(rule: &Rule) -> Value {
+pub(crate) fn show_rule(rule: &Rule) -> Value {
     let rights = rule.rights();
     let names: Vec<_> = [
         ("Listen", rights.listen),

@@ -1,6 +1,7 @@
 //! Reading the configuration again when it changes.
 //!
-//! Hybrid connections and faults follow the file while the relay runs. Other settings need a restart.
+//! Hybrid connections and faults follow the file while the relay runs. One whose rules or
+//! authorization changed is made anew, which ends its listeners. Other settings need a restart.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{args::Args, config::Settings, eprint};
-use crate::{handle::Handle, options::HybridConnectionOptions};
+use crate::{admin::namespace::show_rule, handle::Handle, options::HybridConnectionOptions};
 
 /// Watches the file until the relay ends.
 ///
@@ -44,13 +45,11 @@ pub(crate) async fn watch(
 
 /// Gives the relay what has changed; none when the relay has ended.
 fn apply(handle: &Handle, old: &Settings, new: &Settings) -> Option<()> {
-    let (before, after) = (
-        &old.options.hybrid_connections,
-        &new.options.hybrid_connections,
-    );
-    let has = |list: &[HybridConnectionOptions], path: &str| {
-        list.iter().any(|one| one.path.eq_ignore_ascii_case(path))
+    let specs = |settings: &Settings| -> Vec<Value> {
+        let all = settings.options.hybrid_connections.iter();
+        all.map(spec).collect()
     };
+    let (before, after) = (specs(old), specs(new));
     let ask = |method: &str, target: &str, body: Option<Value>| {
         let body = body.map_or_else(String::new, |body| body.to_string());
         let answer = handle.request(method, target, body.as_bytes())?;
@@ -59,27 +58,13 @@ fn apply(handle: &Handle, old: &Settings, new: &Settings) -> Option<()> {
         }
         Some(())
     };
-    for gone in before.iter().filter(|one| !has(after, &one.path)) {
-        ask("DELETE", &format!("hybridConnections/{}", gone.path), None)?;
+    // One that has changed is made anew.
+    for gone in before.iter().filter(|one| !after.contains(one)) {
+        let path = gone["path"].as_str().unwrap_or_default();
+        ask("DELETE", &format!("hybridConnections/{path}"), None)?;
     }
-    for come in after.iter().filter(|one| !has(before, &one.path)) {
-        let rules: Vec<_> = come
-            .rules
-            .iter()
-            .map(|rule| {
-                json!({
-                    "keyName": rule.name(),
-                    "key": rule.primary_key(),
-                    "secondaryKey": rule.secondary_key(),
-                })
-            })
-            .collect();
-        let body = json!({
-            "path": come.path,
-            "requiresClientAuthorization": come.requires_client_authorization,
-            "rules": rules,
-        });
-        ask("POST", "hybridConnections", Some(body))?;
+    for come in after.into_iter().filter(|one| !before.contains(one)) {
+        ask("POST", "hybridConnections", Some(come))?;
     }
     if old.faults != new.faults {
         ask("DELETE", "faults", None)?;
@@ -88,6 +73,15 @@ fn apply(handle: &Handle, old: &Settings, new: &Settings) -> Option<()> {
         }
     }
     Some(())
+}
+
+/// A hybrid connection as the administration takes it.
+fn spec(options: &HybridConnectionOptions) -> Value {
+    json!({
+        "path": options.path,
+        "requiresClientAuthorization": options.requires_client_authorization,
+        "rules": options.rules.iter().map(show_rule).collect::<Vec<_>>(),
+    })
 }
 
 const INTERVAL: Duration = Duration::from_millis(500);
