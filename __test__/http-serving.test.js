@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const diagnostics = require('node:diagnostics_channel')
 const { once } = require('node:events')
 const http = require('node:http')
 const https = require('node:https')
@@ -129,6 +130,33 @@ describe('options', TIMEOUT, () => {
     await closed
     await setting.close()
     await answered
+  })
+})
+
+describe('diagnostics channels', TIMEOUT, () => {
+  it('tell of requests and of those that fail', async () => {
+    const told = []
+    const names = ['start', 'end', 'error'].map((name) => `hyco-rs:request:${name}`)
+    const hear = (message, name) => told.push({ name, ...message })
+    for (const name of names) diagnostics.subscribe(name, hear)
+    const app = http.createServer((req, res) => {
+      if (!req.url.endsWith('/late')) res.end()
+    })
+    const setting = await HttpSetting.start({ responseTimeout: 50, httpServer: app })
+    await setting.request('')
+    await until(() => told.length === 2)
+    assert.deepEqual(
+      told.map(({ name }) => name),
+      names.slice(0, 2),
+    )
+    assert.equal(told[0].server, setting.server)
+    assert.equal(told[0].trackingId, told[1].trackingId)
+    assert.ok(told[1].duration >= 0)
+    await setting.request('/late')
+    await until(() => told.some(({ name }) => name === names[2]))
+    assert.equal(told.find(({ name }) => name === names[2]).error.code, 'HYCO_ERR_TIMEOUT')
+    for (const name of names) diagnostics.unsubscribe(name, hear)
+    await setting.close()
   })
 })
 

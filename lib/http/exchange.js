@@ -2,7 +2,7 @@
 
 const { Duplex } = require('node:stream')
 
-const { clearTimeout, setTimeout } = require('../globals')
+const { clearTimeout, now, setTimeout } = require('../globals')
 
 /** How much may be written before the native side has taken it. */
 const WRITTEN_WINDOW = 64 * 1024
@@ -50,6 +50,8 @@ class Exchange extends Duplex {
     this.remotePort = info.remotePort
     this.encrypted = info.encrypted
     this.connecting = false
+    /** When it came, for those who watch. @type {Number} */
+    this.since = now()
     this.bytesRead = 0
     this.bytesWritten = 0
   }

@@ -31,6 +31,7 @@ class Gateway {
   #hub
   #serverFor
   #changed
+  #tell
   #context = capture()
   #open = new Map()
   #total = 0
@@ -39,11 +40,13 @@ class Gateway {
    * @param {Hub} hub
    * @param {Function} serverFor Gives the `http.Server` for a new request, or `null`
    * @param {Function} changed Called when a request has ended
+   * @param {Function} tell Tells those who have subscribed to such events
    */
-  constructor(hub, serverFor, changed) {
+  constructor(hub, serverFor, changed, tell) {
     this.#hub = hub
     this.#serverFor = serverFor
     this.#changed = changed
+    this.#tell = tell
   }
 
   /** How many requests are open. @type {Number} */
@@ -90,6 +93,7 @@ class Gateway {
       case CLOSED:
         this.#open.delete(number)
         this.#run(exchange, () => exchange.closed(value))
+        this.#tell('request:end', exchange)
         this.#changed()
         break
     }
@@ -107,6 +111,7 @@ class Gateway {
     })
     this.#open.set(number, exchange)
     this.#total++
+    this.#tell('request:start', exchange)
     const server = this.#serverFor()
     if (server === null) {
       exchange.notServed()

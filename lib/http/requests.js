@@ -107,13 +107,14 @@ class Requests {
    * @param {Number} listener
    * @param {Object} spec For the hub
    * @param {Function} changed Called when a request has ended
+   * @param {Function} tell Tells those who have subscribed to such events
    */
-  start(hub, listener, spec, changed) {
+  start(hub, listener, spec, changed, tell) {
     this.#hub = hub
     this.#listener = listener
     this.#spec = spec
     this.#changed = changed
-    this.#gateway = new Gateway(hub, () => this.#server(), changed)
+    this.#gateway = new Gateway(hub, () => this.#server(), changed, tell)
     this.#link = hub.serve(listener, this.#gateway, spec)
     if (this.#forwarding !== null) hub.forward(listener, this.#forwarding, spec)
   }
@@ -137,6 +138,20 @@ class Requests {
       clearInterval(this.#watch)
       this.#changed()
     }, WATCH)
+  }
+
+  /**
+   * A sender of a WebSocket meets the upgrade of the server.
+   *
+   * @param {Object} event What the relay says about it
+   */
+  upgrade({ accept, id, headers, remoteAddress, remotePort }) {
+    this.#hub.upgrade(this.#listener, accept, {
+      id,
+      headers,
+      remoteAddress: remoteAddress ?? '',
+      remotePort: remotePort ?? 0,
+    })
   }
 
   /** Gives up what is open. */

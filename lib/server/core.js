@@ -4,7 +4,7 @@ const ControlChannel = require('./control-channel')
 const { bind } = require('../context')
 const { publish, wanted } = require('../diagnostics')
 const { TOKEN, fromNative } = require('../errors')
-const { clearTimeout, nextTick, setTimeout } = require('../globals')
+const { clearTimeout, nextTick, now, setTimeout } = require('../globals')
 const Requests = require('../http/requests')
 const hub = require('../hub/hub')
 const { MAX_DELAY } = require('../options/checks')
@@ -88,7 +88,9 @@ class ServerCore {
       bind((event) => this.#on(event)),
     )
     this.#senders.comeFrom(this.#hub, this.#listener)
-    this.requests.start(this.#hub, this.#listener, this.#serving, () => this.#settle())
+    const settle = () => this.#settle()
+    const tell = (name, exchange) => this.#tellOfRequest(name, exchange)
+    this.requests.start(this.#hub, this.#listener, this.#serving, settle, tell)
     if (signal) this.#watch(signal)
   }
 
@@ -181,7 +183,7 @@ class ServerCore {
         this.#decideReconnect(event)
         break
       case 'accept':
-        if (!this.#stopped && this.requests.takesUpgrades) this.#upgrade(event)
+        if (!this.#stopped && this.requests.takesUpgrades) this.requests.upgrade(event)
         else this.#senders.decide(event, this.#stopped)
         break
       case 'acceptError':
@@ -192,6 +194,7 @@ class ServerCore {
         break
       case 'served': {
         const { method, url, statusCode, duration } = event
+        this.#tell('request:end', { method, url, statusCode, duration })
         this.#hub.guard(() => this.#server.emit('forwarded', { method, url, statusCode, duration }))
         break
       }
@@ -312,17 +315,16 @@ class ServerCore {
       remoteAddress: remoteAddress ?? undefined,
       remotePort: remotePort ?? undefined,
     }
-    this.#hub.guard(() => this.#server.emit('requestError', fromNative(error), info))
+    const failure = fromNative(error)
+    this.#tell('request:error', { ...info, error: failure })
+    this.#hub.guard(() => this.#server.emit('requestError', failure, info))
   }
 
-  /** A sender is there, and nobody listens for `'connection'`: it meets the upgrade of a server. */
-  #upgrade(event) {
-    this.#hub.upgrade(this.#listener, event.accept, {
-      id: event.id,
-      headers: event.headers,
-      remoteAddress: event.remoteAddress ?? '',
-      remotePort: event.remotePort ?? 0,
-    })
+  #tellOfRequest(name, { trackingId, remoteAddress, remotePort, since }) {
+    if (!wanted(name)) return
+    const message = { trackingId, remoteAddress, remotePort }
+    if (name === 'request:end') message.duration = now() - since
+    this.#tell(name, message)
   }
 
   #isEmpty() {
