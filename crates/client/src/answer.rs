@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hyco_protocol::Secrets;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     time::{Instant, timeout_at},
@@ -25,6 +26,17 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Takes out what the peer echoes of the secrets it was sent.
+    pub(crate) fn hide(&mut self, secrets: &Secrets) {
+        self.reason = secrets.hide(&self.reason);
+        for (_, value) in &mut self.headers {
+            *value = secrets.hide(value);
+        }
+        if let Ok(body) = std::str::from_utf8(&self.body) {
+            self.body = secrets.hide(body).into_bytes();
+        }
+    }
+
     /// The head of an answer; its body is to be read.
     pub(crate) fn head<S>(status: u16, reader: &UpgradeReader<S>) -> Self {
         Self {

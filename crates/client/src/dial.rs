@@ -150,7 +150,8 @@ impl Dialer {
                 let secrets = Secrets::sent(&dial.address, &dial.headers);
                 let mut failure = handshake::failure(error, &reader.reason(), &secrets);
                 if let Some(refusal) = failure.refusal_mut().filter(|_| keep_answer) {
-                    let answer = Answer::read(refusal.status, reader, deadline.at).await;
+                    let mut answer = Answer::read(refusal.status, reader, deadline.at).await;
+                    answer.hide(&secrets);
                     refusal.answer = Some(Box::new(answer));
                 }
                 return Err(failure.with_peer(&endpoint));

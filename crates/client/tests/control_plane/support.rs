@@ -243,15 +243,25 @@ impl Observed {
         }
     }
 
+    /// The next sender; that a token was renewed may be told first.
     pub(crate) async fn accept(&mut self) -> AcceptRequest {
-        match self.event().await {
+        let mut event = self.event().await;
+        if matches!(event, Some(ListenerEvent::Renewed)) {
+            event = self.event().await;
+        }
+        match event {
             Some(ListenerEvent::Accept(request)) => request,
             other => panic!("no accept: {other:?}"),
         }
     }
 
+    /// The next question for a token; that the one before was sent may be told first.
     pub(crate) async fn token_request(&mut self) -> u32 {
-        match self.event().await {
+        let mut event = self.event().await;
+        if matches!(event, Some(ListenerEvent::Renewed)) {
+            event = self.event().await;
+        }
+        match event {
             Some(ListenerEvent::TokenNeeded { request }) => request,
             other => panic!("no token asked: {other:?}"),
         }
