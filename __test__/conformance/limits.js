@@ -222,6 +222,6 @@ module.exports = (row) => {
   row('takes upgrade requests of an HTTP server by handleUpgrade', SERVER, async (pair, later) => {
     const { server } = await serve(pair, later, {})
     assert.equal(typeof server.handleUpgrade, 'function')
-    assert.equal(typeof server.shouldHandle, 'function')
+    assert.equal(server.shouldHandle({ url: '/' }), true)
   })
 }
