@@ -380,6 +380,9 @@ describe('metrics', TIMEOUT, () => {
         active: 1,
         pending: 0,
         reconnects: 0,
+        requests: 0,
+        failedRequests: 0,
+        activeRequests: 0,
       })
       sender.terminate()
     })

@@ -277,6 +277,6 @@ mod tests {
         secrets.add("Basic dXNlcjpwYXNz");
         secrets.add("Bearer ab");
         assert_eq!(secrets.hide("got dXNlcjpwYXNz, ab"), "got ***, ab");
-        assert_eq!(format!("{secrets:?}"), "Secrets(4)");
+        assert_eq!(format!("{secrets:?}"), "Secrets(7)");
     }
 }

@@ -45,7 +45,7 @@ async fn health_version_metrics_and_the_page_are_answered() {
         ("GET", "/$admin/nothing", 404),
         ("POST", "/$admin/health", 405),
         ("PUT", "/$admin/faults", 405),
-        ("GET", "/$administration", 501),
+        ("GET", "/$administration", 401),
     ] {
         let (status, body) = ask(&relay, method, target, LOCAL, "").await;
         assert_eq!(status, expected, "{method} {target}: {body}");

@@ -66,11 +66,11 @@ async fn garbage_is_ignored_e27() {
 }
 
 #[tokio::test]
-async fn a_message_beyond_64_kib_ends_the_channel() {
+async fn a_message_beyond_1_mib_ends_the_channel() {
     let relay = Relay::start().await;
     let mut control = relay.listen().await;
     control
-        .send(Message::binary(vec![0; 64 * 1024 + 1]))
+        .send(Message::binary(vec![0; 1024 * 1024 + 1]))
         .await
         .unwrap();
     assert_eq!(next_close_code(&mut control).await.0, 1009);
