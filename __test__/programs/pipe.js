@@ -28,14 +28,19 @@ async function main() {
   const start = performance.now()
   let sent = 0
   let received = 0
+  const closeWhenAllIsBack = () => {
+    if (received === sent && input.closed) socket.close()
+  }
   socket.on('message', (data) => {
     received += data.length
-    if (received === sent && input.closed) socket.close()
+    closeWhenAllIsBack()
   })
   const input = createReadStream(FILE, { highWaterMark: 64 << 10 })
   input.on('data', (data) => {
     sent += data.length
   })
+  // The last message may be back before the file has been seen to end.
+  input.on('close', closeWhenAllIsBack)
   input.pipe(stream, { end: false })
   stream.on('finish', () => stream.end())
   await pipeline(stream, createWriteStream(COPY))
