@@ -89,6 +89,8 @@ describe('a listener that is sent nonsense', { timeout: 300_000 }, () => {
     const server = new hyco.RelayedServer({
       server: `${base}?sb-hc-action=listen`,
       token: 'any',
+      // Nothing is refused only because much is still to be answered.
+      maxRequests: 2 * MESSAGES,
       fetch: async (request) => {
         if (request.headers.has('x-evil')) evil.push(request)
         await request.text()
