@@ -3,6 +3,8 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const { after, afterEach, before, describe, it } = require('node:test')
+const { setFlagsFromString } = require('node:v8')
+const { runInNewContext } = require('node:vm')
 
 const hyco = require('..')
 const { UpgradeServer } = require('./support/wires')
@@ -37,10 +39,14 @@ async function open(options) {
   return { socket, peer: peers[0] }
 }
 
+// Without a collection the figure would count garbage, which is as much as the flood was long.
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc')
+
 /** What the program holds, after collecting garbage. */
 async function held() {
   await turn()
-  globalThis.gc?.()
+  collect()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
@@ -68,7 +74,7 @@ describe('events that are held back', { timeout: 120_000 }, () => {
     const sent = await flood(peer, 3_000_000)
     assert.ok(sent < 3_000_000, `the network took all of ${sent} messages`)
     const growth = (await held()) - before
-    assert.ok(growth < 64 * 1024 * 1024, `${growth} bytes are held`)
+    assert.ok(growth < 128 * 1024 * 1024, `${growth} bytes are held`)
     assert.ok(received > 0)
   })
 
@@ -120,7 +126,10 @@ describe('events that are held back', { timeout: 120_000 }, () => {
         return
       }
       states.push(socket.readyState)
-      if (socket.readyState === hyco.CLOSING) {
+      if (socket.readyState === hyco.OPEN) {
+        // The reset is noticed by another thread, which gets the time for that.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+      } else if (socket.readyState === hyco.CLOSING) {
         socket.send('reply', (error) => errors.push(error.message))
         socket.ping()
         socket.pause()
@@ -128,9 +137,9 @@ describe('events that are held back', { timeout: 120_000 }, () => {
         socket.close(1000)
       }
     })
-    peer.stream.write(empties(200))
+    peer.stream.write(empties(3000))
     assert.equal((await ended).code, 1006)
-    assert.equal(received, 200)
+    assert.equal(received, 3000)
     const closing = states.filter((state) => state === hyco.CLOSING).length
     assert.ok(closing > 0, 'some came after the reset')
     assert.equal(states.at(-1), hyco.CLOSING)
