@@ -1039,6 +1039,13 @@ declare namespace WebSocket {
 
     /** TLS options, for `wss:` addresses. They may also stand beside, as in ws. */
     tls?: TlsOptions | undefined
+
+    /**
+     * What a credential is asked for.
+     *
+     * @defaultValue `'https://relay.azure.net/.default'`
+     */
+    tokenScope?: string | undefined
   }
 
   /**
@@ -1491,6 +1498,15 @@ declare namespace WebSocket {
     [member: string]: unknown
   }
 
+  /** The events of a {@link RelayEmulator}: one for each type, and `'event'` for all of them. */
+  type RelayEmulatorEvents = Record<RelayEmulatorEvent['type'] | 'event', [RelayEmulatorEvent]> & {
+    /** Of `EventEmitter`. */
+    newListener: [event: string | symbol, listener: (...args: any[]) => void]
+
+    /** Of `EventEmitter`. */
+    removeListener: [event: string | symbol, listener: (...args: any[]) => void]
+  }
+
   /**
    * A local relay that is running. It keeps the process alive until it is closed.
    *
@@ -1596,6 +1612,27 @@ declare namespace WebSocket {
 
     /** Closes it. */
     [Symbol.asyncDispose](): Promise<void>
+
+    on<E extends keyof RelayEmulatorEvents>(
+      event: E,
+      listener: (this: RelayEmulator, ...args: RelayEmulatorEvents[E]) => void,
+    ): this
+    once<E extends keyof RelayEmulatorEvents>(
+      event: E,
+      listener: (this: RelayEmulator, ...args: RelayEmulatorEvents[E]) => void,
+    ): this
+    off<E extends keyof RelayEmulatorEvents>(
+      event: E,
+      listener: (this: RelayEmulator, ...args: RelayEmulatorEvents[E]) => void,
+    ): this
+    addListener<E extends keyof RelayEmulatorEvents>(
+      event: E,
+      listener: (this: RelayEmulator, ...args: RelayEmulatorEvents[E]) => void,
+    ): this
+    removeListener<E extends keyof RelayEmulatorEvents>(
+      event: E,
+      listener: (this: RelayEmulator, ...args: RelayEmulatorEvents[E]) => void,
+    ): this
   }
 
   /**
@@ -1605,6 +1642,94 @@ declare namespace WebSocket {
    * @throws TypeError naming the option that cannot be used
    */
   function startRelayEmulator(options?: RelayEmulatorOptions): Promise<RelayEmulator>
+
+  // Diagnostics.
+
+  /**
+   * What `node:diagnostics_channel` carries: the name of each channel, and its messages. `trackingId` is
+   * the id under which the relay knows what the message is about.
+   */
+  interface DiagnosticsMessages {
+    /** A control channel is being opened, for the `attempt`-th time since it was up. */
+    'hyco-rs:listener:connecting': { server: RelayedServer; attempt: number }
+
+    /** A control channel is up. */
+    'hyco-rs:listener:online': { server: RelayedServer; trackingId?: string }
+
+    /** A control channel is down, or could not be opened. */
+    'hyco-rs:listener:offline': {
+      server: RelayedServer
+      trackingId?: string
+      attempt: number
+      delay: number
+      final: boolean
+      error: RelayError
+    }
+
+    /** A new token was sent on a control channel. */
+    'hyco-rs:listener:renewed': { server: RelayedServer }
+
+    /** A server is closed. */
+    'hyco-rs:listener:closed': { server: RelayedServer }
+
+    /** A sender is there. */
+    'hyco-rs:accept:asked': { server: RelayedServer; trackingId: string; request: RelayedRequest }
+
+    /** A sender is met. */
+    'hyco-rs:accept:accepted': {
+      server: RelayedServer
+      trackingId: string
+      request: RelayedRequest
+      socket: RelayedSocket
+    }
+
+    /** A sender is refused; `error` says why if it was the fault of this side. */
+    'hyco-rs:accept:rejected': {
+      server: RelayedServer
+      trackingId: string
+      request: RelayedRequest
+      statusCode: number
+      reason: string
+      error?: RelayError
+    }
+
+    /** A sender could not be met, or not be told of its refusal; it may have left. */
+    'hyco-rs:accept:failed': {
+      server: RelayedServer
+      trackingId: string
+      request: RelayedRequest | null
+      error: RelayError
+    }
+
+    /** A socket of a server or of {@link relayedConnect} is open. */
+    'hyco-rs:socket:open': { socket: RelayedSocket; trackingId?: string }
+
+    /** A socket that was open is closed. */
+    'hyco-rs:socket:close': {
+      socket: RelayedSocket
+      trackingId?: string
+      code: number
+      reason: string
+    }
+
+    /** A server of this process has got an HTTP request. */
+    'hyco-rs:request:start': RequestInfo & { server: RelayedServer }
+
+    /**
+     * An HTTP request is over, after `duration` milliseconds. One that was passed on by
+     * {@link RelayedServer.forward} has `method`, `url` and `statusCode` instead of its sender.
+     */
+    'hyco-rs:request:end': Partial<RequestInfo> & {
+      server: RelayedServer
+      duration: number
+      method?: string
+      url?: string
+      statusCode?: number
+    }
+
+    /** An HTTP request was not served, as `'requestError'` tells. */
+    'hyco-rs:request:error': Partial<RequestInfo> & { server: RelayedServer; error: RelayError }
+  }
 
   // Errors.
 

@@ -1,5 +1,8 @@
 // Compiled, never run: the same package, imported.
 import WebSocket, {
+  type DiagnosticsMessages,
+  type RelayEmulatorEvent,
+  type RelayEmulatorFault,
   type RelayError,
   type RelayedRequest,
   RelayedServer,
@@ -68,3 +71,12 @@ const relayed: RelayHttpsServer = https.createRelayedServer(options, (req, res) 
 relayed.listen(() => {}).on('requestError', () => {})
 export const uri: string = createRelayHttpsUri('ns', 'hyco')
 https.get(uri)
+const message = (tell: DiagnosticsMessages['hyco-rs:socket:close']): string => tell.reason
+// @ts-expect-error there is no such channel
+type Unknown = DiagnosticsMessages['hyco-rs:socket:closed']
+relay.on('refused', (event: RelayEmulatorEvent) => event.serial)
+// @ts-expect-error there is no such event
+relay.on('refusal', () => {})
+const fault: RelayEmulatorFault = { kind: 'drop', on: 'control' }
+relayedConnect(null, { connectionString: relay.connectionString, tokenScope: 'https://relay' })
+export { fault, message, type Unknown }
