@@ -5,212 +5,30 @@
 //! | came by the control channel | goes there, or by the rendezvous of its address (docs/protocol.md, 5.5) |
 //! | lies at an address | goes where it was fetched; then the next one is served there, or it is closed |
 
-use std::{future::poll_fn, mem, time::Duration};
+use std::future::poll_fn;
 
 use hyco_protocol::{
-    Command, FullRequest, Headers, RemoteEndpoint, Request,
-    http::{Cookies, Framing, RequestHead},
+    FullRequest, Headers,
+    http::{Framing, RequestHead},
     tracking::bare_id,
 };
-use hyco_websocket::Part;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::{
     answer::response_json,
     channel::Channel,
+    forwarded::append_forwarded,
     pump::{Answered, Ended, Failure, Pump},
     refusal::{HANDLER_FAILED, NO_ANSWER, NOT_SERVED, Refusal, TOO_LATE, bad},
+    rendezvous::{ANSWER_TIMEOUT, drain, flush},
     requests::{Answer, Requests, Served, refuse},
     service::{Outcome, RequestInfo, Transport},
 };
-use crate::{
-    error::{Error, Result},
-    event::ListenerEvent,
-};
-
-/// How a request came.
-pub(super) enum Origin {
-    /// By the control channel, with its body.
-    Control(FullRequest, Option<Bytes>),
-    /// It lies at this address.
-    Rendezvous(String),
-}
-
-/// Serves a request; without `served` it is refused.
-pub(super) async fn run(
-    requests: &Requests,
-    served: Option<&Served>,
-    refusal: Refusal,
-    origin: Origin,
-) {
-    match (origin, served) {
-        (Origin::Control(request, body), Some(served)) => {
-            let exchange = Exchange {
-                requests,
-                served,
-                request,
-            };
-            if let Some(channel) = exchange.serve(Body::Whole(body), None).await {
-                serve_at(requests, Some(served), refusal, channel, NEXT_REQUEST).await;
-            }
-        }
-        (Origin::Control(request, _), None) => {
-            let _ = requests.answer(refuse(&request, refusal)).await;
-        }
-        (Origin::Rendezvous(address), served) => {
-            let id = hyco_protocol::Address::parse(&address)
-                .ok()
-                .and_then(|address| address.id());
-            let dial = Channel::dial(requests.dialer.clone(), address, requests.accept_timeout);
-            match dial.await {
-                Ok(channel) => serve_at(requests, served, refusal, channel, FIRST_REQUEST).await,
-                Err(error) => {
-                    let info = requests.info(&id.unwrap_or_default(), None);
-                    requests.failed(info, error);
-                }
-            }
-        }
-    }
-}
-
-/// Serves the requests that come by a rendezvous, one after the other (C46, C47).
-async fn serve_at(
-    requests: &Requests,
-    served: Option<&Served>,
-    refusal: Refusal,
-    mut channel: Channel,
-    mut patience: Duration,
-) {
-    loop {
-        let next = match timeout(patience, next_request(&mut channel)).await {
-            Ok(Ok(Some(request))) => request,
-            Ok(Ok(None)) => return,
-            Ok(Err(error)) => {
-                requests.failed(RequestInfo::default(), error);
-                return;
-            }
-            Err(_) => break,
-        };
-        let Some(served) = served else {
-            let (head, body) = refusal.answer(&next.id, &next.method);
-            channel.queue_text(&response_json(
-                &head,
-                &next.id,
-                Cookies::First,
-                !body.is_empty(),
-            ));
-            if !body.is_empty() {
-                channel.queue_data(body.as_bytes(), true);
-            }
-            if next.body && !drain(&mut channel).await {
-                return;
-            }
-            break;
-        };
-        let body = if next.body {
-            Body::Follows
-        } else {
-            Body::Whole(None)
-        };
-        let exchange = Exchange {
-            requests,
-            served,
-            request: next,
-        };
-        match exchange.serve(body, Some(channel)).await {
-            Some(rest) => channel = rest,
-            None => return,
-        }
-        patience = NEXT_REQUEST;
-    }
-    close(channel).await;
-}
-
-/// Closes a rendezvous with 1000 and waits for the relay's close.
-async fn close(mut channel: Channel) {
-    channel.queue_close();
-    let closing = async {
-        while poll_fn(|cx| channel.poll_send(cx)).await.is_ok() && channel.unsent() > 0 {}
-        loop {
-            match channel.next() {
-                Err(_) | Ok(Some(Part::Close(_))) => return,
-                Ok(Some(_)) => {}
-                Ok(None) => match poll_fn(|cx| channel.poll_fill(cx)).await {
-                    Ok(count) if count > 0 => {}
-                    _ => return,
-                },
-            }
-        }
-    };
-    let _ = timeout(CLOSE_TIMEOUT, closing).await;
-}
-
-/// Takes the rest of a body that nobody reads; false when the relay has gone.
-async fn drain(channel: &mut Channel) -> bool {
-    let draining = async {
-        loop {
-            if channel.unsent() > 0 && poll_fn(|cx| channel.poll_send(cx)).await.is_err() {
-                return false;
-            }
-            match channel.next() {
-                Ok(Some(Part::Binary { last: true, .. })) => return true,
-                Ok(Some(Part::Close(_))) | Err(_) => return false,
-                Ok(Some(_)) => {}
-                Ok(None) => match poll_fn(|cx| channel.poll_fill(cx)).await {
-                    Ok(count) if count > 0 => {}
-                    _ => return false,
-                },
-            }
-        }
-    };
-    timeout(DRAIN_TIMEOUT, draining).await.unwrap_or(false)
-}
-
-/// The next request on a rendezvous; none when the relay has closed it.
-async fn next_request(channel: &mut Channel) -> Result<Option<FullRequest>> {
-    let mut text = Vec::new();
-    loop {
-        let pong = match channel.next() {
-            Err(broken) => return Err(Error::Protocol(broken.to_string())),
-            Ok(Some(Part::Close(_))) => return Ok(None),
-            Ok(Some(Part::Text { bytes, last })) => {
-                text.extend_from_slice(bytes);
-                if text.len() > LONGEST_COMMAND {
-                    return Err(Error::BadRequest("its message is longer than 1 MiB"));
-                }
-                if last {
-                    return read_request(&mem::take(&mut text)).map(Some);
-                }
-                None
-            }
-            Ok(Some(Part::Ping(payload))) => Some(payload.to_vec()),
-            Ok(Some(Part::Binary { .. } | Part::Pong)) => None,
-            Ok(None) => match poll_fn(|cx| channel.poll_fill(cx)).await {
-                Ok(count) if count > 0 => None,
-                _ => return Ok(None),
-            },
-        };
-        if let Some(payload) = pong {
-            channel.queue_pong(&payload);
-            if poll_fn(|cx| channel.poll_send(cx)).await.is_err() {
-                return Ok(None);
-            }
-        }
-    }
-}
-
-fn read_request(text: &[u8]) -> Result<FullRequest> {
-    const MALFORMED: Error = Error::BadRequest("its message is not as it should be");
-    let text = std::str::from_utf8(text).map_err(|_| MALFORMED)?;
-    match Command::parse(text) {
-        Ok(Command::Request(Request::Full(request))) => Ok(request),
-        _ => Err(MALFORMED),
-    }
-}
+use crate::{error::Error, event::ListenerEvent};
 
 /// Where the body of a request is.
-enum Body {
+pub(super) enum Body {
     /// Here, if there is one.
     Whole(Option<Bytes>),
     /// It follows on the rendezvous.
@@ -218,15 +36,15 @@ enum Body {
 }
 
 /// A request and who serves it.
-struct Exchange<'a> {
-    requests: &'a Requests,
-    served: &'a Served,
-    request: FullRequest,
+pub(super) struct Exchange<'a> {
+    pub(super) requests: &'a Requests,
+    pub(super) served: &'a Served,
+    pub(super) request: FullRequest,
 }
 
 impl Exchange<'_> {
     /// Serves the request and gives back its rendezvous, if there is one on which all went well.
-    async fn serve(mut self, body: Body, channel: Option<Channel>) -> Option<Channel> {
+    pub(super) async fn serve(mut self, body: Body, channel: Option<Channel>) -> Option<Channel> {
         let begun = Instant::now();
         let info = self
             .requests
@@ -264,7 +82,7 @@ impl Exchange<'_> {
         channel.0
     }
 
-    fn head(&self, body: &Body) -> std::result::Result<Vec<u8>, hyco_protocol::http::BadRequest> {
+    fn head(&self, body: &Body) -> Result<Vec<u8>, hyco_protocol::http::BadRequest> {
         let options = &self.served.options;
         let framing = match body {
             Body::Whole(None) => Framing::Empty,
@@ -340,7 +158,7 @@ impl Exchange<'_> {
         &self,
         transport: Box<dyn Transport>,
         info: RequestInfo,
-        outcome: std::result::Result<Ended, Failure>,
+        outcome: Result<Ended, Failure>,
         answered: Answered,
     ) -> (Option<Channel>, u16) {
         let Answered {
@@ -471,47 +289,3 @@ impl Exchange<'_> {
         flush(channel).await
     }
 }
-
-/// Tells a server behind a proxy who has sent a request, and how.
-pub(super) fn append_forwarded(
-    headers: &mut Headers,
-    secure: bool,
-    remote: Option<&RemoteEndpoint>,
-) {
-    let proto = if secure { "https" } else { "http" };
-    headers
-        .0
-        .push(("X-Forwarded-Proto".to_owned(), proto.to_owned()));
-    if let Some(remote) = remote {
-        headers
-            .0
-            .push(("X-Forwarded-For".to_owned(), remote.address.clone()));
-    }
-}
-
-/// Sends what is queued.
-async fn flush(mut channel: Channel) -> Option<Channel> {
-    let sending = async {
-        while channel.unsent() > 0 {
-            poll_fn(|cx| channel.poll_send(cx)).await?;
-        }
-        std::io::Result::Ok(())
-    };
-    match timeout(ANSWER_TIMEOUT, sending).await {
-        Ok(Ok(())) => Some(channel),
-        _ => None,
-    }
-}
-
-/// How long a rendezvous may leave us waiting for the request that lies there.
-const FIRST_REQUEST: Duration = Duration::from_secs(20);
-/// How long a rendezvous is kept for the next request: closing at once may cross with one.
-const NEXT_REQUEST: Duration = Duration::from_secs(2);
-/// A relay waits for an answer no longer than this.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// A relay answers a close at once; beyond this the connection is dropped.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the rest of a body is taken that nobody reads.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
-/// A relay sends 64 KiB at the most.
-const LONGEST_COMMAND: usize = 1024 * 1024;

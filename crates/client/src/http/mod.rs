@@ -10,17 +10,21 @@
 //! | larger, `text/event-stream`, or begun and not whole after a while | by a rendezvous: `response`, then one binary message of many frames |
 //! | to a request that came by a rendezvous | by that rendezvous |
 //!
-//! `requests` knows which requests are open, `exchange` carries one from its arrival to its answer,
-//! `pump` moves the bytes, `upgrade` does the same for a WebSocket; `parser` reads without I/O.
+//! `requests` knows which requests are open, `serve` takes them as they come, `exchange` carries one from
+//! its arrival to its answer, `pump` moves the bytes, `upgrade` does the same for a WebSocket; `parser`
+//! reads without I/O.
 
 mod answer;
 mod channel;
 mod exchange;
 mod forward;
+mod forwarded;
 mod parser;
 mod pump;
 mod refusal;
+mod rendezvous;
 mod requests;
+mod serve;
 mod service;
 mod upgrade;
 

@@ -18,8 +18,8 @@ use tracing::Instrument;
 
 use super::{
     answer::response_json,
-    exchange::{self, Origin},
     refusal::{BUSY, NOT_SERVED, Refusal, bad},
+    serve::{self, Origin},
     service::{HttpOptions, RequestInfo, Service},
     upgrade,
 };
@@ -165,7 +165,7 @@ impl Requests {
         let requests = Arc::clone(self);
         self.spawn(async move {
             let _place = place;
-            exchange::run(
+            serve::run(
                 &requests,
                 served.as_deref(),
                 refusal.unwrap_or(NOT_SERVED),

@@ -27,7 +27,7 @@ use tokio::{
 
 use super::{
     answer::Gathered,
-    exchange::append_forwarded,
+    forwarded::append_forwarded,
     parser::AnswerParser,
     requests::{Requests, Served},
     service::{HandlerFailed, Outcome, RequestInfo, Transport},

@@ -1,0 +1,155 @@
+//! The relay's side of an exchange: the rendezvous, if the request or its answer needs one.
+
+use std::{
+    mem,
+    task::{Context, Poll},
+};
+
+use hyco_websocket::Part;
+use tokio::time::Instant;
+
+use super::{Failure, Pump, WINDOW};
+use crate::http::answer::{Way, response_json};
+
+impl Pump<'_> {
+    /// Reads what the relay sends: the body, or that the sender has left.
+    pub(super) fn read_relay(&mut self, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        let Some(channel) = &mut self.channel else {
+            return Ok(false);
+        };
+        let mut moved = false;
+        loop {
+            if self.body_follows && self.to_server.len() - self.written >= WINDOW {
+                self.given = Instant::now();
+                return Ok(moved);
+            }
+            let part = channel.next().map_err(|broken| {
+                tracing::debug!(%broken, "rendezvous dropped");
+                Failure::SenderGone
+            })?;
+            match part {
+                None => match channel.poll_fill(cx) {
+                    Poll::Ready(Ok(count)) if count > 0 => {
+                        self.given = Instant::now();
+                        moved = true;
+                    }
+                    Poll::Ready(_) => return self.relay_ended().map(|()| moved),
+                    Poll::Pending => return Ok(moved),
+                },
+                Some(Part::Binary { bytes, last }) if self.body_follows => {
+                    if !self.server_is_deaf {
+                        append_chunk(&mut self.to_server, bytes, last);
+                    }
+                    self.body_follows = !last;
+                    moved = true;
+                }
+                Some(Part::Binary { .. } | Part::Pong) => {}
+                Some(Part::Ping(payload)) => {
+                    let payload = payload.to_vec();
+                    channel.queue_pong(&payload);
+                    moved = true;
+                }
+                Some(Part::Close(_)) => return self.relay_ended().map(|()| moved),
+                Some(Part::Text { .. }) => return Err(Failure::NoBody),
+            }
+        }
+    }
+
+    /// The rendezvous is closed. That is how it should be only when all has been sent.
+    fn relay_ended(&self) -> Result<(), Failure> {
+        let sent = self.streams.is_some() && self.parser.is_done();
+        match sent
+            && self
+                .channel
+                .as_ref()
+                .is_some_and(|channel| channel.unsent() == 0)
+        {
+            true => Ok(()),
+            false => Err(Failure::SenderGone),
+        }
+    }
+
+    /// Opens the rendezvous if the answer needs one, and begins the answer there.
+    pub(super) fn choose_way(&mut self, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        if self.streams.is_some() || self.gathered.head.is_none() {
+            return Ok(false);
+        }
+        let done = self.parser.is_done();
+        let way = self.gathered.way(done, self.options.flush_delay);
+        let Some(channel) = &mut self.channel else {
+            if way == Way::Rendezvous
+                && let Some(dial) = self.dial.take()
+            {
+                self.dialling = Some(dial());
+            }
+            let Some(dialling) = &mut self.dialling else {
+                return Ok(false);
+            };
+            return match dialling.as_mut().poll(cx) {
+                Poll::Pending => Ok(false),
+                // What has become whole and small meanwhile can still go by the control channel. It waits
+                // for the outcome, since the relay may take no other way once the rendezvous is open.
+                Poll::Ready(Err(_)) if done && way == Way::Control => {
+                    self.dialling = None;
+                    Ok(true)
+                }
+                Poll::Ready(Err(error)) => Err(Failure::Rendezvous(error)),
+                Poll::Ready(Ok(channel)) => {
+                    (self.channel, self.dialling) = (Some(channel), None);
+                    Ok(true)
+                }
+            };
+        };
+        if way == Way::Undecided {
+            return Ok(false);
+        }
+        let Some(head) = self.gathered.head.take() else {
+            return Ok(false);
+        };
+        let body = mem::take(&mut self.gathered.body);
+        let has_body = !body.is_empty() || !done;
+        channel.queue_text(&response_json(
+            &head,
+            self.id,
+            self.options.cookies,
+            has_body,
+        ));
+        if has_body && (done || !body.is_empty()) {
+            channel.queue_data(&body, done);
+        }
+        self.streams = Some(head.status);
+        Ok(true)
+    }
+
+    pub(super) fn write_relay(&mut self, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        let Some(channel) = &mut self.channel else {
+            return Ok(false);
+        };
+        if channel.unsent() == 0 {
+            self.taken = Instant::now();
+            return Ok(false);
+        }
+        match channel.poll_send(cx) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(_)) => {
+                self.taken = Instant::now();
+                Ok(true)
+            }
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, "the sender left");
+                Err(Failure::SenderGone)
+            }
+        }
+    }
+}
+
+fn append_chunk(out: &mut Vec<u8>, bytes: &[u8], last: bool) {
+    if !bytes.is_empty() {
+        out.extend_from_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
+        out.extend_from_slice(bytes);
+        out.extend_from_slice(b"\r\n");
+    }
+    if last {
+        out.extend_from_slice(b"0\r\n\r\n");
+    }
+}

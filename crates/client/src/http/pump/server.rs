@@ -1,0 +1,123 @@
+//! The server's side of an exchange: the request goes there, the answer comes from there.
+
+use std::{
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use hyco_protocol::http::ResponseHead;
+use tokio::io::ReadBuf;
+
+use super::{Failure, Pump, WINDOW};
+use crate::{
+    error::Error,
+    http::{
+        channel::Channel,
+        parser::AnswerSink,
+        service::{HandlerFailed, NotServed},
+    },
+};
+
+impl Pump<'_> {
+    pub(super) fn write_to_server(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        while self.written < self.to_server.len() {
+            let rest = &self.to_server[self.written..];
+            match Pin::new(&mut *self.transport).poll_write(cx, rest) {
+                Poll::Ready(Ok(count)) if count > 0 => self.written += count,
+                // It may have answered without reading, so what it wrote decides.
+                Poll::Ready(_) => {
+                    self.server_is_deaf = true;
+                    self.written = self.to_server.len();
+                }
+                Poll::Pending => return moved,
+            }
+            moved = true;
+        }
+        if moved && !self.server_is_deaf {
+            // Only sends what is written; a failure shows when the answer is read.
+            let _ = Pin::new(&mut *self.transport).poll_flush(cx);
+        }
+        self.written = 0;
+        match self.to_server.capacity() > KEPT {
+            true => self.to_server = Vec::new(),
+            false => self.to_server.clear(),
+        }
+        moved
+    }
+
+    pub(super) fn read_server(&mut self, cx: &mut Context<'_>) -> Result<bool, Failure> {
+        let mut moved = false;
+        while !self.parser.is_done() && !self.server_ended && self.has_room() {
+            let mut space = [MaybeUninit::uninit(); READ];
+            let mut space = ReadBuf::uninit(&mut space);
+            match Pin::new(&mut *self.transport).poll_read(cx, &mut space) {
+                Poll::Pending => return Ok(moved),
+                Poll::Ready(Err(error)) => return Err(failure_of(error)),
+                Poll::Ready(Ok(())) => moved = true,
+            }
+            let bytes = space.filled();
+            if bytes.is_empty() {
+                self.server_ended = true;
+                self.parser
+                    .finish()
+                    .map_err(|bad| Failure::Server(Error::BadAnswer(bad.0)))?;
+                break;
+            }
+            let fed = match (&mut self.channel, self.streams.is_some()) {
+                (Some(channel), true) => self.parser.feed(bytes, &mut Streamed(channel)),
+                _ => self.parser.feed(bytes, &mut self.gathered),
+            };
+            fed.map_err(|bad| Failure::Server(Error::BadAnswer(bad.0)))?;
+            if self.parser.is_upgraded() {
+                return Err(Failure::Server(Error::BadAnswer(
+                    "a 101 to a request that is no upgrade",
+                )));
+            }
+        }
+        if self.streams.is_some()
+            && self.parser.is_done()
+            && moved
+            && let Some(channel) = &mut self.channel
+        {
+            channel.queue_data(&[], true);
+        }
+        Ok(moved)
+    }
+
+    fn has_room(&self) -> bool {
+        match (&self.channel, self.streams.is_some()) {
+            (Some(channel), true) => channel.unsent() < OUTPUT,
+            _ => self.gathered.body.len() <= WINDOW,
+        }
+    }
+}
+
+/// Passes the body of an answer on as it comes.
+struct Streamed<'a>(&'a mut Channel);
+
+impl AnswerSink for Streamed<'_> {
+    fn head(&mut self, _: ResponseHead) {}
+
+    fn data(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.0.queue_data(bytes, false);
+        }
+    }
+}
+
+fn failure_of(error: std::io::Error) -> Failure {
+    match error.get_ref() {
+        Some(inner) if inner.is::<HandlerFailed>() => Failure::HandlerFailed,
+        Some(inner) if inner.is::<NotServed>() => Failure::NotServed,
+        _ => Failure::Server(Error::Upstream(error)),
+    }
+}
+
+/// How much of an answer may wait for the relay.
+const OUTPUT: usize = 128 * 1024;
+/// How much one read from the server takes.
+const READ: usize = 32 * 1024;
+/// A written head up to this size stays until the exchange is over.
+const KEPT: usize = 16 * 1024;
