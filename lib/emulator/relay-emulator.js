@@ -3,12 +3,10 @@
 const { EventEmitter } = require('node:events')
 
 const { CLOSED, INVALID_ARGUMENT, createError } = require('../errors')
+const happenings = require('./happenings')
 
 const kClosed = Symbol('closed')
 const kTell = Symbol('tell')
-
-/** How many events wait for a `for await` that does not come back for them. */
-const MOST_WAITING = 10_000
 
 /**
  * A local relay: the service side of Azure Relay Hybrid Connections, for development and tests.
@@ -367,41 +365,6 @@ class RelayEmulator extends EventEmitter {
     const { address, namespace, keyName } = this
     return { address, namespace, keyName }
   }
-}
-
-/**
- * @param {RelayEmulator} relay
- * @param {Promise<void>} closed
- * @return {AsyncGenerator<Object>} What happens from this call on
- */
-function happenings(relay, closed) {
-  const waiting = []
-  let wake = () => {}
-  let open = true
-  const tell = (event) => {
-    // Who does not come back for them loses the oldest ones.
-    if (waiting.push(event) > MOST_WAITING) waiting.shift()
-    wake()
-  }
-  relay.on('event', tell)
-  closed.then(() => {
-    open = false
-    wake()
-  })
-  return (async function* () {
-    try {
-      while (open || waiting.length > 0) {
-        if (waiting.length > 0) yield waiting.shift()
-        else {
-          await new Promise((resolve) => {
-            wake = resolve
-          })
-        }
-      }
-    } finally {
-      relay.off('event', tell)
-    }
-  })()
 }
 
 /**

@@ -10,7 +10,7 @@ const WRITTEN_WINDOW = 64 * 1024
 /** How long an answered exchange waits for its server to end it, in milliseconds. */
 const LINGER = 5_000
 
-/** How an exchange ended, as in crates/hub/src/exchanges.rs. */
+/** How an exchange ended, as in crates/hub/src/exchanges/pipe.rs. */
 const ANSWERED = 0
 
 /**

@@ -8,8 +8,8 @@ const { nextTick } = require('../globals')
 const { kExchange, kMessage } = require('../hub/records')
 const Exchange = require('./exchange')
 
-/** Messages, as in crates/hub/src/exchanges.rs: a number, a kind, and for the first one of a request a port,
- * its tracking id and the sender's address, each behind its length. */
+/** Messages, as in crates/hub/src/exchanges/pipe.rs: a number, a kind, and for the first one of a
+ * request a port, its tracking id and the sender's address, each behind its length. */
 const OPEN = 1
 const SECURE = 0x80
 const KIND_AT = 4

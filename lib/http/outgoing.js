@@ -2,7 +2,7 @@
 
 const { Buffer } = require('node:buffer')
 
-/** Commands, as in crates/hub/src/exchanges.rs. */
+/** Commands, as in crates/hub/src/exchanges/mod.rs. */
 const WRITE = 1
 const CONSUMED = 2
 const FINISH = 3

@@ -1,0 +1,54 @@
+//! What an exchange's two threads share.
+
+use std::{collections::VecDeque, task::Waker};
+
+use bytes::Bytes;
+
+/// What an exchange's two threads share.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) written: VecDeque<Bytes>,
+    pub(super) end: Option<End>,
+    /// Bytes that JavaScript has got and not consumed.
+    pub(super) unconsumed: usize,
+    pub(super) reader: Option<Waker>,
+    pub(super) writer: Option<Waker>,
+}
+
+/// How JavaScript ended its side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Finished,
+    Destroyed,
+    Threw,
+    NotServed,
+}
+
+impl State {
+    pub(super) fn wrote(&mut self, bytes: Bytes) {
+        self.written.push_back(bytes);
+        self.wake_reader();
+    }
+
+    pub(super) fn consumed(&mut self, count: usize) {
+        self.unconsumed = self.unconsumed.saturating_sub(count);
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+    }
+
+    pub(super) fn ended(&mut self, end: End) {
+        // A socket is destroyed after it has finished; its answer is whole all the same.
+        self.end.get_or_insert(end);
+        self.wake_reader();
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+    }
+
+    fn wake_reader(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
