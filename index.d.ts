@@ -1773,7 +1773,7 @@ declare namespace WebSocket {
     /** The stable code. */
     code: RelayErrorCode
 
-    /** The HTTP status that the relay, or through it the listener, answered. */
+    /** The HTTP status that the relay, or through it the listener, or a proxy on the way answered. */
     statusCode?: number
 
     /** The reason phrase of that answer, as it came. */

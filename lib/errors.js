@@ -37,6 +37,9 @@ const NATIVE_BINDING = 'HYCO_ERR_NATIVE_BINDING'
 /** A socket was closed by the program before it was open. Rust has the same for what it gave up. */
 const CLOSED = 'HYCO_ERR_CLOSED'
 
+/** A proxy on the way refuses, or cannot be reached. Made in Rust. */
+const PROXY = 'HYCO_ERR_PROXY'
+
 /** A connection broke. */
 const CONNECTION_LOST = 'HYCO_ERR_CONNECTION_LOST'
 
@@ -146,6 +149,7 @@ module.exports = {
   INVALID_OPTION,
   INVALID_PROTOCOL,
   NATIVE_BINDING,
+  PROXY,
   SENDER_GONE,
   TIMEOUT,
   TOKEN,

@@ -86,9 +86,9 @@ function createRelayListenUri(namespaceName, path, token, id) {
  */
 function createRelayHttpsUri(namespaceName, path, token, id) {
   checkHybridConnection(namespaceName, path)
-  const found = /^(\w+):\/\/([^/]+)/.exec(namespaceName)
-  const scheme = found !== null && /^(?:ws|http)$/i.test(found[1]) ? 'http' : 'https'
-  let uri = `${scheme}://${found === null ? namespaceName : found[2]}/${path}`
+  const [, host] = NAMESPACE.exec(namespaceName.trim())
+  const scheme = /^\s*(?:ws|http):/i.test(namespaceName) ? 'http' : 'https'
+  let uri = `${scheme}://${host}/${path}`
   const given = { 'sb-hc-token': optionalText('token', token), 'sb-hc-id': optionalText('id', id) }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
@@ -149,7 +149,25 @@ function checkUri(uri) {
  */
 function checkHybridConnection(namespaceName, path) {
   checkString('namespaceName', namespaceName)
+  if (!isNamespace(namespaceName.trim())) {
+    throw invalidArgument(
+      'namespaceName',
+      "must be the host of a namespace, such as 'contoso.servicebus.windows.net', at most with a scheme and a port",
+    )
+  }
   if (typeof path !== 'string') throw invalidArgument('path', 'must be a string')
+}
+
+/** A namespace: the scheme that it may have, and its host with a port. */
+const NAMESPACE = /^(?:(?:wss?|https?|sb):\/\/)?([^\s/?#@\\]+)\/?$/i
+
+/**
+ * @param {String} text
+ * @return {Boolean} Whether an address can be made of it
+ */
+function isNamespace(text) {
+  const host = NAMESPACE.exec(text)?.[1]
+  return host !== undefined && URL.canParse(`https://${host}`)
 }
 
 /**

@@ -270,6 +270,15 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
     assert.match(failure(checks), /^clock: An HTTP request failed/)
   })
 
+  it('names a port that takes connections and is silent, and what may be the cause', async () => {
+    const port = await serve(net.createServer())
+    const where = ['-n', `ws://127.0.0.1:${port}`, '-p', 'hyco', ...KEYS, '--timeout', '0.5']
+    const { code, checks } = await examine(where)
+    assert.equal(code, 3)
+    assert.equal(checks.TCP.status, 'ok')
+    assert.match(failure(checks), /^clock: .*no answer within 0\.5 s.*firewall.*proxy/)
+  })
+
   const signed = (uri, seconds) => hyco.createRelayToken(uri, 'all', 'a-secret-key', seconds)
   const jwt = (claims) => `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.e30`
   for (const [name, token, what] of [

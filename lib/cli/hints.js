@@ -3,6 +3,14 @@
 const { hintOf } = require('../hints')
 const { redact } = require('../native')
 
+/** How Node calls it that nobody is trusted who has signed a certificate. */
+const UNTRUSTED = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
 /** What to do on a command line; for the rest the package itself knows something. */
 const HINTS = {
   HYCO_ERR_CONNECT: (error, { url }) =>
@@ -13,8 +21,10 @@ const HINTS = {
     'Create the hybrid connection in the portal, or with: az relay hyco create. Or check --path.',
   HYCO_ERR_NO_LISTENER: () =>
     "Start a listener for this hybrid connection, such as 'hyco-rs listen --echo'.",
-  HYCO_ERR_TLS: () =>
-    'If a proxy of your company re-encrypts, or the relay is the local one, name its certificate with --ca FILE.',
+  HYCO_ERR_TLS: ({ cause }) =>
+    UNTRUSTED.has(cause?.code)
+      ? 'If a proxy of your company re-encrypts, or the relay is the local one, name its certificate with --ca FILE.'
+      : undefined,
 }
 
 /**

@@ -1,7 +1,7 @@
 'use strict'
 
 const { invalidArgument, invalidOption } = require('../errors')
-const { tlsSpec } = require('../options/tls')
+const { tlsSpecWhere } = require('../options/tls')
 
 /** Milliseconds for a connection to the server. */
 const CONNECT_TIMEOUT = 10_000
@@ -24,7 +24,7 @@ function forwardTarget(target, options) {
   return {
     target: url.origin,
     host,
-    tls: secure ? tlsSpec(tls) : undefined,
+    tls: tlsSpecWhere(tls, secure),
     connectTimeout: CONNECT_TIMEOUT,
   }
 }

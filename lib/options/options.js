@@ -10,7 +10,7 @@ const checks = require('./checks')
 const { checkContradictions } = require('./contradictions')
 const { needsTls, proxySpec } = require('./proxy')
 const { reconnectPolicy } = require('./reconnect')
-const { tlsSpec } = require('./tls')
+const { tlsSpecWhere } = require('./tls')
 const { createKeySource, createTokenSource } = require('./token')
 const { warnOfUnknown } = require('./unknown')
 
@@ -54,7 +54,6 @@ const SERVER_DEFAULTS = {
   maxConcurrentDials: 4096,
   maxPendingAccepts: 4096,
   maxRequests: 1024,
-  openTimeout: null,
   path: null,
   perMessageDeflate: false,
   reconnect: true,
@@ -71,6 +70,7 @@ const SERVER_DEFAULTS = {
 const KNOWN = new Set([
   ...Object.keys(SERVER_DEFAULTS),
   'keepAliveTimeout',
+  'openTimeout',
   'proxy',
   'signal',
   'tls',
@@ -97,7 +97,7 @@ function serverOptions(given) {
   }
   const target = options.connectionString === null ? fromServer(options) : fromString(options)
   options.keepAliveInterval = keepAliveInterval(options, given)
-  options.openTimeout ??= OPEN_TIMEOUT
+  if (options.openTimeout === undefined) options.openTimeout = OPEN_TIMEOUT
   checkSocketOptions(options)
   checks.checkDuration(options, 'acceptTimeout')
   checks.checkBound(options, 'maxConcurrentDials')
@@ -109,6 +109,7 @@ function serverOptions(given) {
   checkServing(options)
   checks.checkSignal(options)
   if (options.id !== null) checks.checkText(options, 'id')
+  if (options.path !== null) checks.checkText(options, 'path')
 
   const reconnect = reconnectPolicy(options.reconnect)
   const { url, tokens } = target
@@ -127,7 +128,7 @@ function serverOptions(given) {
     maxPendingAccepts: options.maxPendingAccepts,
     reconnect: reconnect.spec,
     proxy,
-    tls: needsTls(url, proxy) ? tlsSpec(options.tls) : undefined,
+    tls: tlsSpecWhere(options.tls, needsTls(url, proxy)),
     userAgent: USER_AGENT,
   }
   const serving = {
@@ -177,7 +178,8 @@ function checkAsked(given) {
  * @throws {TypeError} when both are there and differ
  */
 function keepAliveInterval({ keepAliveInterval: interval, keepAliveTimeout: other }, given) {
-  if (other === undefined || other === null) return interval
+  if (other === undefined) return interval
+  checks.checkDuration({ keepAliveTimeout: other }, 'keepAliveTimeout', { zero: true })
   if (given.keepAliveInterval !== undefined && given.keepAliveInterval !== other) {
     throw invalidOption(
       'keepAliveTimeout',
@@ -253,7 +255,9 @@ function fromServer(options) {
  */
 function fromString(options) {
   const connection = parseConnectionString(options.connectionString, options.path)
-  options.openTimeout ??= connection.operationTimeout
+  if (options.openTimeout === undefined && (connection.operationTimeout ?? null) !== null) {
+    options.openTimeout = connection.operationTimeout
+  }
   const listenUri = `${connection.address}?sb-hc-action=listen`
   const url = optionUrl('connectionString', listenUri)
   const target = { listenUri, path: entityPath(url), url }

@@ -2,6 +2,7 @@
 
 const { invalidOption } = require('../errors')
 const { checkAction, parseAddress } = require('./address')
+const { checkText } = require('./checks')
 const { parseConnectionString } = require('./options')
 const { createKeySource, createTokenSource } = require('./token')
 
@@ -24,6 +25,7 @@ function senderTarget(address, token, options) {
   const [first, second] = Object.keys(given).filter((name) => (given[name] ?? null) !== null)
   if (second) throw invalidOption(second, `cannot be given together with '${first}'`)
 
+  if ((path ?? null) !== null) checkText(options, 'path')
   const connection =
     (connectionString ?? null) === null ? null : parseConnectionString(connectionString, path)
   const url = parseAddress(

@@ -65,8 +65,9 @@ function tlsSpec(options) {
     defaultSpec ??= tlsSpec({})
     return defaultSpec
   }
-  if (typeof options !== 'object') throw invalidOption('tls', 'must be an object')
-
+  if (typeof options !== 'object' || Array.isArray(options)) {
+    throw invalidOption('tls', 'must be an object')
+  }
   // Reading certificates takes longer than a whole connect does without.
   const environment = process.env.NODE_TLS_REJECT_UNAUTHORIZED
   const at = recent.findIndex((known) => known.environment === environment && known.is(options))
@@ -75,6 +76,22 @@ function tlsSpec(options) {
   if (recent.length === KEPT) recent.shift()
   recent.push(known)
   return known.spec
+}
+
+/**
+ * The same for a connection that may be a plain one. What was given is looked at all the same: a
+ * mistake must not wait for the day on which the address has another scheme.
+ *
+ * @param {(Object|null)} [options] As for `tlsSpec`
+ * @param {Boolean} isNeeded Whether TLS is spoken
+ * @return {(Object|undefined)} `undefined` where it is not
+ * @throws {TypeError}
+ */
+function tlsSpecWhere(options, isNeeded) {
+  const isGiven = options !== undefined && options !== null
+  if (!isGiven && !isNeeded) return undefined
+  const spec = tlsSpec(options)
+  return isNeeded ? spec : undefined
 }
 
 /** Options as they were when they were read: a program may change its objects later. */
@@ -218,8 +235,23 @@ function privateKey(text, passphrase) {
   try {
     return createPrivateKey({ key: text, passphrase }).export({ type: 'pkcs8', format: 'pem' })
   } catch (error) {
-    throw invalidOption('tls.key', "cannot be read; is its 'passphrase' right?", error)
+    throw invalidOption('tls.key', problemOfKey(text, passphrase), error)
   }
 }
 
-module.exports = { flatTlsOptions, tlsSpec }
+/**
+ * @param {String} text What is no private key that can be read
+ * @param {String} [passphrase]
+ * @return {String} Why
+ */
+function problemOfKey(text, passphrase) {
+  if (!/-----BEGIN (?:\w+ )*PRIVATE KEY-----/.test(text)) {
+    return 'must hold a private key in PEM form'
+  }
+  if (!/ENCRYPTED/.test(text)) return 'holds a private key that cannot be read'
+  return passphrase === undefined
+    ? "is encrypted; give its 'passphrase' too"
+    : "cannot be opened with that 'passphrase'"
+}
+
+module.exports = { flatTlsOptions, tlsSpec, tlsSpecWhere }

@@ -97,7 +97,8 @@ function timestamp(value) {
  * @return {TokenSource}
  * @throws {TypeError}
  */
-function createTokenSource(token, scope = DEFAULT_SCOPE) {
+function createTokenSource(token, scope) {
+  checkScope(scope)
   if (typeof token === 'string' && token.trim() !== '') {
     const fixed = token.trim()
     if (UNSENDABLE.test(fixed)) {
@@ -110,10 +111,7 @@ function createTokenSource(token, scope = DEFAULT_SCOPE) {
   }
   if (typeof token === 'function') return new TokenSource(() => token())
   if (typeof token?.getToken === 'function') {
-    if (typeof scope !== 'string' && !Array.isArray(scope)) {
-      throw invalidOption('tokenScope', 'must be a string')
-    }
-    return new TokenSource(() => token.getToken(scope))
+    return new TokenSource(() => token.getToken(scope ?? DEFAULT_SCOPE))
   }
   if (typeof token?.then === 'function') {
     // Who waits for it is told when it rejects. If nobody does, that must not end the process.
@@ -124,6 +122,16 @@ function createTokenSource(token, scope = DEFAULT_SCOPE) {
 }
 
 const ignore = () => {}
+
+/**
+ * @param {*} scope What may be given as `tokenScope`
+ * @throws {TypeError}
+ */
+function checkScope(scope) {
+  if (scope === undefined || scope === null || typeof scope === 'string') return
+  if (Array.isArray(scope) && scope.every((one) => typeof one === 'string')) return
+  throw invalidOption('tokenScope', 'must be a string, or an array of strings')
+}
 
 /**
  * Signs tokens with a rule's key.

@@ -1,6 +1,6 @@
 'use strict'
 
-const { CLOSED, TIMEOUT, createError, fromNative } = require('../errors')
+const { CLOSED, PROXY, TIMEOUT, createError, fromNative } = require('../errors')
 
 const TIMED_OUT = 'Opening handshake has timed out'
 
@@ -13,7 +13,8 @@ const TIMED_OUT = 'Opening handshake has timed out'
  */
 function connectError(failure) {
   const { code, message, statusCode } = failure
-  if (typeof statusCode === 'number') {
+  // What a proxy answered is no answer of the relay.
+  if (typeof statusCode === 'number' && code !== PROXY) {
     return fromNative({
       ...failure,
       message: `Unexpected server response: ${statusCode} (${message})`,

@@ -3,6 +3,8 @@
 const { Buffer } = require('node:buffer')
 const http = require('node:http')
 
+const { invalidOption } = require('../errors')
+
 const SUBPROTOCOL = /^[!#$%&'*+\-.0-9A-Z^_`|a-z~]+$/
 
 /** Headers that belong to the handshake itself. */
@@ -38,6 +40,9 @@ function protocolList(protocols) {
  * @throws {TypeError} for a header that cannot be sent, as `http.request` does
  */
 function headerList({ headers, origin }, url) {
+  if ((headers ?? null) !== null && (typeof headers !== 'object' || Array.isArray(headers))) {
+    throw invalidOption('headers', 'must be an object of names and values')
+  }
   const list = []
   for (const name in headers) {
     if (!Object.hasOwn(headers, name)) continue
@@ -49,6 +54,9 @@ function headerList({ headers, origin }, url) {
       http.validateHeaderValue(name, item)
       list.push([name, String(item)])
     }
+  }
+  if ((origin ?? null) !== null && typeof origin !== 'string' && !(origin instanceof URL)) {
+    throw invalidOption('origin', 'must be a string')
   }
   if (origin) {
     http.validateHeaderValue('Origin', origin)

@@ -7,7 +7,7 @@ const { SOCKET_DEFAULTS, checkSocketOptions, socketOptions } = require('../optio
 const checks = require('../options/checks')
 const { needsTls, proxySpec } = require('../options/proxy')
 const { listenerHeaders, senderTarget } = require('../options/sender')
-const { flatTlsOptions, tlsSpec } = require('../options/tls')
+const { flatTlsOptions, tlsSpecWhere } = require('../options/tls')
 const { warnOfUnknown } = require('../options/unknown')
 const { abortError, callSite, connectError, tokenTimeout } = require('./connect-errors')
 const { headerList, protocolList } = require('./handshake-options')
@@ -127,6 +127,8 @@ function connect(address, token, options, fn) {
 
   const headers = [...headerList(given, url), ...listenerHeaders(given)]
   const proxy = proxySpec(given.proxy, url)
+  const tls = tlsOptions(given)
+  const isSecure = needsTls(url, proxy)
   const spec = {
     address: url.href,
     token: tokens?.fixed,
@@ -135,7 +137,8 @@ function connect(address, token, options, fn) {
     protocols: protocolList(given.protocols),
     timeout: given.handshakeTimeout || checks.MAX_DELAY,
     proxy,
-    tls: needsTls(url, proxy) ? tlsSpec(tlsOptions(given)) : undefined,
+    // As with ws, options that stand flat mean nothing to a plain connection.
+    tls: tlsSpecWhere(isSecure || (given.tls ?? null) !== null ? tls : undefined, isSecure),
     trust: 0,
   }
 

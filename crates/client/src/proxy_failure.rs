@@ -29,6 +29,13 @@ pub enum ProxyFailure {
 }
 
 impl ProxyFailure {
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Unreachable(_) | Self::Broken(_) | Self::NotOne | Self::Socks(_) => None,
+        }
+    }
+
     pub(crate) fn source_error(&self) -> Option<&io::Error> {
         match self {
             Self::Unreachable(error) | Self::Broken(error) => Some(error),

@@ -57,7 +57,8 @@ pub async fn reject(
         timeout,
     };
     match dialer.dial(dial).await {
-        Err(error) if error.status() == Some(GONE) => Ok(()),
+        // Only the relay's: a proxy may answer the same and mean something else.
+        Err(error) if error.refusal().is_some_and(|it| it.status == GONE) => Ok(()),
         Err(error) => Err(error.of_rendezvous()),
         Ok(_) => Err(Error::Protocol(
             "the relay opened a rendezvous for a rejection".to_owned(),

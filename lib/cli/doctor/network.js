@@ -165,9 +165,11 @@ function askDate(socket, { host }, timeout) {
       response.destroy()
       resolve(Date.parse(response.headers.date))
     })
-    message.once('error', ({ message }) => {
+    message.once('error', ({ code, message }) => {
       clearTimeout(timer)
-      const hint = 'Check the port: what answers there speaks no HTTP.'
+      const hint = code?.startsWith('HPE_')
+        ? 'Check the port: what answers there speaks no HTTP.'
+        : 'Check the port, the firewall, and whether a proxy is needed: something takes connections there and does not answer.'
       reject(new Failure(`An HTTP request failed: ${message}`, { exit: EXIT.network, hint }))
     })
     message.end()

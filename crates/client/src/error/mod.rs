@@ -174,9 +174,12 @@ impl Error {
         }
     }
 
-    /// The HTTP status the peer answered, if it answered one.
+    /// The HTTP status the peer, or the proxy on the way to it, answered, if it answered one.
     pub fn status(&self) -> Option<u16> {
-        self.refusal().map(|refusal| refusal.status)
+        match self {
+            Self::Proxy { failure, .. } => failure.status(),
+            _ => self.refusal().map(|refusal| refusal.status),
+        }
     }
 
     /// The reason phrase or close reason the peer gave, as it came.
