@@ -8,7 +8,7 @@ use futures_util::{
 };
 use hyco_client::{
     Answer, Dialer, Dialers, Error, Listener, Proxy, TlsOptions, Upgraded,
-    connection::{Connection, ConnectionOptions},
+    connection::{Connection, ConnectionOptions, Driver},
 };
 use hyco_hub::{Handle, HubInbox, KeepAlive};
 use napi_derive::napi;
@@ -162,11 +162,14 @@ impl Running {
         };
         let opening = async move {
             match opening.await {
-                Ok(upgraded) => {
-                    failed.disarm();
-                    // A task of its own: this one's memory, which is a lot, is freed.
-                    tokio::spawn(serve(handle, upgraded, read, &keep_alive, inbox));
-                }
+                Ok(upgraded) => match serve(handle, upgraded, read, &keep_alive, inbox) {
+                    Ok(driver) => {
+                        failed.disarm();
+                        // A task of its own: this one's memory, which is a lot, is freed.
+                        tokio::spawn(driver.on_thread());
+                    }
+                    Err(error) => failed.report(&error),
+                },
                 Err(error) => failed.report(&error),
             }
         };
@@ -207,28 +210,29 @@ impl Drop for Failed {
     }
 }
 
-/// Announces an open connection; the future is its task.
+/// Announces an open connection; returns what drives it.
 fn serve(
     handle: Handle,
     upgraded: Upgraded,
     read: ReadSpec,
     keep_alive: &KeepAlive,
     inbox: Arc<HubInbox>,
-) -> impl Future<Output = ()> + Send + use<> {
+) -> std::result::Result<Driver<HubInbox>, Error> {
     let response = upgraded.answer.as_ref().map(response);
     let event = json!({ "type": "open", "protocol": upgraded.protocol, "response": response });
     let pool = Arc::clone(&inbox.buffers);
     let interval = Duration::from_millis(read.keep_alive_interval as u64);
-    let (connection, task) = Connection::new(
+    let (connection, driver) = Connection::new(
         handle.number,
         upgraded,
         read.into(),
         Arc::clone(&inbox),
         pool,
-    );
+    )
+    .map_err(Error::Handshake)?;
     keep_alive.watch(handle.number, &connection, interval);
     inbox.opened(handle, connection, event.to_string());
-    task
+    Ok(driver)
 }
 
 /// An answer as `lib/socket/handshake-response.js` reads it: bytes of the body are characters.

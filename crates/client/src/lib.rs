@@ -2,7 +2,6 @@
 //!
 //! A [`Listener`] keeps a control channel to the relay and announces senders; [`sender::connect`] is one.
 //! Both end in an [`Upgraded`] stream, which carries WebSocket frames.
-#![forbid(unsafe_code)]
 
 mod answer;
 mod backoff;

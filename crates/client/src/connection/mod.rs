@@ -6,22 +6,22 @@
 //!
 //! | who | does |
 //! |---|---|
-//! | the connection's task (I/O thread) | reads, decrypts, decodes; writes what could not be written at once |
+//! | the connection's [`Driver`] | reads, decrypts, decodes; writes what could not be written at once |
 //! | the owner (any thread) | appends frames; writes small ones at once while nothing is queued |
 //!
 //! Locks are taken in the order writer, outbox. The writer holds the TLS session, since records
 //! must leave in the order in which they were encrypted.
 
+mod driver;
 mod outbox;
 mod pool;
 mod reader;
-mod task;
+mod registration;
+mod socket;
 mod writer;
 
 use std::{
-    future::Future,
     io,
-    mem::MaybeUninit,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -31,11 +31,12 @@ use std::{
 
 use atomic_waker::AtomicWaker;
 use hyco_websocket::{DecoderConfig, OpCode, Sink, Violation};
-use socket2::SockRef;
-use tokio::net::tcp::OwnedWriteHalf;
 
-pub use self::pool::BufferPool;
-use self::{outbox::Outbox, reader::Reader, task::Task, writer::Writer};
+pub use self::{
+    driver::{Driver, OnThread},
+    pool::BufferPool,
+};
+use self::{outbox::Outbox, reader::Reader, socket::Socket, writer::Writer};
 use crate::{dial::Upgraded, stream::Stream};
 
 /// Where connections put what they receive. One serves all connections of an I/O thread.
@@ -94,10 +95,10 @@ pub struct ConnectionOptions {
 /// The owner's handle of one open socket.
 #[derive(Debug)]
 pub struct Connection {
-    write: OwnedWriteHalf,
+    socket: Socket,
     writer: Mutex<Writer>,
     outbox: Mutex<Outbox>,
-    task: AtomicWaker,
+    driver: AtomicWaker,
     paused: AtomicBool,
     destroyed: AtomicBool,
     /// A close frame was appended.
@@ -107,15 +108,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Takes over a stream after its handshake. The returned future is the connection's task: it
-    /// reads and writes until the socket is gone, then reports [`Signal::Closed`].
+    /// Takes over a stream after its handshake. The driver reads and writes until the socket is
+    /// gone, then reports [`Signal::Closed`].
+    ///
+    /// # Errors
+    /// When the operating system does not give the socket away.
     pub fn new<I: Inbox>(
         id: u32,
         upgraded: Upgraded,
         options: ConnectionOptions,
         inbox: Arc<I>,
         pool: Arc<BufferPool>,
-    ) -> (Arc<Self>, impl Future<Output = ()> + use<I>) {
+    ) -> io::Result<(Arc<Self>, Driver<I>)> {
         let config = DecoderConfig {
             max_payload: options.max_payload,
             max_fragments: options.max_fragments,
@@ -140,19 +144,18 @@ impl Connection {
                 )
             }
         };
-        let (read, write) = tcp.into_split();
         let connection = Arc::new(Self {
-            write,
+            socket: Socket::new(tcp)?,
             writer: Mutex::new(writer),
             outbox: Mutex::new(Outbox::new(pool)),
-            task: AtomicWaker::new(),
+            driver: AtomicWaker::new(),
             paused: AtomicBool::new(false),
             destroyed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             read_count: AtomicU32::new(0),
         });
-        let task = Task::new(id, Arc::clone(&connection), read, reader, inbox);
-        (connection, task)
+        let driver = Driver::new(id, Arc::clone(&connection), reader, inbox);
+        Ok((connection, driver))
     }
 
     /// Appends frames; `flush` starts to write them. Payloads are copied.
@@ -174,7 +177,7 @@ impl Connection {
     }
 
     /// Starts to write what was appended: at once when little is queued and nothing waits before
-    /// it, else by the connection's task. Returns how many frames it has to acknowledge now.
+    /// it, else by the connection's driver. Returns how many frames it has to acknowledge now.
     pub fn flush(&self) -> u32 {
         let small = {
             let outbox = self.outbox();
@@ -184,7 +187,7 @@ impl Connection {
             outbox.len() <= INLINE_WRITE
         };
         if small {
-            // A writer in use belongs to the task, which goes on until the outbox is empty.
+            // A writer in use belongs to the driver, which goes on until the outbox is empty.
             match self.writer.try_lock() {
                 Ok(mut writer) => {
                     if !writer.is_blocked() {
@@ -195,7 +198,7 @@ impl Connection {
                 Err(TryLockError::Poisoned(_)) => self.destroy(),
             }
         }
-        self.task.wake();
+        self.driver.wake();
         0
     }
 
@@ -209,16 +212,16 @@ impl Connection {
             Ok(mut writer) if !writer.is_blocked() => self.flush_now(&mut writer),
             Ok(_) => 0,
             Err(_) => {
-                self.task.wake();
+                self.driver.wake();
                 0
             }
         }
     }
 
     fn flush_now(&self, writer: &mut Writer) -> u32 {
-        let (outcome, acknowledged) = writer.pump(&self.write, &self.outbox);
+        let (outcome, acknowledged) = writer.pump(&self.socket, &self.outbox);
         if !matches!(outcome, Ok(Pumped::Idle)) {
-            self.task.wake();
+            self.driver.wake();
         }
         acknowledged
     }
@@ -244,9 +247,7 @@ impl Connection {
     /// Whether bytes have arrived that were not read, because reading is paused or held up.
     #[must_use]
     pub fn has_unread(&self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
-        let socket = SockRef::from(self.write.as_ref());
-        matches!(socket.peek(&mut byte), Ok(count) if count > 0)
+        self.socket.has_unread()
     }
 
     /// Stops reading. What was read before may still be delivered.
@@ -257,20 +258,20 @@ impl Connection {
     /// Reads again.
     pub fn resume(&self) {
         self.paused.store(false, Ordering::Release);
-        self.task.wake();
+        self.driver.wake();
     }
 
     /// Writes what is queued, then shuts the sending side; reports [`Signal::Finished`]. The
     /// socket is gone when the peer has finished too.
     pub fn end(&self) {
         self.outbox().end();
-        self.task.wake();
+        self.driver.wake();
     }
 
     /// Drops the socket and everything queued.
     pub fn destroy(&self) {
         self.destroyed.store(true, Ordering::Release);
-        self.task.wake();
+        self.driver.wake();
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {

@@ -1,20 +1,13 @@
 //! One read step: from the socket into lent space, decrypted and decoded where it lies.
 
 use std::{
-    future::Future,
     io,
-    pin::{Pin, pin},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
-use bytes::BufMut;
-use hyco_websocket::{Decoder, DecoderConfig};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, ReadBuf},
-    net::tcp::OwnedReadHalf,
-};
+use hyco_websocket::{Decoder, DecoderConfig, Direct};
 
-use super::{Batch, Connection, Inbox};
+use super::{Batch, Connection, Inbox, registration::Readiness};
 
 /// What is known of the bytes that came so far.
 #[derive(Debug)]
@@ -59,19 +52,19 @@ impl Reader {
         &mut self,
         cx: &mut Context<'_>,
         id: u32,
-        socket: &mut OwnedReadHalf,
+        readiness: &mut impl Readiness,
         connection: &Connection,
         inbox: &I,
     ) -> Poll<io::Result<Step>> {
-        let waker = cx.waker();
+        let waker = cx.waker().clone();
         if !self.secure && !self.fresh && self.decoder.direct().is_some() {
-            return inbox.poll_lend(waker, id, 0, |_, batch| {
-                self.read_large(waker, batch, socket)
+            return inbox.poll_lend(&waker, id, 0, |_, batch| {
+                self.read_large(cx, batch, readiness, connection)
             });
         }
         let need = self.carry.len() + MIN_READ;
-        inbox.poll_lend(waker, id, need, |space, batch| {
-            self.read_into(waker, space, batch, socket, connection)
+        inbox.poll_lend(&waker, id, need, |space, batch| {
+            self.read_into(cx, space, batch, readiness, connection)
         })
     }
 
@@ -79,16 +72,21 @@ impl Reader {
     /// runs while space is lent: a full inbox lends none, and what was read must be accounted.
     fn read_large(
         &mut self,
-        waker: &Waker,
+        cx: &mut Context<'_>,
         batch: &mut impl Batch,
-        socket: &mut OwnedReadHalf,
+        readiness: &mut impl Readiness,
+        connection: &Connection,
     ) -> Poll<io::Result<Step>> {
         let Some(direct) = self.decoder.direct() else {
             return Poll::Ready(Ok(Step::More));
         };
-        let mut limited = direct.buffer.limit(direct.missing);
-        let mut cx = Context::from_waker(waker);
-        if ready!(pin!(socket.read_buf(&mut limited)).poll(&mut cx))? == 0 {
+        let Direct { buffer, missing } = direct;
+        if buffer.len() == buffer.capacity() {
+            buffer.reserve(missing.min(MIN_READ));
+        }
+        let room = missing.min(buffer.capacity() - buffer.len());
+        let socket = &connection.socket;
+        if ready!(readiness.poll_read(cx, room, || socket.receive_behind(buffer, room)))? == 0 {
             batch.ended();
             return Poll::Ready(Ok(Step::Ended));
         }
@@ -100,10 +98,10 @@ impl Reader {
 
     fn read_into(
         &mut self,
-        waker: &Waker,
+        cx: &mut Context<'_>,
         space: &mut [u8],
         batch: &mut impl Batch,
-        socket: &mut OwnedReadHalf,
+        readiness: &mut impl Readiness,
         connection: &Connection,
     ) -> Poll<io::Result<Step>> {
         let start = self.carry.len();
@@ -111,10 +109,9 @@ impl Reader {
         if self.fresh {
             self.fresh = false;
         } else {
-            let mut unfilled = ReadBuf::new(&mut space[start..]);
-            let mut cx = Context::from_waker(waker);
-            ready!(Pin::new(socket).poll_read(&mut cx, &mut unfilled))?;
-            end += unfilled.filled().len();
+            let (unfilled, socket) = (&mut space[start..], &connection.socket);
+            let room = unfilled.len();
+            end += ready!(readiness.poll_read(cx, room, || socket.receive(unfilled)))?;
             if end == start {
                 batch.ended();
                 return Poll::Ready(Ok(Step::Ended));

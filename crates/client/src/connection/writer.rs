@@ -5,12 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use socket2::SockRef;
-use tokio::net::tcp::OwnedWriteHalf;
-
 use super::{
     BufferPool, Pumped,
     outbox::{Chunk, Outbox},
+    socket::Socket,
 };
 use crate::tls::TlsSession;
 
@@ -72,21 +70,16 @@ impl Writer {
         self.tls.as_deref_mut()
     }
 
-    /// The socket took no more at the last try: the task waits for it.
+    /// The socket took no more at the last try: the driver waits for it.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
-    }
-
-    /// Tries again after the socket became writable.
-    pub(super) fn unblock(&mut self) {
-        self.blocked = false;
     }
 
     /// Writes as much as the socket takes. Returns how far it came and how many frames that
     /// wanted to be acknowledged were written.
     pub(super) fn pump(
         &mut self,
-        socket: &OwnedWriteHalf,
+        socket: &Socket,
         outbox: &Mutex<Outbox>,
     ) -> (io::Result<Pumped>, u32) {
         let mut acknowledged = 0;
@@ -97,7 +90,7 @@ impl Writer {
 
     fn pump_counting(
         &mut self,
-        socket: &OwnedWriteHalf,
+        socket: &Socket,
         outbox: &Mutex<Outbox>,
         acknowledged: &mut u32,
     ) -> io::Result<Pumped> {
@@ -111,7 +104,7 @@ impl Writer {
                 let part = &self.chunk.bytes[self.taken..];
                 let count = match &mut self.tls {
                     Some(tls) => tls.encrypt(part)?,
-                    None => match socket.try_write(part) {
+                    None => match socket.send(part) {
                         Ok(count) => count,
                         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                             return Ok(Pumped::Blocked);
@@ -149,7 +142,7 @@ impl Writer {
             }
             if !self.finished {
                 self.finished = true;
-                SockRef::from(socket.as_ref()).shutdown(std::net::Shutdown::Write)?;
+                socket.finish()?;
             }
             return Ok(Pumped::Finished);
         }
@@ -174,16 +167,16 @@ impl Tls {
     }
 
     /// Sends encrypted bytes in their order; false when the socket took not all of them.
-    fn send(&mut self, socket: &OwnedWriteHalf) -> io::Result<bool> {
+    fn send(&mut self, socket: &Socket) -> io::Result<bool> {
         while self.sent < self.sealed {
-            match socket.try_write(&self.scratch[self.sent..self.sealed]) {
+            match socket.send(&self.scratch[self.sent..self.sealed]) {
                 Ok(count) => self.sent += count,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) => return Err(e),
             }
         }
         while !self.answers.is_empty() {
-            match socket.try_write(&self.answers) {
+            match socket.send(&self.answers) {
                 Ok(count) => drop(self.answers.drain(..count)),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) => return Err(e),
