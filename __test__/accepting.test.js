@@ -3,61 +3,16 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const http = require('node:http')
-const { after, before, describe, it } = require('node:test')
+const { describe, it } = require('node:test')
 const WebSocket = require('ws')
 
 const hyco = require('..')
-const TestRelay = require('./support/relay')
+const anonymousRelay = require('./support/anonymous')
 const { closed, message, uncaught, until } = require('./support/watch')
 
 const TIMEOUT = { timeout: 300_000 }
 
-let relay
-
-before(async () => {
-  relay = await TestRelay.start({
-    hybridConnections: [{ path: 'hyco', requiresClientAuthorization: false }],
-  })
-})
-
-after(() => relay.close())
-
-/** Runs a test with a server that listens. */
-async function serving(options, run) {
-  const server = new hyco.RelayedServer({
-    server: relay.listenUri('hyco'),
-    token: relay.token(),
-    ...options,
-  })
-  await once(server, 'listening')
-  try {
-    await run(server)
-  } finally {
-    await new Promise((resolve) => server.close(resolve))
-  }
-}
-
-/** Connects with ws itself, as any sender might. */
-function connect(path = 'hyco', protocols = [], headers = {}) {
-  const socket = new WebSocket(relay.sendUri(path), protocols, { headers })
-  socket.on('error', () => {})
-  return socket
-}
-
-/** What a sender is answered: 101 with the subprotocol, or a status with its reason. */
-function answer(...args) {
-  const socket = connect(...args)
-  return new Promise((resolve) => {
-    socket.once('unexpected-response', (request, response) => {
-      resolve({ status: response.statusCode, reason: response.statusMessage })
-      request.destroy()
-    })
-    socket.once('open', () => {
-      resolve({ status: 101, protocol: socket.protocol })
-      socket.close()
-    })
-  })
-}
+const { answer, connect, serving } = anonymousRelay()
 
 describe('a connection', TIMEOUT, () => {
   it('is given open, with nothing lost, and its open event comes after', async () => {

@@ -2,66 +2,20 @@
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
-const { after, before, describe, it } = require('node:test')
-const WebSocket = require('ws')
+const { describe, it } = require('node:test')
 
 const hyco = require('..')
-const TestRelay = require('./support/relay')
+const anonymousRelay = require('./support/anonymous')
 const ScriptedRelay = require('./support/scripted-relay')
 
 const TIMEOUT = { timeout: 60_000 }
 
-let relay
-
-before(async () => {
-  relay = await TestRelay.start({
-    hybridConnections: [{ path: 'hyco', requiresClientAuthorization: false }],
-  })
-})
-
-after(() => relay.close())
-
-/** Runs a test with a server that listens. */
-async function serving(options, run) {
-  const server = new hyco.RelayedServer({
-    server: relay.listenUri('hyco'),
-    token: relay.token(),
-    ...options,
-  })
-  await once(server, 'listening')
-  try {
-    await run(server)
-  } finally {
-    await server.close()
-  }
-}
-
-/** Connects with ws itself, as any sender might. */
-function connect(protocols = []) {
-  const socket = new WebSocket(relay.sendUri('hyco'), protocols)
-  socket.on('error', () => {})
-  return socket
-}
-
-/** What a sender is answered: 101 with the subprotocol, or a status with its reason. */
-function answer(protocols) {
-  const socket = connect(protocols)
-  return new Promise((resolve) => {
-    socket.once('unexpected-response', (request, response) => {
-      resolve({ status: response.statusCode, reason: response.statusMessage })
-      request.destroy()
-    })
-    socket.once('open', () => {
-      resolve({ status: 101, protocol: socket.protocol })
-      socket.close()
-    })
-  })
-}
+const { answer, connect, serving } = anonymousRelay()
 
 describe("the 'headers' event", TIMEOUT, () => {
   it('shows the lines of the answer and the request', async () => {
     await serving({}, async (server) => {
-      const [[lines, request]] = await Promise.all([once(server, 'headers'), answer(['a'])])
+      const [[lines, request]] = await Promise.all([once(server, 'headers'), answer('hyco', ['a'])])
       assert.deepEqual(lines, [
         'HTTP/1.1 101 Switching Protocols',
         'Upgrade: websocket',
@@ -78,18 +32,18 @@ describe("the 'headers' event", TIMEOUT, () => {
         lines[3] = 'sec-websocket-protocol: b'
       })
       const first = once(server, 'connection')
-      assert.deepEqual(await answer(['a', 'b']), { status: 101, protocol: 'b' })
+      assert.deepEqual(await answer('hyco', ['a', 'b']), { status: 101, protocol: 'b' })
       // The sender may be open before its listener knows.
       await first
       server.once('headers', (lines) => lines.pop())
-      const sender = connect(['a'])
+      const sender = connect('hyco', ['a'])
       const [socket] = await once(server, 'connection')
       assert.equal(socket.protocol, '')
       sender.terminate()
     })
     await serving({ handleProtocols: () => false }, async (server) => {
       server.once('headers', (lines) => lines.push('Sec-WebSocket-Protocol: b', 'X-Other: c'))
-      assert.deepEqual(await answer(['a', 'b']), { status: 101, protocol: 'b' })
+      assert.deepEqual(await answer('hyco', ['a', 'b']), { status: 101, protocol: 'b' })
     })
   })
 
@@ -169,7 +123,7 @@ describe('a sender', TIMEOUT, () => {
           process.setUncaughtExceptionCaptureCallback(resolve)
         })
         try {
-          assert.equal((await answer(['a'])).status, 502)
+          assert.equal((await answer('hyco', ['a'])).status, 502)
           assert.equal((await thrown).message, 'do not touch')
         } finally {
           process.setUncaughtExceptionCaptureCallback(null)
