@@ -98,6 +98,22 @@ describe('README', TIMEOUT, () => {
     }
   })
 
+  it('has whole addresses where npm shows it, of files that are there', async () => {
+    const { readmeForNpm } = await import('../scripts/readme.mjs')
+    const { repository, version } = require('../package.json')
+    const text = readmeForNpm(readme, repository.url, version)
+    const links = Array.from(text.matchAll(/(!?)\[[^\]]*\]\(([^)]+)\)/g))
+    assert.ok(links.length > 20)
+    for (const [, image, link] of links) {
+      assert.match(link, /^(?:https:\/\/|#)/)
+      const ours = /^https:\/\/([^/]+)\/hyco-rs\/hyco-rs\/(?:blob\/)?v[\d.]+\/([^#]+)/.exec(link)
+      if (!ours) continue
+      const [, host, file] = ours
+      assert.equal(host, image ? 'raw.githubusercontent.com' : 'github.com')
+      assert.ok(fs.existsSync(path.join(root, file)), link)
+    }
+  })
+
   it('names commands that exist', () => {
     const { scripts } = require('../package.json')
     const contributing = fs.readFileSync(path.join(root, 'CONTRIBUTING.md'), 'utf8')

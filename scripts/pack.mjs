@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkArtifact } from './artifacts.mjs'
+import { readmeForNpm } from './readme.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const home = join(root, 'target', 'pack')
@@ -38,7 +39,30 @@ function pack() {
     run(process.execPath, [join(root, 'scripts', 'notices.mjs'), name])
     npmPack(`./npm/${name}`)
   }
-  npmPack('.')
+  packMain()
+}
+
+/** The main package, from a copy: its README is another one than that of the repository. */
+function packMain() {
+  const stage = join(home, 'stage')
+  for (const path of filesOfMain()) fs.cpSync(join(root, path), join(stage, path))
+  const readme = join(stage, 'README.md')
+  const text = fs.readFileSync(readme, 'utf8')
+  fs.writeFileSync(readme, readmeForNpm(text, manifest.repository.url, manifest.version))
+  npmPack(stage)
+  fs.rmSync(stage, { recursive: true })
+}
+
+/** What npm would pack. */
+function filesOfMain() {
+  const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    shell: isWindows,
+  })
+  const packed = JSON.parse(stdout)
+  const [{ files }] = Array.isArray(packed) ? packed : Object.values(packed)
+  return files.map(({ path }) => path)
 }
 
 function npmPack(folder) {
