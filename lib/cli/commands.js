@@ -225,6 +225,16 @@ const COMMANDS = [
     run: () => require('./commands/emulator'),
   },
   {
+    name: 'demo',
+    summary: 'Relay some messages on this machine, to see that everything works',
+    description:
+      'Starts a local relay, a listener and a sender, sends three messages there and back, and ends. It needs no configuration and no network.',
+    positionals: [],
+    options: { json: OUTPUT.json },
+    examples: [['hyco-rs demo', 'takes less than a second']],
+    run: () => require('./commands/demo'),
+  },
+  {
     name: 'token',
     summary: 'Print a token',
     description:
