@@ -72,13 +72,19 @@ export declare class Hub {
    * `table` receives records and `results` acknowledgements, in 32-bit words; `stage` receives
    * the bytes of small messages; `ring` holds the frames to be flushed. `deliver(count, lent,
    * large, events)` is called with records in the table and returns how many of them it has read;
-   * or it is called with -1, to call `deliver` here later. Its `hasRef` tells those who look for
-   * what keeps a process whether anything is open. Without `share` JavaScript gets copies
+   * or it is called with -1, to call `deliver` here later. It is referred to weakly until `root`.
+   * `resource` is shown to those who look for what keeps a process; its `hasRef` answers them.
+   * Without `share` JavaScript gets copies
    * of what was received, as it does where memory from outside is forbidden. `releases_all`
    * says that the runtime, when the environment ends, releases memory which may have been moved
    * to another one. `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
    */
-  constructor(memory: HubMemory, deliver: (count: number, lent?: ArrayBuffer[], large?: ArrayBuffer[], events?: string[]) => number, share: boolean, releasesAll: boolean, transfer?: Function)
+  constructor(memory: HubMemory, deliver: (count: number, lent?: ArrayBuffer[], large?: ArrayBuffer[], events?: string[]) => number, resource: object, share: boolean, releasesAll: boolean, transfer?: Function)
+  /**
+   * Keeps the hub of JavaScript alive, or lets it be collected when nothing refers to it. It is
+   * kept while something is open.
+   */
+  root(root: boolean): void
   /** Keeps the process alive, or lets it go. */
   hold(hold: boolean): void
   /** Delivers what waits. */

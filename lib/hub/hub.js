@@ -6,6 +6,7 @@ const Outgoing = require('../http/outgoing')
 const Aborted = require('./aborted')
 const { transfer } = require('./bytes')
 const Delivery = require('./delivery')
+const Holds = require('./holds')
 const Link = require('./link')
 const Ring = require('./ring')
 const Trust = require('./trust')
@@ -27,7 +28,9 @@ class Hub {
   /** Those whose requests are passed on: they are known until `unforward`. */
   #forwarding = new Set()
   #nextListener = 1
-  #holds = 0
+  /** Listeners, connections and gateways that the native side knows. */
+  #open = 0
+  #holds = new Holds()
   #ring = new Ring(this.#sockets)
   #delivery = new Delivery(this.#sockets, {
     flush: () => this.#ring.flush(),
@@ -35,6 +38,8 @@ class Hub {
     event: (number, event) => this.#event(number, event),
   })
   #trust
+  /** The native side refers to it weakly while nothing is open, so that a hub can be collected. */
+  #deliver = (count, lent, large, events) => this.#delivery.deliver(count, lent, large, events)
 
   /**
    * @param {boolean} [share=true] whether views may show memory that the native side owns; where
@@ -45,11 +50,8 @@ class Hub {
     const { table, stage } = this.#delivery.memory
     this.#native = new native.Hub(
       { table, results, ring: memory, stage },
-      Object.assign(
-        (count, lent, large, events) => this.#delivery.deliver(count, lent, large, events),
-        // Jest and its like ask, when they look for what a test has left open.
-        { hasRef: () => this.#holds > 0 },
-      ),
+      this.#deliver,
+      this.#holds,
       share,
       !process.versions.bun && !process.versions.deno,
       transfer,
@@ -84,6 +86,7 @@ class Hub {
     const id = this.#nextListener++
     this.#native.listen(id, { ...rest, trust: this.#trust.prepare(tls) })
     this.#listeners.set(id, { onEvent, held: true })
+    this.#enter()
     this.#hold()
     return id
   }
@@ -182,6 +185,7 @@ class Hub {
     link.bind(this.#native.reserve())
     this.#sockets[link.number] = gateway
     this.#links[link.number] = link
+    this.#enter()
     this.#native.serve(listener, link.handle, spec)
     return link
   }
@@ -193,6 +197,7 @@ class Hub {
     this.#delivery.forget(link.number)
     this.#native.forget(link.handle)
     link.unbind()
+    this.#leave()
   }
 
   /**
@@ -205,6 +210,7 @@ class Hub {
    */
   forward(listener, { tls, ...forward }, spec) {
     this.#native.forward(listener, { ...forward, trust: this.#trust.prepare(tls) }, spec)
+    if (!this.#forwarding.has(listener)) this.#enter()
     this.#forwarding.add(listener)
   }
 
@@ -215,7 +221,7 @@ class Hub {
 
   /** No request of a listener is passed on any more. @param {number} listener */
   unforward(listener) {
-    this.#forwarding.delete(listener)
+    if (this.#forwarding.delete(listener)) this.#leave()
     if (!this.#listeners.has(listener)) this.#native.forgetListener(listener)
   }
 
@@ -322,6 +328,7 @@ class Hub {
     link.bind(handle)
     this.#sockets[link.number] = socket
     this.#links[link.number] = link
+    this.#enter()
     this.#hold()
   }
 
@@ -334,14 +341,24 @@ class Hub {
     link.unbind()
     this.#delivery.forget(number)
     this.#release()
+    this.#leave()
+  }
+
+  /** Something is open: the hub must live, although perhaps nobody refers to it. */
+  #enter() {
+    if (this.#open++ === 0) this.#native.root(true)
+  }
+
+  #leave() {
+    if (--this.#open === 0) this.#native.root(false)
   }
 
   #hold() {
-    if (this.#holds++ === 0) this.#native.hold(true)
+    if (this.#holds.count++ === 0) this.#native.hold(true)
   }
 
   #release() {
-    if (--this.#holds === 0) this.#native.hold(false)
+    if (--this.#holds.count === 0) this.#native.hold(false)
   }
 
   #event(number, event) {
@@ -359,6 +376,7 @@ class Hub {
       this.#listeners.delete(event.listener)
       if (!this.#forwarding.has(event.listener)) this.#native.forgetListener(event.listener)
       if (listener.held) this.#release()
+      this.#leave()
     }
     listener.onEvent(event)
   }

@@ -18,7 +18,7 @@ use napi::{
 };
 
 use super::{
-    function::Function,
+    function::{Function, Revoked},
     lending::{Lending, Memory, check},
     values,
 };
@@ -31,7 +31,7 @@ pub(super) struct JsSide {
     table: RefCell<Uint32Array>,
     /// Where the bytes of small messages are, for JavaScript to copy.
     stage: RefCell<Buffer>,
-    /// The JavaScript function that reads the table.
+    /// The JavaScript function that reads the table; a weak reference unless it is `root`ed.
     callback: sys::napi_ref,
     pub(super) links: RefCell<Links>,
     lending: Lending,
@@ -108,10 +108,36 @@ impl JsSide {
         self.function.hold(env, hold);
     }
 
-    /// Nothing is delivered from now on.
-    pub(super) fn revoke(&self) {
+    /// Keeps the function that reads, or lets it be collected.
+    pub(super) fn root(&self, env: sys::napi_env, root: bool) -> Result<()> {
+        let change = if root {
+            sys::napi_reference_ref
+        } else {
+            sys::napi_reference_unref
+        };
+        #[expect(unsafe_code, reason = "Node-API call")]
+        // SAFETY: on the JavaScript thread of `env`, whose reference this is.
+        check(unsafe { change(env, self.callback, ptr::null_mut()) })
+    }
+
+    /// Nothing is delivered from now on. What it returns is to be released when the I/O thread has
+    /// ended, unless the environment ends.
+    pub(super) fn revoke(&self) -> Revoked {
         self.inbox.revoke();
-        self.function.revoke();
+        self.function.revoke()
+    }
+
+    /// Lets go of what JavaScript gave, but for the memory.
+    ///
+    /// # Safety
+    /// On the JavaScript thread of `env`; nothing is used afterwards.
+    #[expect(unsafe_code, reason = "Node-API calls")]
+    pub(super) unsafe fn close(&self, env: sys::napi_env) {
+        // SAFETY: as this function's.
+        unsafe {
+            sys::napi_delete_reference(env, self.callback);
+            self.lending.close();
+        }
     }
 
     /// Runs `f` with an open connection; `None` when it is gone.
@@ -134,7 +160,8 @@ impl JsSide {
         // SAFETY: as this function's.
         let outcome = unsafe { self.deliver_once(env) };
         self.delivering.set(false);
-        // An error means that the environment is ending: JavaScript reads nothing further.
+        // An error means that the environment is ending, or that the function which reads has been
+        // collected: JavaScript reads nothing further.
         if let Ok(true) = outcome {
             // SAFETY: as this function's. JavaScript comes back after other events had their turn.
             let _ = unsafe { self.call_back(env, MORE, [ptr::null_mut(); 3]) };

@@ -76,9 +76,32 @@ impl Function {
         }
     }
 
-    /// It is not called any more.
-    pub(super) fn revoke(&self) {
-        self.0.store(ptr::null_mut(), Ordering::Release);
+    /// It is not called any more; returns what it was, to be released.
+    pub(super) fn revoke(&self) -> Revoked {
+        Revoked(self.0.swap(ptr::null_mut(), Ordering::AcqRel))
+    }
+}
+
+/// A function that is called by nobody who begins now. The end of its environment releases it, too.
+pub(super) struct Revoked(sys::napi_threadsafe_function);
+
+impl Revoked {
+    /// Releases it.
+    ///
+    /// # Safety
+    /// On the JavaScript thread, when nobody is in the middle of calling it, and while its
+    /// environment is not ending.
+    #[expect(unsafe_code, reason = "Node-API call")]
+    pub(super) unsafe fn release(self) {
+        if !self.0.is_null() {
+            // SAFETY: as this function's; a pointer that is not null was taken once.
+            unsafe {
+                sys::napi_release_threadsafe_function(
+                    self.0,
+                    sys::ThreadsafeFunctionReleaseMode::abort,
+                );
+            }
+        }
     }
 }
 

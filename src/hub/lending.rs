@@ -74,6 +74,18 @@ impl Lending {
         }
     }
 
+    /// Lends nothing any more. What is lent stays so.
+    ///
+    /// # Safety
+    /// On the JavaScript thread; `lend` is not called afterwards.
+    #[expect(unsafe_code, reason = "Node-API call")]
+    pub(super) unsafe fn close(self) {
+        if !self.transfer.is_null() {
+            // SAFETY: as this function's.
+            unsafe { sys::napi_delete_reference(self.env, self.transfer) };
+        }
+    }
+
     /// Gives JavaScript an ArrayBuffer over `length` bytes at `start`, which `memory` keeps alive.
     /// Gives the memory back where that is forbidden (Electron).
     ///

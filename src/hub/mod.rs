@@ -30,7 +30,8 @@ use hyco_websocket::MaskSource;
 use napi::{
     Env, JsValue,
     bindgen_prelude::{
-        Buffer, BufferSlice, Error, FromNapiValue, Function, Result, Uint32Array, Unknown,
+        Buffer, BufferSlice, Error, FromNapiValue, Function, Object, ObjectFinalize, Result,
+        Uint32Array, Unknown,
     },
     sys,
 };
@@ -46,7 +47,7 @@ use self::{
 };
 
 /// The native half of `lib/hub/hub.js`.
-#[napi]
+#[napi(custom_finalize)]
 pub struct Hub {
     side: Rc<JsSide>,
     running: Rc<RefCell<Option<Running>>>,
@@ -86,8 +87,9 @@ impl Hub {
     /// `table` receives records and `results` acknowledgements, in 32-bit words; `stage` receives
     /// the bytes of small messages; `ring` holds the frames to be flushed. `deliver(count, lent,
     /// large, events)` is called with records in the table and returns how many of them it has read;
-    /// or it is called with -1, to call `deliver` here later. Its `hasRef` tells those who look for
-    /// what keeps a process whether anything is open. Without `share` JavaScript gets copies
+    /// or it is called with -1, to call `deliver` here later. It is referred to weakly until `root`.
+    /// `resource` is shown to those who look for what keeps a process; its `hasRef` answers them.
+    /// Without `share` JavaScript gets copies
     /// of what was received, as it does where memory from outside is forbidden. `releases_all`
     /// says that the runtime, when the environment ends, releases memory which may have been moved
     /// to another one. `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
@@ -99,6 +101,7 @@ impl Hub {
             ts_arg_type = "(count: number, lent?: ArrayBuffer[], large?: ArrayBuffer[], events?: string[]) => number"
         )]
         deliver: Function<'_, (), ()>,
+        resource: Object<'_>,
         share: bool,
         releases_all: bool,
         #[napi(ts_arg_type = "Function")] transfer: Option<Function<'_, (), ()>>,
@@ -122,13 +125,13 @@ impl Hub {
         let exchanges = Arc::new(Exchanges::default());
         io.handle().spawn(Arc::clone(&exchanges).attend());
         #[expect(unsafe_code, reason = "Node-API calls")]
-        // SAFETY: on the JavaScript thread of `env`, with strong references.
+        // SAFETY: on the JavaScript thread of `env`.
         let side = unsafe {
             let transfer = match transfer {
-                Some(transfer) => reference(env.raw(), transfer.raw())?,
+                Some(transfer) => reference(env.raw(), transfer.raw(), 1)?,
                 None => ptr::null_mut(),
             };
-            let callback = reference(env.raw(), deliver.raw())?;
+            let callback = reference(env.raw(), deliver.raw(), 0)?;
             let lending = Lending::new(env.raw(), transfer, releases_all);
             let given = Given {
                 table,
@@ -137,7 +140,7 @@ impl Hub {
             };
             JsSide::open(
                 env.raw(),
-                deliver.raw(),
+                resource.raw(),
                 Arc::clone(&inbox),
                 given,
                 lending,
@@ -169,6 +172,13 @@ impl Hub {
             results: RefCell::new(results),
             masks,
         })
+    }
+
+    /// Keeps the hub of JavaScript alive, or lets it be collected when nothing refers to it. It is
+    /// kept while something is open.
+    #[napi(catch_unwind)]
+    pub fn root(&self, env: Env, root: bool) -> Result<()> {
+        self.side.root(env.raw(), root)
     }
 
     /// Keeps the process alive, or lets it go.
@@ -338,12 +348,45 @@ impl Hub {
     }
 }
 
+/// A reference with that count; a weak one with 0.
 #[expect(unsafe_code, reason = "Node-API call")]
-unsafe fn reference(env: sys::napi_env, value: sys::napi_value) -> Result<sys::napi_ref> {
+unsafe fn reference(
+    env: sys::napi_env,
+    value: sys::napi_value,
+    count: u32,
+) -> Result<sys::napi_ref> {
     let mut reference = ptr::null_mut();
     // SAFETY: the caller is on the JavaScript thread of `env`.
-    check(unsafe { sys::napi_create_reference(env, value, 1, &mut reference) })?;
+    check(unsafe { sys::napi_create_reference(env, value, count, &mut reference) })?;
     Ok(reference)
+}
+
+impl ObjectFinalize for Hub {
+    /// Ends a hub that was collected, which is one of a package that was loaded again: nothing is
+    /// open in it. One whose environment ends has ended before.
+    fn finalize(self, env: Env) -> Result<()> {
+        let Some(running) = self.running.take() else {
+            return Ok(());
+        };
+        let hook = Rc::as_ptr(&self.running).cast_mut().cast::<c_void>();
+        #[expect(unsafe_code, reason = "Node-API calls")]
+        // SAFETY: on the JavaScript thread of `env`. The hook has not run, and gives its count back
+        // here instead.
+        unsafe {
+            check(sys::napi_remove_env_cleanup_hook(
+                env.raw(),
+                Some(end_hub),
+                hook,
+            ))?;
+            drop(Rc::from_raw(hook.cast::<RefCell<Option<Running>>>()));
+            let function = running.side.revoke();
+            // Joins the I/O thread: nobody calls the function any more.
+            drop(running);
+            function.release();
+            self.side.close(env.raw());
+        }
+        Ok(())
+    }
 }
 
 #[expect(unsafe_code, reason = "called by Node-API")]
@@ -353,7 +396,7 @@ unsafe extern "C" fn end_hub(running: *mut c_void) {
     let Some(running) = running.take() else {
         return;
     };
-    running.side.revoke();
+    let _ = running.side.revoke();
     // Dropping `running` joins the I/O thread: it never waits for JavaScript.
 }
 
