@@ -188,11 +188,11 @@ test('a turn may send more than the ring holds, with callbacks in order', TIMEOU
   await once(socket, 'close')
 })
 
-test('an exception in the middle of a run costs no byte of the others', TIMEOUT, async (t) => {
+/** What a listener gets of `sent`, which comes in one piece, while it does `harm` after each. */
+async function harmed(t, sent, harm) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   t.after(() => server.close())
   await once(server, 'listening')
-  const sent = Array.from({ length: 200 }, (_, i) => Buffer.alloc(1 + (i % 37), i))
   server.on('connection', (peer) => {
     peer.on('message', () => {
       // In one piece, so that they are one run.
@@ -209,14 +209,38 @@ test('an exception in the middle of a run costs no byte of the others', TIMEOUT,
       socket.on('message', (data) => {
         received.push(Buffer.from(data))
         if (received.length === sent.length) resolve()
-        if (received.length % 7 === 0) throw new Error('on purpose')
+        harm(data, received.length)
       })
     })
     socket.send('go')
     await all
   })
-  assert.deepEqual(received, sent)
-  assert.equal(errors.length, Math.floor(sent.length / 7))
   socket.terminate()
   await once(socket, 'close')
+  return { received, errors }
+}
+
+test('an exception in the middle of a run costs no byte of the others', TIMEOUT, async (t) => {
+  const sent = Array.from({ length: 200 }, (_, i) => Buffer.alloc(1 + (i % 37), i))
+  const { received, errors } = await harmed(t, sent, (_data, count) => {
+    if (count % 7 === 0) throw new Error('on purpose')
+  })
+  assert.deepEqual(received, sent)
+  assert.equal(errors.length, Math.floor(sent.length / 7))
+})
+
+test('an exception after the memory of a run was moved away costs no byte', TIMEOUT, async (t) => {
+  for (const size of [100, 2000]) {
+    const sent = Array.from({ length: 40 }, (_, i) => Buffer.alloc(size + i, i))
+    const { received, errors } = await harmed(t, sent, (data, count) => {
+      if (count % 7 !== 0) return
+      new ReadableStream({ type: 'bytes', start: (controller) => controller.enqueue(data) })
+      throw new Error('on purpose')
+    })
+    assert.deepEqual(received, sent)
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      Array(Math.floor(sent.length / 7)).fill('on purpose'),
+    )
+  }
 })

@@ -196,6 +196,9 @@ class Delivery {
   #lent(turn, socket, id, word) {
     const table = this.#table
     const buffer = turn.lent[(word >>> 8) - 1]
+    // To ask the buffer itself whether it was moved costs a call for each message. It may have been
+    // moved before: a run that a listener's exception has cut goes on here.
+    const whole = new FastBuffer(buffer.byteLength > 0 ? buffer : 0)
     const end = turn.count * RECORD_WORDS
     const text = (word & ~0xff) | TEXT
     const binary = (word & ~0xff) | BINARY
@@ -205,7 +208,7 @@ class Delivery {
       const length = table[at + 3]
       let data
       if (length === 0) data = new FastBuffer(0)
-      else if (buffer.byteLength > 0) data = new FastBuffer(buffer, table[at + 2], length)
+      else if (whole.length > 0) data = new FastBuffer(buffer, table[at + 2], length)
       // A listener has moved the memory away with an earlier message.
       else data = new FastBuffer(this.#native.copy(turn.index))
       turn.index++
@@ -228,12 +231,13 @@ class Delivery {
     const size = table[last + 2] + table[last + 3] - start
     const piece = size === 0 ? undefined : this.#memory.take(id, start, size)
     const buffer = piece?.buffer
+    const whole = piece?.bytes
     const shift = piece === undefined ? 0 : piece.at - start
     for (let at = first; at <= last; at += RECORD_WORDS) {
       const length = table[at + 3]
       let data
       if (length === 0) data = new FastBuffer(0)
-      else if (buffer.byteLength > 0) data = new FastBuffer(buffer, table[at + 2] + shift, length)
+      else if (whole.length > 0) data = new FastBuffer(buffer, table[at + 2] + shift, length)
       // A listener has moved the memory away with an earlier message.
       else data = new FastBuffer(this.#native.copy(turn.index))
       turn.index++
