@@ -23,7 +23,17 @@ const QUICK = {
 }
 const RUNS = 5
 
-const QUESTIONS = ['receive', 'send', 'echo', 'round-trip', 'accept', 'memory', 'relay', 'emulator']
+const QUESTIONS = [
+  'receive',
+  'send',
+  'echo',
+  'round-trip',
+  'accept',
+  'idle',
+  'memory',
+  'relay',
+  'emulator',
+]
 
 async function run(file) {
   const { values, positionals } = parseArgs({

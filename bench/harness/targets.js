@@ -20,6 +20,7 @@ const THROUGHPUT = [
 /** question, row, figure, at most over TCP, at most over TLS */
 const SINGLE = [
   ['round-trip', '1 socket', 'p50', 1.05, 1],
+  ['idle', '1,000 sockets', 'cpu', 1, 1],
   ['memory', '2,000 sockets', 'bytes', 0.5, 0.3],
   ['accept', '50 at a time', 'cpu', 0.4, 0.4],
   ['accept', '1,000 at once', 'cpu', 0.4, 0.4],

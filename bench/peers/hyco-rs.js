@@ -31,9 +31,14 @@ module.exports = {
     })
   },
 
-  listen(url, { ca, token }, opened) {
+  listen(url, { ca, token, keepAlive }, opened) {
     const { RelayedServer } = require(root)
-    const server = new RelayedServer({ server: url, token, tls: { ca } })
+    const server = new RelayedServer({
+      server: url,
+      token,
+      tls: { ca },
+      keepAliveInterval: keepAlive,
+    })
     server.on('connection', opened)
     return new Promise((resolve, reject) => {
       server.once('listening', () => resolve(server))
