@@ -30,7 +30,9 @@ put('package.json', { ...manifest, optionalDependencies })
 put('package-lock.json', lockFile(json('package-lock.json')))
 
 putText('Cargo.toml', (text) =>
-  text.replace(/(\[workspace\.package\][^[]*?\nversion = ")[^"]+/, `$1${version}`),
+  text
+    .replace(/(\[workspace\.package\][^[]*?\nversion = ")[^"]+/, `$1${version}`)
+    .replace(/(path = "crates\/\w+", version = ")[^"]+/g, `$1${version}`),
 )
 putText('Cargo.lock', (text) =>
   text.replace(/(name = "hyco-[a-z]+"\nversion = ")[^"]+/g, `$1${version}`),

@@ -59,3 +59,8 @@ pub use tls_failure::TlsFailure;
 pub use token::GivenToken;
 pub use trust::TlsOptions;
 pub use upgrade::UpgradeReader;
+
+/// The program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

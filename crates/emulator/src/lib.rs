@@ -66,3 +66,8 @@ pub use handle::Handle;
 pub use hyco_protocol::{Right, Rights, Rule};
 pub use options::{EmulatorOptions, HybridConnectionOptions, Timing};
 pub use tls::TlsOptions;
+
+/// The program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -52,3 +52,8 @@ pub use redact::{Secrets, redact};
 pub use target::{Rejection, Target};
 pub use token::SasToken;
 pub use verify::{Demand, Right, Rights, Rule, TokenError, Verified, verify};
+
+/// The program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

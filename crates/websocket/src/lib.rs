@@ -30,3 +30,8 @@ pub use parts::{Broken, Part, PartReader};
 pub use remasker::Remasker;
 pub use rewriter::{ControlSink, ROOM, Rewriter, RewriterConfig, Rewritten};
 pub use violation::Violation;
+
+/// The program of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
