@@ -1,7 +1,8 @@
 // Packs the main package and the platforms whose binaries lie in npm/*, into target/pack: `npm run
 // pack`. With `-- --try` it installs what it packed for this machine into an empty folder, with an
 // empty HOME, and runs the commands and the example there. `--try-only` takes what was packed before,
-// `--try-published` what npm has.
+// `--try-published` what npm has. `-- --native` packs the binary that `npm run build` has made here; other
+// platforms are packed without theirs, for a registry that has to know all of them.
 
 import { spawnSync } from 'node:child_process'
 import * as fs from 'node:fs'
@@ -19,6 +20,7 @@ const manifest = JSON.parse(fs.readFileSync(join(root, 'package.json'), 'utf8'))
 const mode = process.argv[2]
 
 if (mode === undefined || mode === '--try') pack()
+if (mode === '--native') packNative()
 if (mode === '--try' || mode === '--try-only') {
   const names = [`hyco-rs-${thisPlatform()}`, 'hyco-rs']
   tryPackages(names.map((name) => join(home, `${name}-${manifest.version}.tgz`)))
@@ -63,6 +65,23 @@ function filesOfMain() {
   const packed = JSON.parse(stdout)
   const [{ files }] = Array.isArray(packed) ? packed : Object.values(packed)
   return files.map(({ path }) => path)
+}
+
+function packNative() {
+  fs.rmSync(home, { recursive: true, force: true })
+  fs.mkdirSync(home, { recursive: true })
+  const here = thisPlatform()
+  const built = join(root, 'native', `hyco-rs.${here}.node`)
+  if (!fs.existsSync(built)) fail("there is no binary in native/: run 'npm run build'")
+  for (const name of fs.readdirSync(join(root, 'npm'))) {
+    const stage = join(home, name)
+    fs.mkdirSync(stage)
+    fs.copyFileSync(join(root, 'npm', name, 'package.json'), join(stage, 'package.json'))
+    if (name === here) fs.copyFileSync(built, join(stage, `hyco-rs.${name}.node`))
+    npmPack(stage)
+    fs.rmSync(stage, { recursive: true })
+  }
+  packMain()
 }
 
 function npmPack(folder) {
