@@ -149,6 +149,22 @@ describe('an attached http.Server', TIMEOUT, () => {
     assert.equal(await closed, false)
   })
 
+  it('that answers a sender who has left is told nothing, and serves the next (C52)', async () => {
+    for (const size of [2, 100_000]) {
+      let waiting
+      handler = (req, res) => (waiting = res)
+      const request = http.get(setting.url, { agent: false })
+      request.on('error', () => {})
+      await until(() => waiting !== undefined)
+      request.destroy()
+      waiting.end(Buffer.alloc(size, 'x'))
+      await until(() => setting.server.metrics().activeRequests === 0)
+      handler = mirror
+      assert.equal((await setting.request('')).statusCode, 200)
+    }
+    assert.deepEqual(setting.errors, [])
+  })
+
   it('breaks a response off visibly', async () => {
     let destroy
     handler = (req, res) => {

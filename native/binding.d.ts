@@ -33,6 +33,8 @@ export declare class Hub {
   forward(listener: number, spec: ForwardSpec, serve: ServeSpec): void
   /** How many requests and upgrades of a listener are open. */
   openRequests(listener: number): number
+  /** Lets an `idle` event of a listener follow when none of its requests and upgrades is open. */
+  watchRequests(listener: number): void
   /** Lets a listener's server upgrade a sender. */
   upgrade(listener: number, accept: number, spec: UpgradeSpec): void
   /** Gives up the requests that are open. */

@@ -1,7 +1,6 @@
 'use strict'
 
 const http = require('node:http')
-const { clearInterval, setInterval } = require('node:timers')
 
 const { invalidArgument, invalidOption } = require('../errors')
 const { createFetchListener } = require('./fetch')
@@ -9,9 +8,6 @@ const Gateway = require('./gateway')
 
 /** The relay passes headers of 32 KiB, of which Node takes half by default. */
 const MAX_HEADER_SIZE = 64 * 1024
-
-/** How often is looked whether requests have ended of which JavaScript knows nothing, in milliseconds. */
-const WATCH = 20
 
 /**
  * Who serves the HTTP requests of a server: an `http.Server` that was attached, or one of its own
@@ -27,9 +23,8 @@ class Requests {
   #link = null
   #listener = null
   #spec = null
-  #changed = null
   #forwarding = null
-  #watch = null
+  #servedElsewhere = 0
 
   /**
    * @param {RelayedServer} face Emits `'request'`
@@ -49,14 +44,18 @@ class Requests {
 
   /** How many requests are open. @type {Number} */
   get size() {
-    if (this.#gateway === null) return 0
-    const passed = this.#forwarding === null ? 0 : this.#hub.openRequests(this.#listener)
-    return this.#gateway.size + passed
+    return this.#gateway === null ? 0 : this.#gateway.size + this.#openElsewhere()
   }
 
   /** How many there were. @type {Number} */
   get total() {
-    return this.#gateway === null ? 0 : this.#gateway.total
+    if (this.#gateway === null) return 0
+    return this.#gateway.total + this.#servedElsewhere + this.#openElsewhere()
+  }
+
+  /** One that was passed on elsewhere has been answered. */
+  served() {
+    this.#servedElsewhere++
   }
 
   /** Whether a sender of a WebSocket meets a server, and not `'connection'` listeners. @type {Boolean} */
@@ -113,7 +112,6 @@ class Requests {
     this.#hub = hub
     this.#listener = listener
     this.#spec = spec
-    this.#changed = changed
     this.#gateway = new Gateway(hub, () => this.#server(), changed, tell)
     this.#link = hub.serve(listener, this.#gateway, spec)
     if (this.#forwarding !== null) hub.forward(listener, this.#forwarding, spec)
@@ -130,14 +128,10 @@ class Requests {
     if (this.#hub !== null) this.#hub.forward(this.#listener, this.#forwarding, this.#spec)
   }
 
-  /** No further request comes: those that are passed on elsewhere are watched until they have ended. */
+  /** Lets the end of those that are passed on elsewhere be told, of which JavaScript knows nothing. */
   drain() {
-    if (this.#forwarding === null || this.#hub === null) return
-    this.#watch ??= setInterval(() => {
-      if (this.size > 0) return
-      clearInterval(this.#watch)
-      this.#changed()
-    }, WATCH)
+    if (this.#forwarding === null || this.#link === null) return
+    if (this.#openElsewhere() > 0) this.#hub.watchRequests(this.#listener)
   }
 
   /**
@@ -156,16 +150,21 @@ class Requests {
 
   /** Gives up what is open. */
   destroy() {
+    // First, so that senders are told that the listener is closed, and not that its server failed.
+    this.#hub?.endRequests(this.#listener)
     this.#gateway?.destroy()
   }
 
   /** Nothing is open, and nothing comes any more. */
   stop() {
     if (this.#link === null) return
-    clearInterval(this.#watch)
     this.#hub.unserve(this.#link)
     if (this.#forwarding !== null) this.#hub.unforward(this.#listener)
     this.#link = null
+  }
+
+  #openElsewhere() {
+    return this.#forwarding === null ? 0 : this.#hub.openRequests(this.#listener)
   }
 
   /** The server for a new request, or `null`. */

@@ -25,7 +25,7 @@ class Hub {
   /** Their links. */
   #links = [undefined]
   #listeners = new Map()
-  /** Those whose requests are passed on: they are known until `unforward`. */
+  /** Those whose requests are passed on: they are known, and hold the process, until `unforward`. */
   #forwarding = new Set()
   #nextListener = 1
   /** Listeners, connections and gateways that the native side knows. */
@@ -219,10 +219,15 @@ class Hub {
     return this.#native.openRequests(listener)
   }
 
-  /** No request of a listener is passed on any more. @param {number} listener */
-  unforward(listener) {
-    if (this.#forwarding.delete(listener)) this.#leave()
-    if (!this.#listeners.has(listener)) this.#native.forgetListener(listener)
+  /** Lets an `idle` event follow when no request of a listener is open. @param {number} listener */
+  watchRequests(listener) {
+    this.#native.watchRequests(listener)
+  }
+
+  /** No request of a listener is passed on any more. @param {number} id */
+  unforward(id) {
+    if (this.#forwarding.delete(id)) this.#leave()
+    if (this.#listeners.get(id)?.closed) this.#forget(id)
   }
 
   /**
@@ -373,12 +378,18 @@ class Hub {
     const listener = this.#listeners.get(event.listener)
     if (listener === undefined) return
     if (event.type === 'closed') {
-      this.#listeners.delete(event.listener)
-      if (!this.#forwarding.has(event.listener)) this.#native.forgetListener(event.listener)
-      if (listener.held) this.#release()
-      this.#leave()
+      listener.closed = true
+      if (!this.#forwarding.has(event.listener)) this.#forget(event.listener)
     }
     listener.onEvent(event)
+  }
+
+  #forget(id) {
+    const { held } = this.#listeners.get(id)
+    this.#listeners.delete(id)
+    this.#native.forgetListener(id)
+    if (held) this.#release()
+    this.#leave()
   }
 }
 

@@ -144,13 +144,13 @@ class ServerCore {
     }
     if (this.#closing) return
     this.#closing = true
+    // Before the control channel is closed, by which the senders are told.
+    this.requests.destroy()
     this.#stopAccepting()
     const ended = this.#isEmpty()
     for (const resolve of this.#emptied.splice(0)) resolve(ended)
     this.#senders.giveUp()
     for (const socket of this.clients) socket.close(NORMAL_CLOSURE)
-    this.requests.destroy()
-    if (this.#listener !== null) this.#hub.endRequests(this.#listener)
     this.#settle()
   }
 
@@ -194,6 +194,7 @@ class ServerCore {
         break
       case 'served': {
         const { method, url, statusCode, duration } = event
+        this.requests.served()
         this.#tell('request:end', { method, url, statusCode, duration })
         this.#hub.guard(() => this.#server.emit('forwarded', { method, url, statusCode, duration }))
         break
@@ -207,9 +208,14 @@ class ServerCore {
       case 'renewalFailed':
         if (this.#hears('error')) this.#server.emit('error', this.#errorOf(event.error))
         break
+      case 'idle':
+        this.requests.drain()
+        this.#settle()
+        break
       case 'closed':
         this.#senders.refuseUndecided()
         this.#listener = null
+        this.requests.drain()
         this.#settle()
         break
     }

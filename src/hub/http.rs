@@ -10,7 +10,9 @@ use hyco_hub::{Gateway, Handle};
 use napi::bindgen_prelude::{Buffer, BufferSlice};
 use napi_derive::napi;
 
-use super::{Hub, connect::pair, handle::JsHandle};
+use serde_json::json;
+
+use super::{Hub, connect::pair, handle::JsHandle, listen::about};
 use crate::error::{IntoJs, Result};
 
 /// How requests are served.
@@ -117,6 +119,21 @@ impl Hub {
         let mut open = 0;
         self.with_listener(listener, |listener| open = listener.open_requests() as u32);
         open
+    }
+
+    /// Lets an `idle` event of a listener follow when none of its requests and upgrades is open.
+    #[napi(catch_unwind)]
+    pub fn watch_requests(&self, listener: u32) {
+        self.with_listener(listener, |handle| {
+            let idle = handle.idle();
+            if let Some(running) = self.running.borrow().as_ref() {
+                let inbox = Arc::clone(&running.inbox);
+                running.run(async move {
+                    idle.await;
+                    inbox.event(0, about(listener, json!({ "type": "idle" })).to_string());
+                });
+            }
+        });
     }
 
     /// Lets a listener's server upgrade a sender.

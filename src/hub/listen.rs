@@ -354,7 +354,7 @@ fn accept_error(accept: u32, error: &Error) -> Value {
     json!({ "type": "acceptError", "accept": accept, "error": describe(error) })
 }
 
-fn about(listener: u32, mut event: Value) -> Value {
+pub(super) fn about(listener: u32, mut event: Value) -> Value {
     event["listener"] = json!(listener);
     event
 }

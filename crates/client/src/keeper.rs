@@ -12,7 +12,7 @@ use hyco_protocol::Accept;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     control_channel::{Arrival, ControlChannel},
     error::{Error, Result},
     event::{AcceptRequest, Events, ListenerEvent},
-    http::Answer,
+    http::{Answer, LAST_WORDS, SentAnswers},
     options::{ListenOptions, Policy, TokenSource},
     random::fraction,
     refusals::Refusals,
@@ -49,6 +49,9 @@ pub(crate) struct Keeper {
     /// Answers to HTTP requests, and those that could not be sent yet.
     answers: mpsc::Receiver<Answer>,
     unsent: VecDeque<Answer>,
+    /// Those that were sent last. A lost channel may have swallowed them, so they are said again on the
+    /// next one.
+    sent: SentAnswers,
 }
 
 impl Keeper {
@@ -64,6 +67,7 @@ impl Keeper {
         Self {
             answers,
             unsent: VecDeque::new(),
+            sent: SentAnswers::default(),
             shared,
             address,
             backoff: Backoff::new(options.reconnect.schedule.clone()),
@@ -183,8 +187,10 @@ impl Keeper {
         let period = self.options.keep_alive.filter(|period| !period.is_zero());
         let mut renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
         let mut jump = std::pin::pin!(clock::jump());
+        self.shared.requests.set_online(true);
         self.unsent
             .retain(|answer| answer.at.elapsed() < LATE_ANSWER);
+        self.sent.take_back(&mut self.unsent);
         let mut answered = self.answer(&mut channel).await;
         let lost = loop {
             if let Err(error) = answered {
@@ -196,9 +202,7 @@ impl Keeper {
                 // relay is found to be silent.
                 biased;
                 () = closed(closing) => {
-                    // What is answered later finds no queue, and goes by a rendezvous.
-                    self.answers.close();
-                    let answered = self.answer(&mut channel).await;
+                    let answered = self.last_answers(&mut channel).await;
                     tracing::debug!(?answered, "closing");
                     channel.close().await;
                     return None;
@@ -236,6 +240,7 @@ impl Keeper {
                 }
             };
         };
+        self.shared.requests.set_online(false);
         // A relay that accepts and drops at once must not be dialled in a hot loop (C14).
         if since.elapsed() >= STABLE {
             self.backoff.reset();
@@ -272,8 +277,30 @@ impl Keeper {
             return Ok(());
         }
         channel.answer(&self.unsent).await?;
-        self.unsent.clear();
+        self.sent.extend(self.unsent.drain(..));
         Ok(())
+    }
+
+    /// Sends the last answers before the channel is closed. Requests that are given up say so to their
+    /// senders, which takes a moment.
+    async fn last_answers(&mut self, channel: &mut ControlChannel) -> Result<()> {
+        let requests = Arc::clone(&self.shared.requests);
+        let mut over = std::pin::pin!(async {
+            if requests.are_given_up() {
+                drop(timeout(LAST_WORDS, requests.idle()).await);
+            }
+        });
+        loop {
+            self.answer(channel).await?;
+            tokio::select! {
+                biased;
+                Some(answer) = self.answers.recv() => self.unsent.push_back(answer),
+                () = &mut over => break,
+            }
+        }
+        // What is answered later finds no queue, and goes by a rendezvous.
+        self.answers.close();
+        self.answer(channel).await
     }
 
     fn announce(&mut self, accept: Accept) {

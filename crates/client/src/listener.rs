@@ -177,7 +177,14 @@ impl Listener {
         self.shared.requests.open()
     }
 
-    /// Gives up the HTTP requests that are open.
+    /// Completes when no HTTP request and no upgrade is open.
+    pub fn idle(&self) -> impl Future<Output = ()> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        async move { shared.requests.idle().await }
+    }
+
+    /// Gives up the HTTP requests that are open. Senders that have no answer yet get 502, if this is
+    /// called before [`close`](Self::close) by the control channel.
     pub fn end_requests(&self) {
         self.shared.requests.end();
     }

@@ -70,6 +70,17 @@ pub fn clean_reason(text: &str) -> Cow<'_, str> {
         .into()
 }
 
+/// A reason phrase as an HTTP message or a command may carry it: control characters become blanks, and
+/// letters of any script stay. It is cut at 1024 characters.
+pub fn printable_reason(text: &str) -> Cow<'_, str> {
+    if is_clean_reason(text) && text.len() <= LONGEST_REASON {
+        return text.into();
+    }
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let printable = text.chars().map(printable).take(LONGEST_REASON);
+    printable.collect::<String>().into()
+}
+
 /// Whether a text may be a reason phrase: printable ASCII, blanks and tabs.
 pub fn is_clean_reason(text: &str) -> bool {
     text.bytes()
@@ -172,6 +183,8 @@ mod tests {
         );
         assert_eq!(extract_tracking_id(&text), Some("id_G1"));
         assert_eq!(clean_reason("plain\ttext"), "plain\ttext");
+        assert_eq!(printable_reason("Grüße\r\nX: 1"), "Grüße  X: 1");
+        assert_eq!(printable_reason(&"ü".repeat(5000)).chars().count(), 1024);
         assert_eq!(clean_reason(&"x".repeat(5000)).len(), 1024);
     }
 

@@ -5,11 +5,9 @@ use std::time::Duration;
 use hyco_protocol::{
     Reply,
     command::{MAX_COMMAND, MAX_CONTROL_BODY},
-    http::{Cookies, ResponseHead},
+    http::{AnswerSink, Cookies, ResponseHead},
 };
 use tokio::time::Instant;
-
-use super::parser::AnswerSink;
 
 /// An answer that is being gathered.
 #[derive(Debug, Default)]

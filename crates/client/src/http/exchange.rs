@@ -12,17 +12,18 @@ use hyco_protocol::{
     http::{Framing, RequestHead},
     tracking::bare_id,
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::{
     answer::response_json,
     channel::Channel,
     forwarded::append_forwarded,
+    outgoing::Answer,
     pump::{Answered, Ended, Failure, Pump},
-    refusal::{HANDLER_FAILED, NO_ANSWER, NOT_SERVED, Refusal, TOO_LATE, bad},
-    rendezvous::{ANSWER_TIMEOUT, drain, flush},
-    requests::{Answer, Requests, Served, refuse},
+    refusal::{BROKEN_OFF, CLOSED, HANDLER_FAILED, NO_ANSWER, NOT_SERVED, Refusal, TOO_LATE, bad},
+    rendezvous::{drain, flush},
+    requests::{Requests, Served, refuse},
     service::{Outcome, RequestInfo, Transport},
 };
 use crate::{error::Error, event::ListenerEvent};
@@ -127,8 +128,10 @@ impl Exchange<'_> {
                     return (channel, NO_ANSWER.status);
                 }
             };
-            // A server may close a kept connection at the moment in which it is used again.
-            let again = (is_first && !follows && transport.is_reused()).then(|| to_server.clone());
+            // A server may close a kept connection at the moment in which it is used again. Whether it
+            // has seen the request is not known, so only what may be done twice is sent again.
+            let may_repeat = is_first && !follows && is_idempotent(&self.request.method);
+            let again = (may_repeat && transport.is_reused()).then(|| to_server.clone());
             is_first = false;
             let (options, id) = (&self.served.options, self.request.id.as_str());
             let method = &self.request.method;
@@ -141,7 +144,11 @@ impl Exchange<'_> {
                     Box::pin(Channel::dial(dialer, address, self.requests.accept_timeout))
                 }),
             }
-            let outcome = poll_fn(|cx| pump.poll(cx)).await;
+            let outcome = tokio::select! {
+                biased;
+                outcome = poll_fn(|cx| pump.poll(cx)) => outcome,
+                () = self.requests.given_up() => Err(Failure::Closed),
+            };
             let answered = pump.finish();
             if let (Err(Failure::Server(_)), Some(bytes), None) = (&outcome, again, answered.status)
             {
@@ -217,7 +224,14 @@ impl Exchange<'_> {
             ),
             Failure::HandlerFailed => (Outcome::Failed, Some(HANDLER_FAILED), None),
             Failure::NotServed => (Outcome::Failed, Some(NOT_SERVED), None),
+            _ if self.requests.are_given_up() => (Outcome::SenderGone, Some(CLOSED), None),
             Failure::Server(error) => (Outcome::Failed, Some(NO_ANSWER), Some(error)),
+            Failure::BrokenOff(error) => (Outcome::Failed, Some(BROKEN_OFF), Some(error)),
+            Failure::Closed => (Outcome::SenderGone, Some(CLOSED), None),
+            // The sender has most likely left, which is no failure; a relay ignores this answer then.
+            Failure::Rendezvous(Error::SenderGone(_)) => {
+                (Outcome::SenderGone, Some(NO_ANSWER), None)
+            }
             Failure::Rendezvous(error) => (Outcome::SenderGone, Some(NO_ANSWER), Some(error)),
             Failure::NoBody => {
                 let error = Error::BadRequest("a text message came in place of its body");
@@ -244,10 +258,7 @@ impl Exchange<'_> {
     }
 
     async fn send(&self, answer: Answer) -> Option<Channel> {
-        let sending = timeout(ANSWER_TIMEOUT, self.requests.answer(answer));
-        let Ok(Err(answer)) = sending.await else {
-            return None;
-        };
+        let answer = self.requests.answer(answer).await.err()?;
         let dialer = self.requests.dialer.clone();
         let dial = Channel::dial(
             dialer,
@@ -288,4 +299,12 @@ impl Exchange<'_> {
         }
         flush(channel).await
     }
+}
+
+/// Whether a request may be sent twice (RFC 9110, 9.2.2).
+fn is_idempotent(method: &str) -> bool {
+    matches!(
+        method,
+        "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE"
+    )
 }

@@ -11,15 +11,15 @@
 //! | to a request that came by a rendezvous | by that rendezvous |
 //!
 //! `requests` knows which requests are open, `serve` takes them as they come, `exchange` carries one from
-//! its arrival to its answer, `pump` moves the bytes, `upgrade` does the same for a WebSocket; `parser`
-//! reads without I/O.
+//! its arrival to its answer, `pump` moves the bytes, `upgrade` does the same for a WebSocket;
+//! `outgoing` keeps what goes by the control channel until it is there.
 
 mod answer;
 mod channel;
 mod exchange;
 mod forward;
 mod forwarded;
-mod parser;
+mod outgoing;
 mod pump;
 mod refusal;
 mod rendezvous;
@@ -34,4 +34,5 @@ pub use service::{
     HandlerFailed, HttpOptions, NotServed, Opening, Outcome, RequestInfo, Service, Transport,
 };
 
-pub(crate) use requests::{Answer, Requests};
+pub(crate) use outgoing::{Answer, SentAnswers};
+pub(crate) use requests::{LAST_WORDS, Requests};

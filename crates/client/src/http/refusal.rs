@@ -54,6 +54,16 @@ pub(crate) const NO_ANSWER: Refusal = Refusal {
     status: 502,
     text: "The listener's server did not answer.\n",
 };
+/// The server gave up after it had begun its answer, of which nothing has been sent.
+pub(crate) const BROKEN_OFF: Refusal = Refusal {
+    status: 502,
+    text: "The listener's server broke its answer off.\n",
+};
+/// The listener was closed.
+pub(crate) const CLOSED: Refusal = Refusal {
+    status: 502,
+    text: "The listener was closed before it had answered.\n",
+};
 /// The server took too long.
 pub(crate) const TOO_LATE: Refusal = Refusal {
     status: 504,

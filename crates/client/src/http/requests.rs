@@ -2,22 +2,21 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError, RwLock, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
+    time::Duration,
 };
 
 use hyco_protocol::{Accept, FullRequest, RemoteEndpoint, Request, http::Cookies};
 use tokio::{
     sync::{mpsc, watch},
-    time::Instant,
+    time::{sleep, timeout},
 };
 use tokio_tungstenite::tungstenite::Bytes;
 use tracing::Instrument;
 
 use super::{
     answer::response_json,
+    outgoing::Answer,
     refusal::{BUSY, NOT_SERVED, Refusal, bad},
     serve::{self, Origin},
     service::{HttpOptions, RequestInfo, Service},
@@ -32,14 +31,16 @@ use crate::{
 /// What a listener's requests share.
 pub(crate) struct Requests {
     pub(super) dialer: Dialer,
-    pub(super) accept_timeout: std::time::Duration,
+    pub(super) accept_timeout: Duration,
     /// The `Host` of requests that have none.
     pub(super) host: String,
     pub(super) secure: bool,
     /// The listener's task keeps it, and so does every open request.
     events: Weak<dyn Fn(ListenerEvent) + Send + Sync>,
     served: RwLock<Option<Arc<Served>>>,
-    open: AtomicUsize,
+    open: watch::Sender<usize>,
+    /// Whether a control channel is up.
+    online: watch::Sender<bool>,
     answers: mpsc::Sender<Answer>,
     /// Taken by the listener's task.
     queue: Mutex<Option<mpsc::Receiver<Answer>>>,
@@ -54,38 +55,19 @@ pub(crate) struct Served {
     pub(crate) options: HttpOptions,
 }
 
-/// An answer for the control channel: a text message, and the binary one right behind it.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) json: String,
-    pub(crate) body: Option<Bytes>,
-    /// When it was given; the relay waits for it no longer than a minute.
-    pub(crate) at: Instant,
-}
-
-impl Answer {
-    pub(crate) fn new(json: String, body: Vec<u8>) -> Self {
-        Self {
-            json,
-            body: (!body.is_empty()).then(|| body.into()),
-            at: Instant::now(),
-        }
-    }
-}
-
 /// Counts a request as open; dropping it makes its place free.
 pub(super) struct Place(Arc<Requests>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.open.send_modify(|open| *open -= 1);
     }
 }
 
 impl Requests {
     pub(crate) fn new(
         dialer: Dialer,
-        accept_timeout: std::time::Duration,
+        accept_timeout: Duration,
         address: &str,
         events: &Events,
     ) -> Arc<Self> {
@@ -100,7 +82,8 @@ impl Requests {
             secure: !matches!(scheme, "ws" | "http"),
             events: Arc::downgrade(events),
             served: RwLock::default(),
-            open: AtomicUsize::new(0),
+            open: watch::Sender::new(0),
+            online: watch::Sender::new(false),
             answers,
             queue: Mutex::new(Some(queue)),
             ended: watch::Sender::new(false),
@@ -115,12 +98,34 @@ impl Requests {
 
     /// How many requests and upgrades are open.
     pub(crate) fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        *self.open.borrow()
     }
 
-    /// Gives up what is open.
+    /// Waits until no request and no upgrade is open.
+    pub(crate) async fn idle(&self) {
+        let mut open = self.open.subscribe();
+        // The sender lives in what `self` is, so there is no error to see.
+        drop(open.wait_for(|open| *open == 0).await);
+    }
+
+    /// Gives up what is open: senders without an answer are told so.
     pub(crate) fn end(&self) {
         self.ended.send_replace(true);
+    }
+
+    /// Whether open requests are given up.
+    pub(crate) fn are_given_up(&self) -> bool {
+        *self.ended.borrow()
+    }
+
+    /// Waits until open requests are given up.
+    pub(super) async fn given_up(&self) {
+        drop(self.ended.subscribe().wait_for(|ended| *ended).await);
+    }
+
+    /// Says whether a control channel is up.
+    pub(crate) fn set_online(&self, online: bool) {
+        self.online.send_replace(online);
     }
 
     /// Where the answers for the control channel come out; the first caller gets it.
@@ -185,9 +190,8 @@ impl Requests {
         match (served, self.enter(most)) {
             (Some(served), Some(_place)) => {
                 let _events = self.events.upgrade();
-                let mut ended = self.ended.subscribe();
                 tokio::select! {
-                    _ = ended.wait_for(|ended| *ended) => {}
+                    () = self.given_up() => {}
                     () = upgrade::run(self, &served, accept) => {}
                 }
             }
@@ -226,8 +230,16 @@ impl Requests {
         }
     }
 
-    /// Hands an answer to the control channel, whichever is up by then. False once none comes any more.
+    /// Hands an answer to the control channel, or to the next one if that is up soon. Gives it back if
+    /// there is none.
     pub(super) async fn answer(&self, answer: Answer) -> Result<(), Answer> {
+        if !*self.online.borrow() && !self.answers.is_closed() {
+            let mut online = self.online.subscribe();
+            let coming = timeout(OFFLINE, online.wait_for(|online| *online));
+            if coming.await.is_err() {
+                return Err(answer);
+            }
+        }
         self.answers.send(answer).await.map_err(|refused| refused.0)
     }
 
@@ -250,21 +262,28 @@ impl Requests {
     }
 
     fn enter(self: &Arc<Self>, most: usize) -> Option<Place> {
-        let open = self.open.fetch_add(1, Ordering::Relaxed);
-        let place = Place(Arc::clone(self));
-        (open < most).then_some(place)
+        let is_free = self.open.send_if_modified(|open| {
+            let is_free = *open < most;
+            *open += usize::from(is_free);
+            is_free
+        });
+        is_free.then(|| Place(Arc::clone(self)))
     }
 
-    /// Runs until it is done or everything is given up.
+    /// Runs until it is done, or everything is given up and its sender has been told.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut ended = self.ended.subscribe();
         let events = self.events.upgrade();
         let task = async move {
             let _events = events;
-            tokio::select! {
+            let last_words = async {
                 // The sender lives as long as what spawns, so there is no error to see.
-                _ = ended.wait_for(|ended| *ended) => {}
+                drop(ended.wait_for(|ended| *ended).await);
+                sleep(LAST_WORDS).await;
+            };
+            tokio::select! {
                 () = task => {}
+                () = last_words => {}
             }
         };
         tokio::spawn(task.in_current_span());
@@ -288,3 +307,7 @@ impl fmt::Debug for Requests {
 
 /// Answers that wait for the control channel; further ones wait with their requests.
 const WAITING_ANSWERS: usize = 64;
+/// How long an answer waits for the next control channel before it goes by a rendezvous.
+const OFFLINE: Duration = Duration::from_secs(3);
+/// How long it may take to tell the senders of requests that are given up.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(1);

@@ -70,7 +70,12 @@ async fn serve_at(
     mut patience: Duration,
 ) {
     loop {
-        let next = match timeout(patience, next_request(&mut channel)).await {
+        let next = tokio::select! {
+            biased;
+            next = timeout(patience, next_request(&mut channel)) => next,
+            () = requests.given_up() => break,
+        };
+        let next = match next {
             Ok(Ok(Some(request))) => request,
             Ok(Ok(None)) => return,
             Ok(Err(error)) => {

@@ -15,7 +15,7 @@ use std::{
 
 use hyco_protocol::{
     Accept,
-    http::{RequestHead, ResponseHead, upgrade_head},
+    http::{AnswerParser, RequestHead, ResponseHead, upgrade_head},
     status::standard_phrase,
     uri::application_url,
 };
@@ -28,7 +28,6 @@ use tokio::{
 use super::{
     answer::Gathered,
     forwarded::append_forwarded,
-    parser::AnswerParser,
     requests::{Requests, Served},
     service::{HandlerFailed, Outcome, RequestInfo, Transport},
 };

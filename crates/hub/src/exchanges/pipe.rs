@@ -152,12 +152,6 @@ impl AsyncRead for Pipe {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let mut state = lock(&this.state);
-        match state.end {
-            Some(End::NotServed) => return Poll::Ready(Err(io::Error::other(NotServed))),
-            Some(End::Threw) => return Poll::Ready(Err(io::Error::other(HandlerFailed))),
-            Some(End::Destroyed) => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
-            Some(End::Finished) | None => {}
-        }
         let before = space.filled().len();
         while space.remaining() > 0
             && let Some(first) = state.written.front_mut()
@@ -170,9 +164,17 @@ impl AsyncRead for Pipe {
             }
         }
         let count = space.filled().len() - before;
-        if count == 0 && state.end.is_none() {
-            state.reader = Some(cx.waker().clone());
-            return Poll::Pending;
+        if count == 0 {
+            match state.end {
+                None => {
+                    state.reader = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                Some(End::NotServed) => return Poll::Ready(Err(io::Error::other(NotServed))),
+                Some(End::Threw) => return Poll::Ready(Err(io::Error::other(HandlerFailed))),
+                // As over TCP: what was written before is sent, and then the stream ends.
+                Some(End::Destroyed | End::Finished) => {}
+            }
         }
         drop(state);
         this.taken += count;

@@ -3,7 +3,7 @@
 use super::headers::without_hop_by_hop;
 use crate::{
     command::{Headers, Response},
-    status::clean_reason,
+    status::printable_reason,
 };
 
 /// The head of a server's answer.
@@ -48,7 +48,7 @@ impl ResponseHead {
             kept.push((name, value.to_owned()));
             count += 1;
         }
-        let reason = clean_reason(self.reason.trim());
+        let reason = printable_reason(self.reason.trim());
         Response {
             request_id: request_id.to_owned(),
             status_code: self.status,

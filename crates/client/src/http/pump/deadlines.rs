@@ -42,7 +42,7 @@ impl Pump<'_> {
             .unwrap_or(never)
     }
 
-    fn has_head(&self) -> bool {
+    pub(super) fn has_head(&self) -> bool {
         self.streams.is_some() || self.gathered.head.is_some()
     }
 

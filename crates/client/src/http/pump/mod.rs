@@ -21,12 +21,12 @@ use std::{
     time::Duration,
 };
 
+use hyco_protocol::http::AnswerParser;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     answer::{Gathered, Way},
     channel::Channel,
-    parser::AnswerParser,
     service::{HttpOptions, Transport},
 };
 use crate::error::Result;

@@ -37,6 +37,10 @@ pub(crate) enum Failure {
     NotServed,
     /// The server gave up, or wrote what cannot be relayed.
     Server(Error),
+    /// The server gave up after it had begun its answer.
+    BrokenOff(Error),
+    /// Open requests are given up.
+    Closed,
     /// The rendezvous could not be opened.
     Rendezvous(Error),
     /// The sender left.

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use hyco_protocol::http::ResponseHead;
+use hyco_protocol::http::{AnswerSink, ResponseHead};
 use tokio::io::ReadBuf;
 
 use super::{Failure, Pump, WINDOW};
@@ -14,7 +14,6 @@ use crate::{
     error::Error,
     http::{
         channel::Channel,
-        parser::AnswerSink,
         service::{HandlerFailed, NotServed},
     },
 };
@@ -60,9 +59,11 @@ impl Pump<'_> {
             let bytes = space.filled();
             if bytes.is_empty() {
                 self.server_ended = true;
-                self.parser
-                    .finish()
-                    .map_err(|bad| Failure::Server(Error::BadAnswer(bad.0)))?;
+                let has_begun = self.has_head();
+                self.parser.finish().map_err(|bad| match has_begun {
+                    true => Failure::BrokenOff(Error::BadAnswer(bad.0)),
+                    false => Failure::Server(Error::BadAnswer(bad.0)),
+                })?;
                 break;
             }
             let fed = match (&mut self.channel, self.streams.is_some()) {

@@ -16,13 +16,11 @@
 //!
 //! Trailers and interim answers are dropped, since the relay has no place for them.
 
-use hyco_protocol::{
-    Headers,
-    http::{ResponseHead, has_no_body},
-};
+use super::response::{ResponseHead, has_no_body};
+use crate::command::Headers;
 
 /// Takes what a server says, in order.
-pub(crate) trait AnswerSink {
+pub trait AnswerSink {
     /// The head is whole.
     fn head(&mut self, head: ResponseHead);
     /// Bytes of the body.
@@ -32,11 +30,11 @@ pub(crate) trait AnswerSink {
 /// What a server wrote is no HTTP answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server's answer is not HTTP: {0}")]
-pub(crate) struct Malformed(pub(crate) &'static str);
+pub struct Malformed(pub &'static str);
 
 /// Reads one answer.
 #[derive(Debug)]
-pub(crate) struct AnswerParser {
+pub struct AnswerParser {
     method: String,
     state: State,
     /// The start of a head or of a line that is not whole yet.
@@ -59,7 +57,7 @@ enum State {
 
 impl AnswerParser {
     /// Reads the answer to a request of that method.
-    pub(crate) fn new(method: &str) -> Self {
+    pub fn new(method: &str) -> Self {
         Self {
             method: method.to_owned(),
             state: State::Head,
@@ -69,22 +67,22 @@ impl AnswerParser {
     }
 
     /// The answer is whole.
-    pub(crate) fn is_done(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// A 101 was answered: what follows is no longer HTTP.
-    pub(crate) fn is_upgraded(&self) -> bool {
+    pub fn is_upgraded(&self) -> bool {
         self.state == State::Upgraded
     }
 
     /// Whether the server's connection can serve another request once the answer is done.
-    pub(crate) fn keeps_alive(&self) -> bool {
+    pub fn keeps_alive(&self) -> bool {
         self.keeps_alive && self.is_done()
     }
 
     /// Reads further bytes. Gives what lies behind the answer, or behind a 101.
-    pub(crate) fn feed<'b>(
+    pub fn feed<'b>(
         &mut self,
         mut bytes: &'b [u8],
         sink: &mut impl AnswerSink,
@@ -116,7 +114,7 @@ impl AnswerParser {
     }
 
     /// The server has ended its stream.
-    pub(crate) fn finish(&mut self) -> Result<(), Malformed> {
+    pub fn finish(&mut self) -> Result<(), Malformed> {
         match self.state {
             State::UntilEnd | State::Done => {
                 self.state = State::Done;
@@ -235,7 +233,10 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(ResponseHead, usize)>, Malformed> 
         let mut headers = vec![httparse::EMPTY_HEADER; most];
         let mut response = httparse::Response::new(&mut headers);
         return match response.parse(bytes) {
-            Ok(httparse::Status::Complete(length)) => Ok(Some((owned(&response), length))),
+            Ok(httparse::Status::Complete(length)) => {
+                let head = &bytes[..length];
+                Ok(Some((owned(&response, head), length)))
+            }
             Ok(httparse::Status::Partial) => Ok(None),
             Err(httparse::Error::TooManyHeaders) if most < MOST_HEADERS => {
                 most *= 4;
@@ -249,16 +250,29 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(ResponseHead, usize)>, Malformed> 
     }
 }
 
-fn owned(response: &httparse::Response<'_, '_>) -> ResponseHead {
-    let header = |header: &httparse::Header<'_>| {
-        let value = header.value.iter().map(|&byte| char::from(byte)).collect();
-        (header.name.to_owned(), value)
-    };
+fn owned(response: &httparse::Response<'_, '_>, head: &[u8]) -> ResponseHead {
+    let header = |header: &httparse::Header<'_>| (header.name.to_owned(), latin1(header.value));
     ResponseHead {
         status: response.code.unwrap_or_default(),
-        reason: response.reason.unwrap_or_default().to_owned(),
+        reason: match response.reason.unwrap_or_default() {
+            "" => reason(head),
+            ascii => ascii.to_owned(),
+        },
         headers: Headers(response.headers.iter().map(header).collect()),
     }
+}
+
+/// The reason phrase of a head that is known to be one; `httparse` leaves out what is beyond ASCII.
+fn reason(head: &[u8]) -> String {
+    let line = head
+        .split(|&byte| byte == b'\n')
+        .find(|line| line.starts_with(b"HTTP/"));
+    let phrase = line.and_then(|line| line.splitn(3, |&byte| byte == b' ').nth(2));
+    latin1(phrase.unwrap_or_default().trim_ascii())
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
 /// The size in front of a chunk; what follows a semicolon is an extension.
