@@ -3,9 +3,11 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const http = require('node:http')
+const https = require('node:https')
 const { after, before, describe, it } = require('node:test')
 const WebSocket = require('ws')
 
+const certificate = require('./support/certificate')
 const HttpSetting = require('./support/http-server')
 const { mirror, until } = HttpSetting
 
@@ -49,7 +51,8 @@ describe('forward()', TIMEOUT, () => {
     const { method, url, statusCode, duration } = told[0]
     assert.deepEqual([method, url, statusCode], ['PUT', '/hyco/0?q', 200])
     assert.ok(duration >= 0)
-    assert.equal(setting.server.metrics().activeRequests, 0)
+    await until(() => setting.server.metrics().activeRequests === 0)
+    assert.equal(setting.server.metrics().requests, 5)
   })
 
   it('streams bodies both ways', async () => {
@@ -109,6 +112,86 @@ describe('forward()', TIMEOUT, () => {
     renamed.server.forward(`127.0.0.1:${upstream.address().port}`, { host: 'inner:81' })
     assert.equal(JSON.parse((await renamed.request('')).body).headers.host, 'inner:81')
     await renamed.close()
+  })
+
+  it('goes over TLS with the options for it, and answers 502 where a certificate is not trusted', async () => {
+    const secure = https.createServer(certificate, (req, res) => {
+      res.end(req.socket.encrypted ? 'encrypted' : 'plain')
+    })
+    secure.listen(0, '127.0.0.1')
+    await once(secure, 'listening')
+    const target = `https://localhost:${secure.address().port}`
+    const trusting = await HttpSetting.start()
+    trusting.server.forward(target, { tls: { ca: certificate.ca } })
+    assert.equal(String((await trusting.request('')).body), 'encrypted')
+    await trusting.close()
+    const wary = await HttpSetting.start()
+    wary.server.forward(new URL(target))
+    assert.equal((await wary.request('')).statusCode, 502)
+    await until(() => wary.errors.length === 1)
+    await wary.close()
+    secure.closeAllConnections()
+    await new Promise((resolve) => secure.close(resolve))
+  })
+
+  it('answers 504 for a server that is slow, and 502 for one that breaks off', async () => {
+    let closed = 0
+    const slow = await HttpSetting.start({ responseTimeout: 100 })
+    slow.server.forward(upstream.address().port)
+    handler = (req) => req.on('close', () => closed++)
+    assert.equal((await slow.request('')).statusCode, 504)
+    await until(() => closed === 1)
+    assert.equal(slow.errors[0].code, 'HYCO_ERR_TIMEOUT')
+    handler = (req, res) => {
+      res.writeHead(200, { 'content-length': 10 }).write('half')
+      setImmediate(() => req.socket.destroy())
+    }
+    const broken = await slow.request('')
+    assert.equal(broken.statusCode, 502)
+    assert.match(String(broken.body), /broke its answer off/)
+    await slow.close()
+    handler = mirror
+  })
+
+  it('sends a request again over a new connection only if that does no harm', async () => {
+    const counts = {}
+    const other = await HttpSetting.start()
+    other.server.forward(upstream.address().port)
+    for (const method of ['GET', 'POST']) {
+      handler = mirror
+      await other.request('', { method })
+      // The kept connection breaks when it is used again; a new one is served.
+      const kept = connections
+      handler = (req, res) => {
+        counts[method] = (counts[method] ?? 0) + 1
+        if (connections === kept) req.socket.destroy()
+        else res.end('served')
+      }
+      const { statusCode } = await other.request('', { method })
+      assert.equal(statusCode, method === 'GET' ? 200 : 502)
+    }
+    assert.deepEqual(counts, { GET: 2, POST: 1 })
+    await other.close()
+    handler = mirror
+  })
+
+  it('close() ends what is passed on, also after drain() has run out of time', async () => {
+    let asked = 0
+    handler = () => asked++
+    for (const end of [
+      (server) => server.close(),
+      async (server) => assert.equal(await server.drain({ timeout: 50 }), false),
+    ]) {
+      const other = await HttpSetting.start()
+      other.server.forward(upstream.address().port)
+      const answered = other.request('')
+      const before = asked
+      await until(() => asked > before)
+      await end(other.server)
+      assert.equal((await answered).statusCode, 502)
+      await other.close()
+    }
+    handler = mirror
   })
 
   it('drain() waits for what is passed on', async () => {

@@ -186,6 +186,27 @@ describe('HTTP through the local relay', TIMEOUT, () => {
     }
   })
 
+  it("a rule's name and key in the query are as good as a token (E5)", async () => {
+    const guarded = await HttpSetting.start(null, { hybridConnections: ['hyco'] })
+    const { keyName, key } = guarded.relay.emulator
+    const listening = await RawListener.start(guarded)
+    listening.echo()
+    const query = (name, value) =>
+      new URLSearchParams({ 'sb-hc-sas-key-name': name, 'sb-hc-sas-key': value })
+    for (const [sent, status] of [
+      [query(keyName, key), 200],
+      [query(keyName, 'another key'), 401],
+      [query('another name', key), 401],
+      [new URLSearchParams({ 'sb-hc-sas-key-name': keyName }), 401],
+      [new URLSearchParams({ 'sb-hc-sas-key': key }), 401],
+      ['', 401],
+    ]) {
+      assert.equal((await guarded.request(`?${sent}`)).statusCode, status, String(sent))
+    }
+    listening.close()
+    await guarded.close()
+  })
+
   it('a body without FIN is whole after a close with 1000, and broken off otherwise (E58)', async () => {
     for (const close of [true, false]) {
       const answered = setting.request('').catch((error) => error)
@@ -288,6 +309,23 @@ describe('HTTP through the local relay', TIMEOUT, () => {
     const refused = await ask('', 'nonsense')
     assert.equal(refused.statusCode, 401)
     assert.match(String(refused.body), /<Error><Code>401<\/Code><Detail>/)
+  })
+
+  it('listeners shaped as those for Java and .NET are understood (E44, E53, E58, E71)', async () => {
+    const answered = setting.request('', { method: 'POST' }, Buffer.alloc(70_000, 'j'))
+    const { request, rendezvous, body } = await listener.next()
+    assert.equal(body.length, 70_000)
+    // .NET and Java wait for 2 s before they send what has begun; Go sends the status as a text.
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    const { response } = JSON.parse(listener.response(request, '201', true, { 'X-A': '1' }))
+    rendezvous.send(JSON.stringify({ response: { ...response, statusDescription: 'Made' } }))
+    rendezvous.send('first ', { binary: true, fin: false })
+    rendezvous.send('second', { binary: true, fin: false })
+    // Java's client never ends the message.
+    rendezvous.close(1000)
+    const { statusCode, statusMessage, headers, body: whole } = await answered
+    assert.deepEqual([statusCode, statusMessage, headers['x-a']], [201, 'Made', '1'])
+    assert.equal(String(whole), 'first second')
   })
 
   it('curl and undici get what was sent (E71)', async () => {

@@ -29,7 +29,7 @@ use hyco_protocol::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, Interval, interval_at, sleep_until, timeout},
+    time::{Instant, Interval, interval_at, sleep, sleep_until, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -83,8 +83,13 @@ impl ControlChannel {
             WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await;
         let end = self.run(&mut socket).await;
         let id = self.id;
+        let serial = self.registration.serial;
         // From here on no sender is sent this way.
         drop((self.registration, self.commands));
+        if matches!(end, End::Lost(_) | End::Dropped) {
+            let (relay, connection) = (Arc::clone(&self.relay), Arc::clone(&self.connection));
+            tokio::spawn(abandon(relay, connection, serial));
+        }
         debug!(id, %end, "the control channel ends");
         self.relay.events.tell(EventKind::Closed {
             what: "listener",
@@ -253,11 +258,11 @@ impl ControlChannel {
             Some(sender) => {
                 let body = body.into();
                 // The sender may have left just now.
-                let _ = sender.send(Answered {
+                let _ = sender.send(Ok(Answered {
                     response,
                     body,
                     kept: None,
-                });
+                }));
             }
             None => debug!(
                 id = response.request_id,
@@ -288,6 +293,18 @@ impl ControlChannel {
         self.expires_at = verified.expires_at;
         debug!(id = self.id, expires_at = self.expires_at, "token renewed");
         Ok(())
+    }
+}
+
+/// Gives up the requests that a lost listener was told of, unless it comes back in time: it could still
+/// answer them by its next control channel.
+async fn abandon(relay: Arc<Relay>, connection: Arc<HybridConnection>, serial: u64) {
+    tokio::select! {
+        () = relay.stopped() => return,
+        () = sleep(relay.timing().comeback) => {}
+    }
+    if !connection.has_listener_since(serial) {
+        relay.exchanges.abandon(serial);
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Orders {
 /// Keeps a listener registered; dropping it makes its place free.
 pub(crate) struct Registration {
     connection: Arc<HybridConnection>,
-    serial: u64,
+    pub(crate) serial: u64,
     pub(crate) orders: watch::Receiver<Orders>,
 }
 
@@ -120,6 +120,11 @@ impl HybridConnection {
     /// The listeners that are connected now.
     pub(crate) fn listeners(&self) -> Vec<Arc<Listener>> {
         self.lock().clone()
+    }
+
+    /// Whether a listener is connected that came after the one with that number.
+    pub(crate) fn has_listener_since(&self, serial: u64) -> bool {
+        self.lock().iter().any(|listener| listener.serial > serial)
     }
 
     /// Its own rules.

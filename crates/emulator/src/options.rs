@@ -87,6 +87,9 @@ pub struct Timing {
     pub response: Duration,
     /// Between two pieces of a relayed HTTP body.
     pub gap: Duration,
+    /// How long a listener that was lost may take to come back. After that the HTTP requests that it had
+    /// got and not answered are answered 502.
+    pub comeback: Duration,
 }
 
 impl HybridConnectionOptions {
@@ -137,6 +140,7 @@ impl Default for Timing {
             send: Duration::from_secs(60),
             response: Duration::from_secs(60),
             gap: Duration::from_secs(60),
+            comeback: Duration::from_secs(5),
         }
     }
 }
@@ -162,6 +166,7 @@ impl Timing {
             send: scaled(self.send),
             response: scaled(self.response),
             gap: scaled(self.gap),
+            comeback: scaled(self.comeback),
         }
     }
 }

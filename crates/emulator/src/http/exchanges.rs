@@ -3,11 +3,15 @@
 //! | state | event | next |
 //! |---|---|---|
 //! | – | a request is given to a listener | waiting |
-//! | waiting | its answer comes, by any control channel or rendezvous of the hybrid connection | – |
-//! | waiting | the rendezvous where it was fetched ends without an answer | – |
-//! | waiting | the deadline passes, or the sender leaves | – |
+//! | waiting | a listener dials its address | fetched |
+//! | waiting, fetched | its answer comes, by any control channel or rendezvous of the hybrid connection | – |
+//! | waiting, fetched | its body breaks off while it is fetched | –, 400 |
+//! | fetched | the rendezvous where its body is fetched ends without an answer | –, 502 |
+//! | waiting | the control channel of its listener is lost, and no listener comes back in time | –, 502 |
+//! | waiting, fetched | the deadline passes, or the sender leaves | –, 504 |
 //!
-//! An answer to a request that does not wait is ignored.
+//! A listener that says goodbye may still answer by a rendezvous, so only the loss of one counts. An
+//! answer to a request that does not wait is ignored.
 
 use std::{
     collections::HashMap,
@@ -18,7 +22,7 @@ use hyco_protocol::{Response, tracking::bare_id};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Given, body::Body};
-use crate::hybrid_connection::HybridConnection;
+use crate::{answer::Failure, hybrid_connection::HybridConnection};
 
 /// An answer.
 pub(crate) struct Answered {
@@ -33,6 +37,7 @@ pub(crate) type Kept = mpsc::Sender<Upload>;
 
 /// A request to be fetched at its address.
 pub(crate) struct Upload {
+    pub(crate) id: String,
     pub(crate) json: String,
     pub(crate) body: Given,
 }
@@ -41,11 +46,18 @@ pub(crate) struct Upload {
 #[derive(Default)]
 pub(crate) struct Exchanges(Mutex<HashMap<String, Waiting>>);
 
+/// What becomes of a request: its answer, or why there is none.
+pub(crate) type Outcome = Result<Answered, Failure>;
+
 struct Waiting {
     connection: Arc<HybridConnection>,
-    answer: oneshot::Sender<Answered>,
+    answer: oneshot::Sender<Outcome>,
     upload: Option<Upload>,
     here: watch::Receiver<()>,
+    /// The listener that was told of it.
+    listener: Option<u64>,
+    /// A listener has dialled its address.
+    is_fetched: bool,
 }
 
 /// A request's place; dropping it makes its address and its answer worthless.
@@ -70,7 +82,7 @@ impl Exchanges {
         &self,
         id: &str,
         connection: &Arc<HybridConnection>,
-    ) -> (Place<'_>, oneshot::Receiver<Answered>) {
+    ) -> (Place<'_>, oneshot::Receiver<Outcome>) {
         let id = key(id);
         let (answer, answered) = oneshot::channel();
         let (here, watched) = watch::channel(());
@@ -79,6 +91,8 @@ impl Exchanges {
             answer,
             upload: None,
             here: watched,
+            listener: None,
+            is_fetched: false,
         };
         self.lock().insert(id.clone(), waiting);
         let place = Place {
@@ -93,7 +107,11 @@ impl Exchanges {
     pub(crate) fn find(&self, id: &str, connection: &Arc<HybridConnection>) -> Option<Found> {
         let mut waiting = self.lock();
         let waiting = waiting.get_mut(&key(id))?;
-        Arc::ptr_eq(&waiting.connection, connection).then(|| Found {
+        if !Arc::ptr_eq(&waiting.connection, connection) {
+            return None;
+        }
+        waiting.is_fetched = true;
+        Some(Found {
             upload: waiting.upload.take(),
             here: waiting.here.clone(),
         })
@@ -104,7 +122,7 @@ impl Exchanges {
         &self,
         id: &str,
         connection: &Arc<HybridConnection>,
-    ) -> Option<oneshot::Sender<Answered>> {
+    ) -> Option<oneshot::Sender<Outcome>> {
         let mut waiting = self.lock();
         let key = key(id);
         let belongs = Arc::ptr_eq(&waiting.get(&key)?.connection, connection);
@@ -113,12 +131,39 @@ impl Exchanges {
             .map(|waiting| waiting.answer)
     }
 
+    /// Gives a request up.
+    pub(crate) fn fail(&self, id: &str, connection: &Arc<HybridConnection>, failure: Failure) {
+        if let Some(sender) = self.claim(id, connection) {
+            // The sender may have left just now.
+            let _ = sender.send(Err(failure));
+        }
+    }
+
+    /// Gives up the requests that a lost listener was told of, and that nobody fetches.
+    pub(crate) fn abandon(&self, listener: u64) {
+        let mut waiting = self.lock();
+        let abandoned =
+            waiting.extract_if(|_, one| one.listener == Some(listener) && !one.is_fetched);
+        for (_, one) in abandoned {
+            let failure = Failure::new(502, "The listener went away before it had answered.");
+            let hint = "the listener that got the request was lost, and none has come back";
+            let _ = one.answer.send(Err(failure.with_hint(hint)));
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Place<'_> {
+    /// Says which listener is told of the request.
+    pub(crate) fn given_to(&self, listener: u64) {
+        if let Some(waiting) = self.exchanges.lock().get_mut(&self.id) {
+            waiting.listener = Some(listener);
+        }
+    }
+
     /// Lays the request down at its address.
     pub(crate) fn put(&self, upload: Upload) {
         if let Some(waiting) = self.exchanges.lock().get_mut(&self.id) {

@@ -20,12 +20,15 @@ pub(crate) use body::Body;
 pub(crate) use exchanges::{Answered, Exchanges, Kept};
 pub(crate) use rendezvous::{Rendezvous, dial};
 
-use http::{Method, Request, request::Parts};
+use std::borrow::Cow;
+
+use http::{Method, Request, Version, header::HOST, request::Parts};
 use http_body_util::BodyExt;
 use hyco_protocol::{
     Command, Request as Relayed, Right, Target,
     command::{MAX_COMMAND, MAX_CONTROL_BODY},
     names::AUTHORIZATION_HEADER,
+    token::sign_canonical,
     tracking::new_guid,
 };
 use hyper::body::{Bytes, Incoming};
@@ -39,6 +42,7 @@ use crate::{
     connect::{candidates, tell},
     handshake,
     hybrid_connection::HybridConnection,
+    relay::Relay,
     visit::Visit,
 };
 
@@ -55,14 +59,15 @@ pub(crate) async fn relay(
     if parts.method == Method::CONNECT {
         return Err(Failure::new(501, "CONNECT is not relayed."));
     }
+    check_host(&parts)?;
     if request::head_length(&parts) > MOST_HEADERS {
         return Err(Failure::new(
             431,
             "The header section is longer than 32 KiB.",
         ));
     }
-    let carrier = Carrier::of(target, &parts);
-    let (connection, verified) = permit(&visit.relay, &target.path, carrier.token, Right::Send)?;
+    let carrier = Carrier::of(&visit.relay, target, &parts)?;
+    let (connection, verified) = permit(&visit.relay, &target.path, &carrier.token, Right::Send)?;
     let uses_authorization = carrier.is_authorization && verified.is_some();
     let body = match body_of(&parts) {
         Size::None => Given::None,
@@ -84,6 +89,18 @@ pub(crate) async fn relay(
     .await
 }
 
+/// A request of HTTP/1.1 has one host (RFC 9112, 3.2).
+fn check_host(parts: &Parts) -> Result<(), Failure> {
+    let count = parts.headers.get_all(HOST).iter().count();
+    match count {
+        0 if parts.version == Version::HTTP_11 => {
+            Err(Failure::new(400, "The request has no Host."))
+        }
+        0 | 1 => Ok(()),
+        _ => Err(Failure::new(400, "The request has more than one Host.")),
+    }
+}
+
 /// Gives the request to a listener and waits for the answer.
 async fn exchange(
     visit: &Visit,
@@ -102,12 +119,11 @@ async fn exchange(
     let (place, answered) = visit.relay.exchanges.enter(id, connection);
     if let Some(kept) = visit.take_kept() {
         let upload = Upload {
+            id: id.to_owned(),
             json: Command::Request(Relayed::Full(describe(""))).to_json(),
             body,
         };
-        kept.send(upload)
-            .await
-            .map_err(|_| Failure::new(502, "The listener closed the rendezvous."))?;
+        kept.send(upload).await.map_err(|_| unanswered())?;
     } else {
         let candidates = candidates(connection, &parts.headers)?;
         let sending = async {
@@ -115,12 +131,14 @@ async fn exchange(
                 Given::Streamed(body) => {
                     let mut upload = Some(body);
                     tell(candidates, |listener| {
+                        place.given_to(listener.serial);
                         let full = describe(&listener.base);
                         let address = full.address.clone();
                         let json = Command::Request(Relayed::Full(full)).to_json();
                         if let Some(body) = upload.take() {
                             let body = Given::Streamed(body);
-                            place.put(Upload { json, body });
+                            let id = id.to_owned();
+                            place.put(Upload { id, json, body });
                         }
                         let pointer = Command::Request(Relayed::Pointer { address });
                         Ok((pointer.to_json(), None))
@@ -133,6 +151,7 @@ async fn exchange(
                         _ => None,
                     };
                     tell(candidates, |listener| {
+                        place.given_to(listener.serial);
                         let json =
                             Command::Request(Relayed::Full(describe(&listener.base))).to_json();
                         match json.len() {
@@ -150,8 +169,7 @@ async fn exchange(
         timeout_at(deadline, sending).await.map_err(|_| late())??;
     }
     let answered = timeout_at(deadline, answered).await.map_err(|_| late())?;
-    let answered = answered
-        .map_err(|_| Failure::new(502, "The listener closed the rendezvous without an answer."))?;
+    let answered = answered.map_err(|_| unanswered())??;
     debug!(id, status = answered.response.status_code, "answered");
     visit.keep(answered.kept.clone());
     response::answer(visit, &parts.method, &parts.headers, answered)
@@ -159,24 +177,49 @@ async fn exchange(
 
 /// A token, and whether it came in `Authorization`.
 struct Carrier<'a> {
-    token: &'a str,
+    token: Cow<'a, str>,
     is_authorization: bool,
 }
 
 impl<'a> Carrier<'a> {
-    /// The query comes before the relay's header, and that before `Authorization` (docs/protocol.md, 2.5).
-    fn of(target: &'a Target, parts: &'a Parts) -> Self {
+    /// The query comes before the relay's header, that before a rule and its key, of which the token is
+    /// made here, and that before `Authorization` (docs/protocol.md, 2.5).
+    fn of(relay: &Relay, target: &'a Target, parts: &'a Parts) -> Result<Self, Failure> {
         let own = target
             .token
             .as_deref()
             .or_else(|| handshake::text(&parts.headers, AUTHORIZATION_HEADER));
-        Self {
-            token: own
-                .or_else(|| handshake::text(&parts.headers, "authorization"))
-                .unwrap_or_default(),
-            is_authorization: own.is_none(),
+        if let Some(token) = own {
+            return Ok(Self {
+                token: token.into(),
+                is_authorization: false,
+            });
+        }
+        match (&target.sas_key_name, &target.sas_key) {
+            (None, None) => Ok(Self {
+                token: handshake::text(&parts.headers, "authorization")
+                    .unwrap_or_default()
+                    .into(),
+                is_authorization: true,
+            }),
+            (Some(name), Some(key)) => Ok(Self {
+                token: made_token(relay, &target.path, name, key)?.into(),
+                is_authorization: false,
+            }),
+            _ => {
+                let message = "sb-hc-sas-key-name and sb-hc-sas-key need each other.";
+                Err(Failure::new(401, message))
+            }
         }
     }
+}
+
+/// A token for a moment, by a rule and its key.
+fn made_token(relay: &Relay, path: &str, name: &str, key: &str) -> Result<String, Failure> {
+    let host = relay.hosts.first().map_or("localhost", String::as_str);
+    let uri = format!("http://{host}{path}");
+    sign_canonical(&uri, name, key, relay.now() + TOKEN_LIFE)
+        .map_err(|error| Failure::new(401, error.to_string()))
 }
 
 /// The body of a request.
@@ -208,9 +251,24 @@ fn body_of(parts: &Parts) -> Size {
 async fn whole(visit: &Visit, body: Incoming) -> Result<Bytes, Failure> {
     match timeout(visit.relay.timing().response, body.collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(Failure::new(400, "The body of the request broke off.")),
-        Err(_) => Err(Failure::new(408, "The body of the request did not come.")),
+        Ok(Err(_)) => Err(broken_off()),
+        Err(_) => Err(not_come()),
     }
+}
+
+/// The sender did not send the body that it announced.
+fn broken_off() -> Failure {
+    Failure::new(400, "The body of the request broke off, or is malformed.")
+}
+
+/// The sender has announced a body that does not come, or does not go on.
+fn not_come() -> Failure {
+    Failure::new(408, "The body of the request did not come.")
+}
+
+/// Only there could the listener answer.
+fn unanswered() -> Failure {
+    Failure::new(502, "The listener closed the rendezvous without an answer.")
 }
 
 fn request_id() -> String {
@@ -227,5 +285,7 @@ fn late() -> Failure {
     )
 }
 
+/// Seconds of a token that is used at once.
+const TOKEN_LIFE: u64 = 60;
 /// The limit of the service.
 const MOST_HEADERS: usize = 32 * 1024;

@@ -9,6 +9,10 @@
 //! | anything else before its answer | close 1002 with the reason |
 //! | nothing for 60 s within a body | breaks off |
 //!
+//! A request that was fetched there can be answered nowhere else: if the rendezvous ends before, its
+//! sender gets 502. A sender whose own body breaks off gets 400, and one whose body does not go on 408; then
+//! the rendezvous is dropped.
+//!
 //! After its answer it is closed with 1000, or kept for the sender's next request.
 
 use std::sync::Arc;
@@ -30,8 +34,11 @@ use tracing::debug;
 use super::{
     Answered, Body, Given,
     body::Piece,
+    broken_off,
     exchanges::{Found, Upload},
+    not_come,
     socket::{Reader, Said, Writer},
+    unanswered,
 };
 use crate::{
     answer::{Answer, Failure, switching_protocols},
@@ -122,6 +129,7 @@ impl Line<'_> {
         let mut here = Some(here);
         loop {
             let (keep, mut jobs) = mpsc::channel(1);
+            let fetched = upload.as_ref().map(|upload| upload.id.clone());
             let answering = self.answer(reader, keep, here.take());
             let outcome = match upload.take() {
                 None => answering.await,
@@ -145,7 +153,13 @@ impl Line<'_> {
                 }
             };
             match outcome {
-                Err(end) => return end,
+                Err(end) => {
+                    if let Some(id) = fetched {
+                        let exchanges = &self.relay.exchanges;
+                        exchanges.fail(&id, self.connection, unanswered());
+                    }
+                    return end;
+                }
                 Ok(()) if !self.relay.reuse_rendezvous => {
                     return End::Close(CLOSE_NORMAL, "Normal Closure");
                 }
@@ -174,13 +188,20 @@ impl Line<'_> {
                 opcode = OpCode::Continuation;
             }
             Given::Streamed(mut body) => loop {
-                let frame = timeout(self.relay.timing().gap, body.frame())
-                    .await
-                    .map_err(drop)?;
+                let frame = timeout(self.relay.timing().gap, body.frame()).await;
+                let frame = frame.map_err(|_| {
+                    let exchanges = &self.relay.exchanges;
+                    exchanges.fail(&upload.id, self.connection, not_come());
+                })?;
                 let Some(frame) = frame else {
                     break;
                 };
-                if let Ok(bytes) = frame.map_err(drop)?.into_data() {
+                let frame = frame.map_err(|error| {
+                    debug!(id = self.id, %error, "the sender's body breaks off");
+                    let exchanges = &self.relay.exchanges;
+                    exchanges.fail(&upload.id, self.connection, broken_off());
+                })?;
+                if let Ok(bytes) = frame.into_data() {
                     self.send(false, opcode, &bytes).await?;
                     opcode = OpCode::Continuation;
                 }
@@ -240,7 +261,7 @@ impl Line<'_> {
                 body: Body::Empty,
                 kept,
             };
-            return sender.send(answered).map_err(|_| End::Lost);
+            return sender.send(Ok(answered)).map_err(|_| End::Lost);
         }
         let (pieces, streamed) = mpsc::channel(PIECES);
         let answered = Answered {
@@ -248,7 +269,7 @@ impl Line<'_> {
             body: Body::Streamed(streamed),
             kept,
         };
-        sender.send(answered).map_err(|_| End::Lost)?;
+        sender.send(Ok(answered)).map_err(|_| End::Lost)?;
         self.stream(reader, pieces).await
     }
 

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::VIA};
 use hyco_protocol::{
     http::{has_no_body, without_hop_by_hop},
-    status::{clean_reason, standard_phrase},
+    status::{printable_reason, standard_phrase},
 };
 use hyper::ext::ReasonPhrase;
 use tracing::debug;
@@ -34,10 +34,10 @@ pub(super) fn answer(
     let mut answer = Answer::default();
     *answer.status_mut() = status;
     let reason = match &response.status_description {
-        Some(reason) => clean_reason(reason),
+        Some(reason) => latin1_or_utf8(&printable_reason(reason)),
         None => standard_phrase(status.as_u16()).into(),
     };
-    if let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes()) {
+    if let Ok(reason) = ReasonPhrase::try_from(reason) {
         answer.extensions_mut().insert(reason);
     }
     for (name, value) in without_hop_by_hop(&response.response_headers) {
@@ -63,11 +63,14 @@ pub(super) fn answer(
     Ok(answer)
 }
 
-/// Latin-1 where it can be, else UTF-8.
 fn header_value(value: &str) -> Option<HeaderValue> {
-    let bytes = match value.chars().all(|c| c <= '\u{ff}') {
-        true => value.chars().map(|c| c as u8).collect(),
-        false => value.as_bytes().to_vec(),
-    };
-    HeaderValue::from_bytes(&bytes).ok()
+    HeaderValue::from_bytes(&latin1_or_utf8(value)).ok()
+}
+
+/// Latin-1 where it can be, else UTF-8.
+fn latin1_or_utf8(text: &str) -> Vec<u8> {
+    match text.chars().all(|c| c <= '\u{ff}') {
+        true => text.chars().map(|c| c as u8).collect(),
+        false => text.as_bytes().to_vec(),
+    }
 }

@@ -14,5 +14,6 @@ mod listen;
 mod pass;
 mod rendezvous;
 mod renew;
+mod requests;
 mod secure;
 mod support;
