@@ -3,24 +3,10 @@
 // How much does relaying cost? The local relay between a sender and a listener of the Rust program,
 // against a TCP proxy that only copies.
 
-const fs = require('node:fs')
-
 const Control = require('./harness/control')
-const { warmUp } = require('./harness/measure')
+const { usageOf, warmUp } = require('./harness/measure')
 const { start } = require('./harness/program')
 const { sizes } = require('./harness/rows')
-
-/**
- * @param {number} pid
- * @return {number} nanoseconds of processor time of all threads of a process
- */
-function usageOf(pid) {
-  const tasks = `/proc/${pid}/task`
-  const times = fs.readdirSync(tasks).map((id) => {
-    return Number(fs.readFileSync(`${tasks}/${id}/schedstat`, 'latin1').split(' ')[0])
-  })
-  return times.reduce((sum, time) => sum + time, 0)
-}
 
 module.exports = {
   title: 'Emulator',

@@ -19,7 +19,17 @@ const QUICK = {
   runs: 3,
   scale: 0.1,
   env: { BENCH_WARM_UP: '150' },
-  peers: ['ws', 'ws-listener', 'proxy', 'hyco-rs', 'emulator'],
+  peers: [
+    'ws',
+    'ws-listener',
+    'proxy',
+    'hyco-rs',
+    'emulator',
+    'http-server',
+    'hyco-rs-forward',
+    'http-proxy',
+    'http-emulator',
+  ],
 }
 const RUNS = 5
 
@@ -33,6 +43,9 @@ const QUESTIONS = [
   'memory',
   'relay',
   'emulator',
+  'http',
+  'http-streams',
+  'http-relay',
 ]
 
 async function run(file) {
@@ -115,7 +128,8 @@ async function ask(question, options) {
     const scale = quick ? QUICK.scale : 1
     const scaled = row.count ? { ...row, count: Math.ceil((row.count * scale) / 50) * 50 } : row
     const runs = quick ? Math.min(options.runs, question.quickRuns ?? options.runs) : options.runs
-    const results = await runRow(question, scaled, names, { ...options, runs, progress })
+    const able = names.filter((peer) => !row.without?.includes(peer))
+    const results = await runRow(question, scaled, able, { ...options, runs, progress })
     progress('')
     rows.push({ ...row, peers: results })
   }

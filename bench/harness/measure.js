@@ -34,6 +34,20 @@ function usage() {
 }
 
 /**
+ * What another process has used until now.
+ *
+ * @param {number} pid
+ * @return {number} nanoseconds of processor time of all its threads
+ */
+function usageOf(pid) {
+  const tasks = `/proc/${pid}/task`
+  const times = fs.readdirSync(tasks).map((id) => {
+    return Number(fs.readFileSync(`${tasks}/${id}/schedstat`, 'latin1').split(' ')[0])
+  })
+  return times.reduce((sum, time) => sum + time, 0)
+}
+
+/**
  * What was used per message since `start`.
  *
  * @param {{wall: number, cpu: number, main: number}} start what `usage` gave before
@@ -75,4 +89,4 @@ async function resident() {
   return pages * 4096
 }
 
-module.exports = { resident, since, usage, warmUp }
+module.exports = { resident, since, usage, usageOf, warmUp }

@@ -12,7 +12,7 @@ const PATH = 'bench'
 /**
  * @param {object} server what the Rust program said; its certificate is used for TLS
  * @param {boolean} secure
- * @return {Promise<object>} pid, addresses, token and `stop()`
+ * @return {Promise<object>} pid, addresses, token, where HTTP requests go (`http`), and `stop()`
  */
 async function startRelay(server, secure) {
   const options = {
@@ -26,6 +26,7 @@ async function startRelay(server, secure) {
     ...relay,
     listenUrl: `${base}?sb-hc-action=listen`,
     connectUrl: `${base}?sb-hc-action=connect`,
+    http: { host: new URL(relay.namespace).host, path: `/${PATH}` },
     token: sign(`http://localhost/${PATH}`, relay.keyName, relay.key),
   }
 }

@@ -2,6 +2,7 @@
 
 // What hyco-rs promises, as ratios to the peer it is compared with in the same run.
 
+const { median } = require('./statistics')
 const { short } = require('./table')
 
 const FIGURES = { cpu: 'CPU', main: 'main thread', rate: 'throughput', p50: 'p50', bytes: 'memory' }
@@ -32,6 +33,16 @@ const EMULATOR = [
   ['64 B', 'cpu', 1.5, false],
   ['16 KiB', 'rate', 0.8, true],
   ['1 MiB', 'rate', 0.8, true],
+]
+
+/** Requests: row, peer, then CPU and main thread at most, against a direct server and hyco-https. */
+const REQUESTS = [
+  ['GET, small', 'hyco-rs', [1, 0.55], [0.75, 0.45]],
+  ['POST, 1 kB of JSON', 'hyco-rs', [1, 0.8], [0.75, 0.65]],
+  ['GET, 100 kB', 'hyco-rs', [2, 0.5]],
+  ['GET, 20 MiB, per MiB', 'hyco-rs', [1.5, 0.6]],
+  ['POST, 20 MiB, per MiB', 'hyco-rs', [1.5, 0.6]],
+  ['GET, small', 'hyco-rs-forward', [0.8, 0.02]],
 ]
 
 const GROWTH = 1.5
@@ -94,7 +105,25 @@ function judge(questions) {
       result?.ratios?.[figure],
     )
   }
+  for (const [row, peer, direct, hycoHttps] of REQUESTS) {
+    const peers = questions.http?.find(({ name }) => name === row)?.peers ?? {}
+    const name = peer === 'hyco-rs' ? '' : ', forward()'
+    ;['cpu', 'main'].forEach((figure, at) => {
+      const what = `http ${row}${name}: ${FIGURES[figure]}`
+      add(`${what} against http.Server`, direct[at], false, peers[peer]?.ratios?.[figure])
+      const ratio = between(peers[peer], peers['hyco-https'], figure)
+      if (hycoHttps) add(`${what} against hyco-https`, hycoHttps[at], false, ratio)
+    })
+  }
+  const relayed = own('http-relay', 'GET, small', 'tcp', 'http-emulator')
+  add('http-relay GET, small: CPU against a proxy on hyper', 2, false, relayed?.ratios?.cpu)
   return found
+}
+
+/** The median of the ratios of two peers in the same runs. */
+function between(one, other, figure) {
+  if (!one?.samples || one.samples.length !== other?.samples?.length) return undefined
+  return median(one.samples.map((sample, run) => sample[figure] / other.samples[run][figure]))
 }
 
 /**

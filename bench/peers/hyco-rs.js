@@ -3,6 +3,7 @@
 // hyco-rs: direct through `relayedConnect`, relayed through `RelayedServer`.
 
 const fs = require('node:fs')
+const http = require('node:http')
 const path = require('node:path')
 
 const { receive, sendAndDrain } = require('./ws')
@@ -42,6 +43,18 @@ module.exports = {
     server.on('connection', opened)
     return new Promise((resolve, reject) => {
       server.once('listening', () => resolve(server))
+      server.once('error', reject)
+    })
+  },
+
+  relayed: true,
+
+  serve(handler, relay) {
+    const { RelayedServer } = require(root)
+    const httpServer = http.createServer(handler)
+    const server = new RelayedServer({ server: relay.listenUrl, token: relay.token, httpServer })
+    return new Promise((resolve, reject) => {
+      server.once('listening', () => resolve(relay.http))
       server.once('error', reject)
     })
   },

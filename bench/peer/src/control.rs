@@ -10,6 +10,8 @@
 //! | `accept` | group, count, concurrency, secure | so many rendezvous are open; gives latencies |
 //! | `connect` | group, url, count, concurrency, ca | so many sockets are open |
 //! | `listen` | group, url, ca | the control channel is open |
+//! | `request` | host, target, size, count, connections | all requests are answered; gives latencies |
+//! | `open` | host, target, connections | so many answers have begun, and are held until the program ends |
 //! | `close` | group | all sockets of the group have ended |
 //! | `usage` | | at once; gives the nanoseconds this program has used |
 
@@ -27,6 +29,7 @@ use tokio_rustls::TlsConnector;
 use crate::{
     client,
     group::{Group, Mode, Order, World},
+    load::Load,
     tls,
 };
 
@@ -107,6 +110,8 @@ async fn obey(command: &Value, world: &Rc<World>) -> io::Result<Value> {
             group.close();
             group.wait_members(|members| members == 0).await;
         }
+        "request" => return Ok(percentiles(&load(command).run().await?)),
+        "open" => world.held.borrow_mut().extend(load(command).open().await?),
         "usage" => {}
         other => return Err(io::Error::other(format!("unknown command: {other}"))),
     }
@@ -177,6 +182,18 @@ async fn dial(
         });
     }
     tasks.join_all().await.into_iter().collect()
+}
+
+/// What an order says about HTTP requests.
+fn load(command: &Value) -> Load {
+    let number = |name: &str| command[name].as_u64().unwrap_or_default();
+    Load {
+        host: command["host"].as_str().unwrap_or_default().to_owned(),
+        target: command["target"].as_str().unwrap_or("/").to_owned(),
+        size: number("size") as usize,
+        count: number("count"),
+        connections: number("connections"),
+    }
 }
 
 fn connector(ca: &str) -> io::Result<Option<TlsConnector>> {

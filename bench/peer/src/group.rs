@@ -234,6 +234,8 @@ pub struct World {
     pub pending: RefCell<HashMap<String, oneshot::Sender<()>>>,
     /// The address of the plain port, and of the TLS port.
     pub addresses: [RefCell<String>; 2],
+    /// Answers that are kept open.
+    pub held: RefCell<Vec<tokio::net::TcpStream>>,
 }
 
 impl World {

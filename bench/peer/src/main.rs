@@ -4,7 +4,8 @@
 //! it shall never be what limits a measurement, and it says how much of a core it used.
 //!
 //! `bench-peer` serves WebSockets (see [`server`]) and obeys [`control`];
-//! `bench-peer proxy PORT` copies bytes to a port of this machine.
+//! `bench-peer proxy PORT` copies bytes to a port of this machine, `bench-peer http-proxy PORT` passes
+//! HTTP requests on to it.
 //! Both print one line of JSON with their ports and end when their standard input does.
 
 mod client;
@@ -13,6 +14,8 @@ mod control;
 mod frame;
 mod group;
 mod http;
+mod http_proxy;
+mod load;
 mod proxy;
 mod server;
 mod tls;
@@ -40,7 +43,13 @@ fn main() -> io::Result<()> {
                 announce(&json!({ "tcp": listener.local_addr()?.port() }));
                 spawn_local(proxy::run(listener, port));
             }
-            _ => return Err(io::Error::other("usage: bench-peer [proxy PORT]")),
+            [mode, port] if mode == "http-proxy" => {
+                let port = port.parse().map_err(io::Error::other)?;
+                let listener = bind()?;
+                announce(&json!({ "tcp": listener.local_addr()?.port() }));
+                spawn_local(http_proxy::run(listener, port));
+            }
+            _ => return Err(io::Error::other("usage: bench-peer [proxy PORT | http-proxy PORT]")),
         }
         let mut stdin = tokio::io::stdin();
         while stdin.read(&mut [0; 64]).await? > 0 {}
