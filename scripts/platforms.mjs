@@ -7,7 +7,7 @@
 // component rust-src, or Debian's packages cargo-web, rustc-web and rust-web-src.
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { checkArtifact } from './artifacts.mjs'
@@ -57,7 +57,7 @@ function install() {
 function build(name, { target, glibc, library }) {
   const toolchain = toolchainFor(target)
   if (toolchain === undefined) return 'SKIPPED, no toolchain has its standard library or sources'
-  const args = ['zigbuild', '--release', '--locked', '--package', 'hyco-rs']
+  const args = [library ? 'build' : 'check', '--release', '--locked', '--package', 'hyco-rs']
   args.push('--target', glibc ? `${target}.${glibc}` : target, ...toolchain.args)
   const env = {
     ...process.env,
@@ -67,12 +67,21 @@ function build(name, { target, glibc, library }) {
   }
   // A library for Node has to be loaded by a program that is linked dynamically.
   if (target.endsWith('musl')) env.RUSTFLAGS = '-Ctarget-feature=-crt-static'
-  const { status } = spawnSync('cargo', args, { cwd: root, env, stdio: 'inherit' })
+  if (target.endsWith('windows-gnu')) env.LIBNODE_PATH = libnode()
+  const { status } = spawnSync('cargo-zigbuild', args, { cwd: root, env, stdio: 'inherit' })
   if (status !== 0) return `FAILED, cargo ended with ${status}`
   if (library === undefined) return 'it compiles'
   const binary = join(root, 'npm', name, `hyco-rs.${name}.node`)
   copyFileSync(join(home, target, 'release', library), binary)
   return checkArtifact(name, binary)
+}
+
+/** What napi-build looks for and links with; a check links nothing, so an empty one will do. */
+function libnode() {
+  const folder = join(home, 'libnode')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'libnode.dll'), '')
+  return folder
 }
 
 /** The toolchain of the PATH if it knows the target, else one that can build its library. */
