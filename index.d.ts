@@ -1039,13 +1039,6 @@ declare namespace WebSocket {
 
     /** TLS options, for `wss:` addresses. They may also stand beside, as in ws. */
     tls?: TlsOptions | undefined
-
-    /**
-     * What a credential is asked for.
-     *
-     * @defaultValue `'https://relay.azure.net/.default'`
-     */
-    tokenScope?: string | undefined
   }
 
   /**
