@@ -623,6 +623,16 @@ declare namespace WebSocket {
 
     /** Those of which `'requestError'` told. */
     failedRequests: number
+
+    /**
+     * The same in the text format of Prometheus, each metric with its help and type, and whether the
+     * control channel is up as `hyco_online`. Counters are called `hyco_accepted_total`, and what goes up
+     * and down `hyco_active`; the label `path` tells the hybrid connection. It is no enumerable property.
+     *
+     * @param others Of other servers of the process; those of one path are summed up
+     * @throws TypeError for what `metrics()` has not returned
+     */
+    prometheus(...others: RelayedServerMetrics[]): string
   }
 
   /** What is known of the sender of an HTTP request. */
@@ -1694,11 +1704,12 @@ declare namespace WebSocket {
       error: RelayError
     }
 
-    /** A socket of a server or of {@link relayedConnect} is open. */
-    'hyco-rs:socket:open': { socket: RelayedSocket; trackingId?: string }
+    /** A socket of a server, which is `server`, or of {@link relayedConnect} is open. */
+    'hyco-rs:socket:open': { server?: RelayedServer; socket: RelayedSocket; trackingId?: string }
 
     /** A socket that was open is closed. */
     'hyco-rs:socket:close': {
+      server?: RelayedServer
       socket: RelayedSocket
       trackingId?: string
       code: number
@@ -1722,6 +1733,21 @@ declare namespace WebSocket {
 
     /** An HTTP request was not served, as `'requestError'` tells. */
     'hyco-rs:request:error': Partial<RequestInfo> & { server: RelayedServer; error: RelayError }
+
+    /**
+     * A line of the native side's log, about a server, a socket, a local relay of this process, or none.
+     * Its texts are for people, and may change with any version; secrets are hidden in them.
+     */
+    'hyco-rs:log': {
+      server?: RelayedServer
+      socket?: RelayedSocket
+      relay?: RelayEmulator
+      trackingId?: string
+      level: 'error' | 'warn' | 'info' | 'debug'
+      target: string
+      message: string
+      fields: Record<string, string>
+    }
   }
 
   // Errors.

@@ -27,7 +27,7 @@ function listen(names) {
 describe('diagnostics channels', TIMEOUT, () => {
   it('tell the life of a listener, its senders and their sockets', async () => {
     const relay = await ScriptedRelay.start()
-    const { told, stop } = listen(NAMES)
+    const { told, stop } = listen(NAMES.filter((name) => name !== 'log'))
     const server = new hyco.RelayedServer({
       server: relay.listenUri,
       token: 'any',
@@ -71,6 +71,7 @@ describe('diagnostics channels', TIMEOUT, () => {
       assert.equal(of(name).trackingId, id, name)
     }
     assert.equal(of('accept:accepted').socket, client)
+    for (const name of ['socket:open', 'socket:close']) assert.equal(of(name).server, server)
     assert.deepEqual([of('socket:close').code, of('socket:close').reason], [4001, 'bye'])
     assert.equal(of('listener:offline').error.code, 'HYCO_ERR_CONNECTION_LOST')
     assert.equal(of('listener:offline').final, false)
@@ -120,6 +121,9 @@ describe('NODE_DEBUG=hyco-rs', TIMEOUT, () => {
     assert.match(program.output, /HYCO-RS \d+: accept:accepted path=hyco trackingId=[0-9a-f-]{36}/)
     assert.match(program.output, /HYCO-RS \d+: socket:close url=.* code=1000/)
     assert.match(program.output, /HYCO-RS \d+: listener:closed path=hyco/)
+    const line =
+      /HYCO-RS \d+: log warn client::control_channel: malformed command ignored path=hyco/
+    assert.match(program.output, line)
     assert.ok(!program.output.includes('hush'), program.output)
   })
 })

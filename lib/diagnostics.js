@@ -21,6 +21,7 @@ const NAMES = [
   'request:start',
   'request:end',
   'request:error',
+  'log',
 ]
 
 const channels = new Map(NAMES.map((name) => [name, channel(`hyco-rs:${name}`)]))
@@ -67,16 +68,22 @@ function publish(name, message) {
  * @return {String} What is printed: the name, whom it is about, and what is known
  */
 function line(name, message) {
-  const { error, server, socket } = message
-  const parts = [name]
-  if (server) parts.push(`path=${server.path}`)
+  const { error, fields, server, socket } = message
+  const parts = name === 'log' ? [said(message)] : [name]
+  if (server && !name.startsWith('socket:')) parts.push(`path=${server.path}`)
   else if (socket) parts.push(`url=${socket.url}`)
+  for (const field in fields) parts.push(`${field}=${fields[field]}`)
   for (const member of PRINTED) {
     const value = message[member]
     if (value !== undefined && value !== '') parts.push(`${member}=${value}`)
   }
   if (error) parts.push(`error=${error.code ?? error.name}: ${error.message}`)
   return redact(parts.join(' '))
+}
+
+/** @return {String} What the native side says, and which part of it */
+function said({ level, message, target }) {
+  return `log ${level} ${target.replace(/^hyco_/, '')}: ${message}`
 }
 
 module.exports = { NAMES, publish, wanted }

@@ -68,6 +68,8 @@ export declare class Hub {
   closeListener(listener: number): void
   /** Forgets a listener that was reported closed. */
   forgetListener(listener: number): void
+  /** Whether `log` events are to come; they are lost while JavaScript is far behind. */
+  setLogging(on: boolean): void
   /**
    * Starts the I/O thread of this environment.
    *
@@ -130,6 +132,8 @@ export declare class RelayEmulator {
   request(method: string, target: string, body: string): AdminAnswerObject | null
   /** Lets `onEvent` hear what happens from now on. */
   subscribe(): void
+  /** Whether `onEvent` hears `log` events, too. */
+  setLogging(on: boolean): void
   /** Gives back the thread after the last event. A thread that nobody joins keeps its stack. */
   release(): void
 }

@@ -61,6 +61,26 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
     assert.equal(JSON.parse(line).status, 400)
   })
 
+  it('prints what it does inside when it is verbose, and else its warnings alone', async () => {
+    for (const verbose of [true, false]) {
+      const { cli, ready } = await start('--log', 'json', ...(verbose ? ['-v'] : []))
+      const address = hyco.createRelayListenUri(`ws://127.0.0.1:${ready.port}`, 'hyco')
+      const headers = {
+        ServiceBusAuthorization: hyco.createRelayToken(address, ready.keyName, ready.key),
+      }
+      const channel = new WebSocket(address, { headers })
+      await once(channel, 'open')
+      channel.send('nonsense')
+      channel.close()
+      await once(channel, 'close')
+      if (verbose) await cli.says(/^\{.*"ignoring a message".*\}$/m)
+      await cli.interrupt('SIGTERM')
+      const lines = cli.stderr.split('\n').filter((line) => line.includes('"type":"log"'))
+      if (!verbose) assert.deepEqual(lines, [])
+      else assert.ok(lines.every((line) => /^(?:debug|info|warn)$/.test(JSON.parse(line).level)))
+    }
+  })
+
   it('reads its configuration again when it changes, and keeps the old one when it is wrong', async () => {
     const file = join(folder, 'relay.json')
     writeFileSync(file, '{ "hybridConnections": ["one"] }')

@@ -16,6 +16,7 @@ async function main() {
   const connected = once(server, 'connection')
   const { socket } = await relay.announce()
   const [client] = await connected
+  relay.channel.send('{"accept": "nonsense"}')
   socket.close(1000)
   await once(client, 'close')
   await server.close()

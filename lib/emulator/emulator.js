@@ -1,5 +1,6 @@
 'use strict'
 
+const { wanted } = require('../diagnostics')
 const { fromNative } = require('../errors')
 const native = require('../native')
 const { emulatorSpec } = require('./options')
@@ -80,6 +81,7 @@ function start(spec) {
       if (event.type === 'failed') reject(fromNative(event.error))
     }
     const emulator = new native.RelayEmulator(spec, onLife, (json) => relay?.[kTell](json))
+    emulator.setLogging(wanted('log'))
   })
 }
 

@@ -2,6 +2,7 @@
 
 const { EventEmitter } = require('node:events')
 
+const { publish, wanted } = require('../diagnostics')
 const { CLOSED, INVALID_ARGUMENT, createError } = require('../errors')
 const happenings = require('./happenings')
 
@@ -324,6 +325,11 @@ class RelayEmulator extends EventEmitter {
    */
   [kTell](json) {
     const event = JSON.parse(json)
+    if (event.type === 'log') {
+      const { level, target, message, fields } = event
+      if (wanted('log')) publish('log', { relay: this, level, target, message, fields })
+      return
+    }
     this.emit('event', event)
     // A listener for 'error' is for errors.
     this.emit(event.type, event)

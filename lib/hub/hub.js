@@ -1,6 +1,7 @@
 'use strict'
 
 const { run } = require('../context')
+const { publish, wanted } = require('../diagnostics')
 const native = require('../native')
 const Outgoing = require('../http/outgoing')
 const Aborted = require('./aborted')
@@ -40,6 +41,7 @@ class Hub {
   #trust
   /** The native side refers to it weakly while nothing is open, so that a hub can be collected. */
   #deliver = (count, lent, large, events) => this.#delivery.deliver(count, lent, large, events)
+  #isLogRead = false
 
   /**
    * @param {boolean} [share=true] whether views may show memory that the native side owns; where
@@ -82,6 +84,7 @@ class Hub {
    * @returns {number} the listener's number
    */
   listen(spec, onEvent) {
+    this.#attendLog()
     const { tls, ...rest } = spec
     const id = this.#nextListener++
     this.#native.listen(id, { ...rest, trust: this.#trust.prepare(tls) })
@@ -261,6 +264,7 @@ class Hub {
    *   its `tls`
    */
   connect(socket, spec) {
+    this.#attendLog()
     spec.trust = this.#trust.prepare(spec.tls)
     const link = new Link(this)
     const read = socket.attach(link)
@@ -366,7 +370,33 @@ class Hub {
     if (--this.#holds.count === 0) this.#native.hold(false)
   }
 
+  /** Has the native side tell its log while somebody reads it, which may change at any time. */
+  #attendLog() {
+    const isRead = wanted('log')
+    if (isRead === this.#isLogRead) return
+    this.#isLogRead = isRead
+    this.#native.setLogging(isRead)
+  }
+
+  /** Hands on a line of the native side's log: to the server that it is about, if it is about one. */
+  #log(event) {
+    const listener = this.#listeners.get(event.listener)
+    if (listener !== undefined) {
+      listener.onEvent(event)
+      return
+    }
+    if (!wanted('log')) return
+    const { level, target, message, fields } = event
+    const socket = this.#sockets[event.socket ?? Number(fields.connection)]?.face
+    publish('log', { ...(socket && { socket }), level, target, message, fields })
+  }
+
   #event(number, event) {
+    this.#attendLog()
+    if (event.type === 'log') {
+      this.#log(event)
+      return
+    }
     if (number !== 0) {
       try {
         this.#sockets[number][kEvent](event)

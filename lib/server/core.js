@@ -9,6 +9,7 @@ const Requests = require('../http/requests')
 const hub = require('../hub/hub')
 const { MAX_DELAY } = require('../options/checks')
 const { reconnectDelay } = require('../options/reconnect')
+const { metricsOf } = require('./metrics')
 const Senders = require('./senders')
 const Silence = require('./silence')
 const { callSite } = require('../socket/connect-errors')
@@ -113,13 +114,14 @@ class ServerCore {
 
   /** @return {Object} what `RelayedServer.metrics` gives */
   metrics() {
-    return {
+    const counts = {
       ...this.#senders.metrics(),
       reconnects: this.#reconnects,
       requests: this.requests.total,
       activeRequests: this.requests.size,
       failedRequests: this.#failedRequests,
     }
+    return metricsOf(counts, { path: this.#server.path, online: this.status === 'online' })
   }
 
   /** Keeps the process alive while it listens. */
@@ -212,6 +214,12 @@ class ServerCore {
         this.requests.drain()
         this.#settle()
         break
+      case 'log': {
+        const { level, target, message, fields, spans } = event
+        const trackingId = fields.tracking_id ?? spans['listener.id']
+        this.#tell('log', { trackingId, level, target, message, fields })
+        break
+      }
       case 'closed':
         this.#senders.refuseUndecided()
         this.#listener = null

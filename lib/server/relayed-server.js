@@ -175,7 +175,8 @@ class Server extends EventEmitter {
    * Counts since the start.
    *
    * @return {Object} `accepted` senders, `rejected` ones, `failed` rendezvous; `active` sockets and
-   *     `pending` decisions and rendezvous now; `reconnects` of the control channel
+   *     `pending` decisions and rendezvous now; `reconnects` of the control channel; the numbers of HTTP
+   *     requests; and `prometheus`, a method that is not listed
    */
   metrics() {
     return this[kCore].metrics()

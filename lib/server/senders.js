@@ -130,6 +130,7 @@ class Senders {
     const core = createSocket(event.address, socketOptions(this.#options), {
       opened: (socket) => this.#opened(socket, request),
       failed: (socket, error) => this.#failed(socket, request, error),
+      server: this.#server,
     })
     this.#dialling.add(core.face)
     this.#hub.accept(this.#listener, event.accept, core, protocol, headers)

@@ -41,6 +41,7 @@ class SocketCore {
    * @param {Function} [hooks.opened] Called with the face when it is open, before `'open'`
    * @param {Function} [hooks.failed] Called with the face and the error instead of `'error'` and
    *     `'close'` when it cannot be opened
+   * @param {Object} [hooks.server] The server whose sender is at the other end
    * @param {Function} [hooks.describe] Makes the error of a connection that cannot be opened out of
    *     what the native side says
    */
@@ -50,6 +51,7 @@ class SocketCore {
     this.options = options
     /** What to tell of opening and failing; `null` when that is over. */
     this.hooks = hooks
+    this.server = hooks?.server
     this.context = capture()
     /** Reaches the connection, and does nothing once that is gone. */
     this.link = null

@@ -40,9 +40,10 @@ function open(core, protocol) {
   }
 }
 
-/** @return {Object} The socket, and the id under which the relay knows it */
-function about({ face }) {
-  return { socket: face, trackingId: new URL(face.url).searchParams.get('sb-hc-id') ?? undefined }
+/** @return {Object} The socket, the server that has it, and the id under which the relay knows it */
+function about({ face, server }) {
+  const trackingId = new URL(face.url).searchParams.get('sb-hc-id') ?? undefined
+  return { ...(server && { server }), socket: face, trackingId }
 }
 
 /**

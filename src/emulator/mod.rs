@@ -11,6 +11,7 @@ use std::{
 };
 
 use hyco_emulator::{Emulator, Event, Handle};
+use hyco_log::{Log, LogLevel};
 use napi::{
     Env, Status,
     bindgen_prelude::{Error as JsError, Function, Result},
@@ -27,6 +28,9 @@ use tokio::{
 };
 
 use spec::{EmulatorSpec, start};
+use tracing::Level;
+
+use crate::hub::log::to_json;
 
 /// The answer to an operation.
 #[napi(object, object_from_js = false)]
@@ -44,6 +48,7 @@ pub struct AdminAnswerObject {
 pub struct RelayEmulator {
     running: Rc<RefCell<Running>>,
     handle: Arc<OnceLock<Handle>>,
+    level: LogLevel,
     subscribe: mpsc::UnboundedSender<broadcast::Receiver<Event>>,
 }
 
@@ -66,11 +71,18 @@ impl RelayEmulator {
         #[napi(ts_arg_type = "(event: string) => void")] on_event: Function<'_, String, ()>,
     ) -> Result<Self> {
         let on_life: Listener = on_life.build_threadsafe_function().build()?;
-        let on_event: Observer = on_event
+        let on_event: Arc<Observer> = on_event
             .build_threadsafe_function()
             .weak::<true>()
             .max_queue_size::<MOST_QUEUED>()
-            .build()?;
+            .build()?
+            .into();
+        let logger = Arc::clone(&on_event);
+        let log = Log::new(move |line| {
+            // What does not fit into the queue is lost.
+            logger.call(to_json(&line), ThreadsafeFunctionCallMode::NonBlocking);
+        });
+        let level = log.level().clone();
         let handle = Arc::new(OnceLock::new());
         let (subscribe, subscribed) = mpsc::unbounded_channel();
         let known = Arc::clone(&handle);
@@ -79,6 +91,7 @@ impl RelayEmulator {
         let thread = thread::Builder::new()
             .name("hyco-emulator".into())
             .spawn(move || {
+                let _telling = log.watch();
                 let ends = Ends {
                     closing,
                     stopped,
@@ -102,6 +115,7 @@ impl RelayEmulator {
         Ok(Self {
             running,
             handle,
+            level,
             subscribe,
         })
     }
@@ -138,6 +152,12 @@ impl RelayEmulator {
             // An emulator that has ended has nothing to tell.
             let _ = self.subscribe.send(events);
         }
+    }
+
+    /// Whether `onEvent` hears `log` events, too.
+    #[napi(catch_unwind)]
+    pub fn set_logging(&self, on: bool) {
+        self.level.set(on.then_some(Level::DEBUG));
     }
 
     /// Gives back the thread after the last event. A thread that nobody joins keeps its stack.
@@ -195,7 +215,7 @@ fn run(
     ends: Ends,
     known: &OnceLock<Handle>,
     on_life: &Listener,
-    on_event: Observer,
+    on_event: Arc<Observer>,
 ) -> Value {
     let Ends {
         closing,

@@ -13,6 +13,7 @@ use hyco_client::{
 use hyco_hub::{Handle, HubInbox, KeepAlive};
 use napi_derive::napi;
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::{Hub, Running, handle::JsHandle};
 use crate::{
@@ -173,7 +174,10 @@ impl Running {
                 Err(error) => failed.report(&error),
             }
         };
-        let (opening, abort) = abortable(opening);
+        let span = self
+            .log
+            .during(|| tracing::debug_span!("socket", number = handle.number));
+        let (opening, abort) = abortable(opening.instrument(span));
         self.run(opening.map(drop));
         abort
     }

@@ -127,7 +127,10 @@ impl Hub {
         };
         let inbox = Arc::clone(&running.inbox);
         let events = Arc::new(move |event| inbox.event(0, to_json(id, event)));
-        let listener = Listener::spawn(running.io.handle(), dialer, options, events);
+        let listener = running.log.during(|| {
+            let span = tracing::info_span!("server", number = id);
+            span.in_scope(|| Listener::spawn(running.io.handle(), dialer, options, events))
+        });
         running.control.listeners.borrow_mut().insert(id, listener);
         Ok(())
     }

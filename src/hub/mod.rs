@@ -17,6 +17,7 @@ mod handle;
 pub mod http;
 mod lending;
 pub mod listen;
+pub(crate) mod log;
 mod values;
 
 use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
@@ -26,6 +27,7 @@ use hyco_hub::{
     Errands, Exchanges, Handle, HubInbox, IoThread, KeepAlive,
     ring::{Frames, RingFrame},
 };
+use hyco_log::Log;
 use hyco_websocket::MaskSource;
 use napi::{
     Env, JsValue,
@@ -77,6 +79,7 @@ struct Running {
     keep_alive: Arc<KeepAlive>,
     exchanges: Arc<Exchanges>,
     control: Control,
+    log: Log,
     io: IoThread,
 }
 
@@ -114,7 +117,8 @@ impl Hub {
         } = memory;
         let inbox = HubInbox::new();
         let turning = Arc::clone(&inbox);
-        let io = IoThread::start(move || turning.turns.end_turn())
+        let log = log::of_hub(&inbox);
+        let io = IoThread::start(log.clone(), move || turning.turns.end_turn())
             .map_err(|e| Error::from_reason(e.to_string()))?;
         let errands = Arc::new(Errands::default());
         io.handle()
@@ -154,6 +158,7 @@ impl Hub {
             keep_alive,
             exchanges,
             control: Control::default(),
+            log,
             io,
         };
         let running = Rc::new(RefCell::new(Some(running)));

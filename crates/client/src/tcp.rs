@@ -99,15 +99,15 @@ async fn race<S, F: Future<Output = io::Result<S>>>(
     let mut first: Option<(usize, io::Error)> = None;
     loop {
         if let Some((place, address)) = waiting.next() {
-            racing.push(async move { (place, connect(address).await) });
+            racing.push(async move { (place, address, connect(address).await) });
         }
         let more = waiting.len() > 0;
         tokio::select! {
             biased;
-            Some((place, outcome)) = racing.next() => match outcome {
+            Some((place, address, outcome)) = racing.next() => match outcome {
                 Ok(stream) => return Ok(stream),
                 Err(error) => {
-                    tracing::debug!(place, %error, "address failed");
+                    tracing::debug!(%address, %error, "address failed");
                     if first.as_ref().is_none_or(|(before, _)| place < *before) {
                         first = Some((place, error));
                     }

@@ -65,6 +65,17 @@ impl HubInbox {
         self.turns.wake();
     }
 
+    /// Sends a line of the log, unless JavaScript is behind already: a log must not fill the memory.
+    pub fn log(&self, line: String) {
+        let mut queue = self.queue();
+        if queue.is_full() {
+            return;
+        }
+        queue.push_event(0, line);
+        drop(queue);
+        self.turns.wake();
+    }
+
     /// Tells what happened to an HTTP exchange of a listener's link.
     pub(crate) fn signal_exchange(&self, link: u32, exchange: u32, word: u32) {
         self.queue().push_exchange(link, exchange, word);

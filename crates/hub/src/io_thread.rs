@@ -6,6 +6,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use hyco_log::Log;
 use tokio::{
     runtime::{Builder, Handle},
     sync::oneshot,
@@ -20,13 +21,15 @@ pub struct IoThread {
 }
 
 impl IoThread {
-    /// `park` runs on the thread whenever nothing is left to do, before it waits.
-    pub fn start(park: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
+    /// `park` runs on the thread whenever nothing is left to do, before it waits; what the thread has to
+    /// tell goes to `log`.
+    pub fn start(log: Log, park: impl Fn() + Send + Sync + 'static) -> io::Result<Self> {
         let (started, handle) = mpsc::sync_channel(1);
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new()
             .name("hyco-io".into())
             .spawn(move || {
+                let _telling = log.watch();
                 let mut builder = Builder::new_current_thread();
                 let runtime = match builder.enable_all().on_thread_park(park).build() {
                     Ok(runtime) => runtime,

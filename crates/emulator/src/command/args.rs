@@ -129,6 +129,15 @@ pub(crate) struct Args {
     )]
     pub(crate) log: LogFormat,
 
+    /// Write to the log what the relay does inside, too; without it, its warnings alone
+    #[arg(
+        long,
+        short = 'v',
+        env = "HYCO_RELAY_VERBOSE",
+        conflicts_with = "silent"
+    )]
+    pub(crate) verbose: bool,
+
     /// What is printed when the relay is ready
     #[arg(
         long,

@@ -1,5 +1,9 @@
 //! The log: a line for what happens.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hyco_log::Line;
+use serde::Serialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{args::LogFormat, eprint};
@@ -18,6 +22,29 @@ pub(crate) async fn write(mut events: Receiver<Event>, format: LogFormat) {
         };
         eprint(&line);
     }
+}
+
+/// The line for what the relay does inside.
+pub(crate) fn inner(line: &Line, format: LogFormat) -> String {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH);
+    let time = time.map_or(0, |time| time.as_millis() as u64);
+    match format {
+        LogFormat::Json => serde_json::to_string(&Inner {
+            time,
+            r#type: "log",
+            line,
+        })
+        .unwrap_or_default(),
+        LogFormat::Pretty => format!("{} {line}", clock(time)),
+    }
+}
+
+#[derive(Serialize)]
+struct Inner<'a> {
+    time: u64,
+    r#type: &'static str,
+    #[serde(flatten)]
+    line: &'a Line,
 }
 
 /// The time of day in UTC.

@@ -14,7 +14,9 @@ mod signals;
 use std::ffi::OsString;
 
 use clap::Parser;
+use hyco_log::Log;
 use tokio::runtime::Builder;
+use tracing::Level;
 
 use crate::{emulator::Emulator, error::Error};
 use args::{Args, Command, Output};
@@ -34,6 +36,8 @@ where
             return if error.use_stderr() { WRONG_USE } else { 0 };
         }
     };
+    let log = tell(&args);
+    let _telling = log.watch();
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.to_string(), FAILED),
@@ -51,6 +55,18 @@ where
 
 /// A message and the exit code that goes with it.
 pub(crate) type Failure = (String, u8);
+
+/// Lets warnings of the relay be seen, or whatever it traces, unless it is to be silent.
+fn tell(args: &Args) -> Log {
+    let format = args.log;
+    let log = Log::new(move |line| eprint(&log::inner(&line, format)));
+    let level = match args.verbose {
+        true => Level::DEBUG,
+        false => Level::WARN,
+    };
+    log.level().set((!args.silent).then_some(level));
+    log
+}
 
 async fn serve(args: &Args) -> Result<u8, Failure> {
     // They are heard from the first moment: as process 1 of a container nobody else would.
