@@ -14,12 +14,11 @@ pub(super) struct Progress {
     pub(super) closed: bool,
 }
 
-/// Lets rustls work on `input` until it wants more. Plaintext is shown to `plain` where it was
-/// decrypted, within `input`; answers are appended to `outgoing`.
+/// Lets rustls work on `input` until it wants more, collecting plaintext and answers.
 pub(super) fn process(
     connection: &mut UnbufferedClientConnection,
     input: &mut [u8],
-    mut plain: impl FnMut(&[u8]),
+    plain: &mut Vec<u8>,
     outgoing: &mut Vec<u8>,
 ) -> Result<Progress, Error> {
     let mut used = 0;
@@ -29,7 +28,7 @@ pub(super) fn process(
         let next = match status.state? {
             ConnectionState::ReadTraffic(mut traffic) => {
                 while let Some(record) = traffic.next_record() {
-                    plain(record?.payload);
+                    plain.extend_from_slice(record?.payload);
                 }
                 Next::Drained
             }

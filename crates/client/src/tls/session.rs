@@ -5,7 +5,7 @@
 //! - a record it wants to keep, because a handshake message goes on in the next one, is kept here:
 //!   the caller may drop its buffer, and writing works meanwhile.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use hyco_websocket::Direct;
 use rustls::{
@@ -65,7 +65,7 @@ impl TlsSession {
     /// When the session has failed.
     pub fn start(&mut self, outgoing: &mut Vec<u8>) -> Result<(), Error> {
         self.alive()?;
-        let outcome = process(&mut self.connection, &mut [], |_| {}, outgoing);
+        let outcome = process(&mut self.connection, &mut [], &mut Vec::new(), outgoing);
         self.settle(outcome, outgoing).map(drop)
     }
 
@@ -107,21 +107,20 @@ impl TlsSession {
         let mut filled = plain;
         let mut delivered = false;
         let mut cipher = plain;
+        // rustls hands out plaintext, which it has copied to memory of its own, while it borrows the
+        // record, so it cannot go to its place directly: it takes a detour through a buffer that is used
+        // for all records of the call.
+        let mut record = Vec::new();
         while !self.peer_closed
             && let Some(length) = next_record(&buf[cipher..end])
         {
             let input = &mut buf[cipher..cipher + length];
             // A record is longer than its plaintext.
             let fitting = direct.as_mut().filter(|direct| length <= direct.missing);
-            let mut payload = Payload::default();
             let outcome = match fitting {
                 Some(direct) => {
                     let before = direct.buffer.len();
-                    let outcome = self.process_record(
-                        input,
-                        |plain| direct.buffer.extend_from_slice(plain),
-                        outgoing,
-                    );
+                    let outcome = self.process_record(input, direct.buffer, outgoing);
                     let length = direct.buffer.len() - before;
                     direct.missing -= length;
                     delivered |= length > 0;
@@ -129,22 +128,23 @@ impl TlsSession {
                 }
                 None => {
                     direct = None;
-                    let within = input.as_ptr_range();
-                    self.process_record(input, |plain| payload.note(plain, &within), outgoing)
+                    record.clear();
+                    self.process_record(input, &mut record, outgoing)
                 }
             };
             match self.settle(outcome, outgoing) {
-                Ok(()) => {}
+                Ok(()) => cipher += length,
                 Err(error) if !delivered => return Err(error),
                 Err(_) => {
                     cipher = end;
                     break;
                 }
             }
-            let length_of_plain = payload.join(buf, cipher, filled);
-            filled += length_of_plain;
-            delivered |= length_of_plain > 0;
-            cipher += length;
+            if direct.is_none() {
+                buf[filled..filled + record.len()].copy_from_slice(&record);
+                filled += record.len();
+                delivered |= !record.is_empty();
+            }
         }
         if self.peer_closed {
             cipher = end; // what follows a close_notify must be ignored (RFC 8446 section 6.1)
@@ -267,7 +267,7 @@ impl TlsSession {
     fn process_record(
         &mut self,
         record: &mut [u8],
-        plain: impl FnMut(&[u8]),
+        plain: &mut Vec<u8>,
         outgoing: &mut Vec<u8>,
     ) -> Result<(), Error> {
         if self.held.is_empty() {
@@ -339,41 +339,6 @@ impl fmt::Debug for TlsSession {
             .field("closed", &self.peer_closed)
             .field("failure", &self.failure)
             .finish_non_exhaustive()
-    }
-}
-
-/// The plaintext of one record, which lies within the record where rustls has decrypted it.
-///
-/// rustls shows it while it borrows the record, so it is moved afterwards. Moving it once takes 0.4 us
-/// less for a full record than copying it to a buffer and from there.
-#[derive(Default)]
-struct Payload {
-    /// Where it is, counted from the beginning of the record.
-    at: Range<usize>,
-    /// What lay elsewhere: records that rustls had held on to were joined.
-    elsewhere: Vec<u8>,
-}
-
-impl Payload {
-    /// Notes a piece that rustls shows; `record` is where the record lies.
-    fn note(&mut self, plain: &[u8], record: &Range<*const u8>) {
-        let shown = plain.as_ptr_range();
-        let first = self.at.is_empty() && self.elsewhere.is_empty();
-        if first && record.start <= shown.start && shown.end <= record.end {
-            let start = shown.start.addr() - record.start.addr();
-            self.at = start..start + plain.len();
-        } else {
-            self.elsewhere.extend_from_slice(plain);
-        }
-    }
-
-    /// Moves it to `filled` in `buf`, where its record begins at `record`; returns its length.
-    fn join(&self, buf: &mut [u8], record: usize, filled: usize) -> usize {
-        let Self { at, elsewhere } = self;
-        buf.copy_within(record + at.start..record + at.end, filled);
-        let end = filled + at.len();
-        buf[end..end + elsewhere.len()].copy_from_slice(elsewhere);
-        at.len() + elsewhere.len()
     }
 }
 
