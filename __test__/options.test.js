@@ -1,7 +1,6 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { generateKeyPairSync } = require('node:crypto')
 const { describe, it } = require('node:test')
 const { inspect } = require('node:util')
 
@@ -9,35 +8,13 @@ const hyco = require('..')
 const { serverOptions, socketOptions } = require('../lib/options/options')
 const { parseAddress } = require('../lib/options/address')
 const { reconnectDelay, reconnectPolicy } = require('../lib/options/reconnect')
-const { flatTlsOptions, tlsSpec } = require('../lib/options/tls')
-const { createKeySource, createTokenSource } = require('../lib/options/token')
-const { cert: certificate, key } = require('./support/certificate')
+const refuses = require('./support/refuses')
+const warnings = require('./support/warnings')
 
 const TIMEOUT = { timeout: 300_000 }
 
 const server = 'wss://contoso.servicebus.windows.net:443/$hc/hyco?sb-hc-action=listen'
 const token = 'SharedAccessSignature sr=x&sig=y&se=1&skn=z'
-
-/** Asserts that a call throws a TypeError that names the option. */
-function refuses(call, option) {
-  assert.throws(call, (error) => {
-    assert.ok(error instanceof TypeError, `${error}`)
-    assert.match(error.message, new RegExp(`'${option.replace('.', '\\.')}'`))
-    assert.match(error.code, /^HYCO_ERR_INVALID_(OPTION|ADDRESS)$/)
-    return true
-  })
-}
-
-/** The messages of the warnings that a function provokes. */
-async function warnings(run) {
-  const messages = []
-  const hear = ({ message }) => messages.push(message)
-  process.on('warning', hear)
-  run()
-  await new Promise(setImmediate)
-  process.removeListener('warning', hear)
-  return messages
-}
 
 describe('the options of a server', TIMEOUT, () => {
   it('keep the words of hyco-ws for what is missing', () => {
@@ -253,73 +230,6 @@ describe('the options of a server', TIMEOUT, () => {
   })
 })
 
-describe('a connection string', TIMEOUT, () => {
-  const base =
-    'Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=rule;SharedAccessKey=a2V5'
-
-  it('names the relay, the hybrid connection and the key', async () => {
-    const { listenUri, path, tokens, spec } = serverOptions({
-      connectionString: `${base};EntityPath=a/b`,
-    })
-    assert.match(
-      listenUri,
-      /^wss:\/\/contoso\.servicebus\.windows\.net(:443)?\/\$hc\/a\/b\?sb-hc-action=listen$/,
-    )
-    assert.equal(path, 'a/b')
-    assert.equal(spec.token, undefined)
-    assert.match(await tokens.get(), /^SharedAccessSignature .*&skn=rule$/)
-  })
-
-  it('leaves the path to the option where it has none', () => {
-    assert.equal(serverOptions({ connectionString: base, path: 'hyco' }).path, 'hyco')
-    refuses(() => serverOptions({ connectionString: base }), 'connectionString')
-  })
-
-  it('gives way to a token beside it', async () => {
-    const { spec } = serverOptions({ connectionString: base, path: 'hyco', token })
-    assert.equal(spec.token, token)
-  })
-
-  it('may hold a ready token, or leave the credential to the option', () => {
-    const endpoint = 'Endpoint=sb://contoso.servicebus.windows.net/;EntityPath=hyco'
-    const ready = serverOptions({ connectionString: `${endpoint};SharedAccessSignature=${token}` })
-    assert.equal(ready.spec.token, token)
-    refuses(() => serverOptions({ connectionString: endpoint }), 'connectionString')
-    const credential = { getToken: async () => ({ token: 'jwt', expiresOnTimestamp: 0 }) }
-    assert.ok(serverOptions({ connectionString: endpoint, token: credential }))
-  })
-
-  it('sets the time to open', () => {
-    const timed = { connectionString: `${base};OperationTimeout=00:00:05`, path: 'hyco' }
-    assert.equal(serverOptions(timed).spec.openTimeout, 5_000)
-    assert.equal(serverOptions({ ...timed, openTimeout: 7 }).spec.openTimeout, 7)
-  })
-
-  it('may be for the local relay', () => {
-    const connectionString =
-      'Endpoint=sb://localhost;SharedAccessKeyName=r;SharedAccessKey=k;UseDevelopmentEmulator=true'
-    const { listenUri, spec } = serverOptions({ connectionString, path: 'hyco' })
-    assert.match(listenUri, /^ws:\/\/localhost:\d+\/\$hc\/hyco\?sb-hc-action=listen$/)
-    assert.equal(spec.tls, undefined)
-  })
-
-  it('warns of a key that means nothing', async () => {
-    const warned = new Promise((resolve) => {
-      process.on('warning', function hear(warning) {
-        if (!warning.message.includes('"Colour"')) return
-        process.removeListener('warning', hear)
-        resolve()
-      })
-    })
-    serverOptions({ connectionString: `${base};Colour=red`, path: 'hyco' })
-    await warned
-  })
-
-  it('cannot be given beside a listen URI', () => {
-    refuses(() => serverOptions({ connectionString: base, path: 'hyco', server }), 'server')
-  })
-})
-
 describe('an address', TIMEOUT, () => {
   const invalid = (address, message) =>
     assert.throws(() => parseAddress(address), { name: 'SyntaxError', message })
@@ -332,109 +242,6 @@ describe('an address', TIMEOUT, () => {
 
   it('is refused without showing the token in it', () => {
     invalid('//x?sb-hc-token=hush', /^Invalid URL: \/\/x\?sb-hc-token=(?!hush)/)
-  })
-})
-
-describe('a token', TIMEOUT, () => {
-  it('may be a string, which cannot be renewed', async () => {
-    const tokens = createTokenSource(token)
-    assert.equal(tokens.fixed, token)
-    assert.equal(await tokens.get(), token)
-  })
-
-  it('is trimmed, and refused if no header can hold it', () => {
-    assert.equal(createTokenSource(` ${token}\n`).fixed, token)
-    for (const bad of ['a\nb', 'a\0b', 'a\u0100b', ' \n ']) {
-      refuses(() => createTokenSource(bad), 'token')
-    }
-  })
-
-  it('that a source gives is trimmed, and an error if no header can hold it', async () => {
-    assert.equal(await createTokenSource(() => ` ${token}\r\n`).get(), token)
-    for (const bad of ['a\nb', 'a\0b', 'a\u0100b', ' \n ']) {
-      await assert.rejects(createTokenSource(() => bad).get(), { code: 'HYCO_ERR_TOKEN' })
-    }
-  })
-
-  it('may come from a function, at once or later, anew each time', async () => {
-    let count = 0
-    const now = createTokenSource(() => `token ${++count}`)
-    assert.equal(now.fixed, undefined)
-    assert.deepEqual([await now.get(), await now.get()], ['token 1', 'token 2'])
-    assert.equal(await createTokenSource(async () => 'later').get(), 'later')
-  })
-
-  it('may come from a credential, which is asked for the scope', async () => {
-    const asked = []
-    const credential = {
-      getToken(scope) {
-        asked.push([this, scope])
-        return Promise.resolve({ token: 'jwt', expiresOnTimestamp: 0 })
-      },
-    }
-    assert.equal(await createTokenSource(credential).get(), 'jwt')
-    assert.equal(await createTokenSource(credential, 'https://other').get(), 'jwt')
-    assert.deepEqual(asked, [
-      [credential, 'https://relay.azure.net/.default'],
-      [credential, 'https://other'],
-    ])
-  })
-
-  it('brings the times that its credential tells', async () => {
-    const given = { token: 'jwt', expiresOnTimestamp: 2_000, refreshAfterTimestamp: 1_000 }
-    const source = createTokenSource({ getToken: () => given })
-    assert.deepEqual(await source.fetch(), { token: 'jwt', expiresOn: 2_000, refreshAfter: 1_000 })
-    assert.deepEqual(await createTokenSource(() => 'jwt').fetch(), {
-      token: 'jwt',
-      expiresOn: undefined,
-      refreshAfter: undefined,
-    })
-  })
-
-  it('loses the white space at its ends, and must be one that a header can hold', async () => {
-    assert.equal(await createTokenSource(() => ' jwt\r\n').get(), 'jwt')
-    for (const text of ['a\r\nb', 'a\0', '日本', '\n']) {
-      await assert.rejects(createTokenSource(() => text).get(), { code: 'HYCO_ERR_TOKEN' })
-    }
-  })
-
-  it('is signed with a key', async () => {
-    const tokens = createKeySource(server, 'rule', 'key')
-    assert.match(await tokens.get(), /^SharedAccessSignature sr=http.*&skn=rule$/)
-    const bytes = Buffer.from('key')
-    const early = createKeySource(server, 'rule', bytes)
-    bytes.fill(0)
-    assert.equal(await early.get(), await tokens.get())
-    refuses(() => createKeySource(server, null, 'key'), 'keyName')
-    refuses(() => createKeySource(server, 'rule', ''), 'key')
-    refuses(() => createKeySource(server, 'r'.repeat(257), 'key'), 'keyName')
-  })
-
-  it('that cannot be had is an error with its cause', async () => {
-    const cause = new Error('vault is closed')
-    const failing = [
-      () => {
-        throw cause
-      },
-      () => Promise.reject(cause),
-      { getToken: () => Promise.reject(cause) },
-    ]
-    for (const provider of failing) {
-      await assert.rejects(createTokenSource(provider).get(), {
-        code: 'HYCO_ERR_TOKEN',
-        message: 'the token provider failed: vault is closed',
-        cause,
-      })
-    }
-    for (const thrown of [Object.create(null), undefined, Symbol('no'), { message: 5 }]) {
-      const throwing = () => {
-        throw thrown
-      }
-      await assert.rejects(createTokenSource(throwing).get(), { code: 'HYCO_ERR_TOKEN' })
-    }
-    for (const provider of [() => null, async () => 5, { getToken: async () => null }]) {
-      await assert.rejects(createTokenSource(provider).get(), { code: 'HYCO_ERR_TOKEN' })
-    }
   })
 })
 
@@ -466,65 +273,6 @@ describe('the option reconnect', TIMEOUT, () => {
     refuses(() => reconnectPolicy({ delays: [] }), 'reconnect.delays')
     refuses(() => reconnectPolicy({ delays: [-1] }), 'reconnect.delays')
     refuses(() => reconnectPolicy({ jitter: 2 }), 'reconnect.jitter')
-  })
-})
-
-describe('TLS options', TIMEOUT, () => {
-  it('trust by default what Node trusts, read once', () => {
-    const spec = tlsSpec(undefined)
-    assert.ok(spec.ca.length > 50)
-    assert.equal(spec.rejectUnauthorized, true)
-    assert.equal(tlsSpec(null), spec)
-    assert.equal(tlsSpec({ servername: 'x' }).ca, spec.ca)
-  })
-
-  it('take text and bytes, one or several', () => {
-    for (const ca of [
-      certificate,
-      Buffer.from(certificate),
-      [certificate, Buffer.from(certificate)],
-    ]) {
-      assert.equal(tlsSpec({ ca }).ca[0], certificate)
-    }
-    const spec = tlsSpec({ cert: certificate, key, rejectUnauthorized: false, servername: 'relay' })
-    assert.equal(spec.cert, certificate)
-    assert.match(spec.key, /^-----BEGIN PRIVATE KEY-----/)
-    assert.equal(spec.rejectUnauthorized, false)
-    assert.equal(spec.servername, 'relay')
-  })
-
-  it('open a key with its passphrase', () => {
-    const { privateKey } = generateKeyPairSync('ec', {
-      namedCurve: 'P-256',
-      privateKeyEncoding: {
-        type: 'pkcs8',
-        format: 'pem',
-        cipher: 'aes-256-cbc',
-        passphrase: 'psst',
-      },
-      publicKeyEncoding: { type: 'spki', format: 'pem' },
-    })
-    const spec = tlsSpec({ cert: certificate, key: privateKey, passphrase: 'psst' })
-    assert.match(spec.key, /^-----BEGIN PRIVATE KEY-----/)
-    refuses(() => tlsSpec({ cert: certificate, key: privateKey, passphrase: 'wrong' }), 'tls.key')
-    refuses(() => tlsSpec({ cert: certificate, key: privateKey }), 'tls.key')
-  })
-
-  it('are refused by name', () => {
-    refuses(() => tlsSpec({ ca: 'no PEM' }), 'tls.ca')
-    refuses(() => tlsSpec({ ca: [5] }), 'tls.ca')
-    refuses(() => tlsSpec({ cert: 'no PEM', key }), 'tls.cert')
-    refuses(() => tlsSpec({ cert: certificate }), 'tls')
-    refuses(() => tlsSpec({ rejectUnauthorized: 0 }), 'tls.rejectUnauthorized')
-    refuses(() => tlsSpec({ servername: 5 }), 'tls.servername')
-  })
-
-  it('may stand among the options of a connection, as in ws', () => {
-    assert.equal(flatTlsOptions({ headers: {} }), undefined)
-    assert.deepEqual(flatTlsOptions({ ca: 'a', rejectUnauthorized: false, id: 'x' }), {
-      ca: 'a',
-      rejectUnauthorized: false,
-    })
   })
 })
 

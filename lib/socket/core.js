@@ -18,10 +18,11 @@ const {
   kPing,
   kPong,
 } = require('../hub/records')
+const { close, conclude, violate } = require('./closing')
 const Held = require('./held')
 const { about, opened, refused } = require('./opening')
 const Outgoing = require('./outgoing')
-const { BINARY_TYPES, CLOSE, CONTINUATION, PONG, closePayload, shape } = require('./payload')
+const { BINARY_TYPES, CONTINUATION, PONG, shape } = require('./payload')
 
 const { CONNECTING, OPEN, CLOSING, CLOSED } = WebSocket
 
@@ -264,20 +265,7 @@ class SocketCore {
 
   /** Starts the closing handshake of an open socket, or goes on with it. */
   close(code, data) {
-    if (this.state === CLOSED) return
-    if (this.state === CLOSING) {
-      if (this.closeSent && (this.closeReceived || this.violated)) this.end()
-      return
-    }
-    const payload = closePayload(code, data)
-    this.frame(CLOSE, true, true, payload, (error) => {
-      if (error) return
-      this.closeSent = true
-      // Read by the 'close' event of ws's EventTarget face, for `wasClean`.
-      this.face._closeFrameSent = true
-      if (this.closeReceived || this.violated) this.end()
-    })
-    this.startClosing()
+    close(this, code, data)
   }
 
   /** The socket must be closed within `closeTimeout`. */
@@ -348,22 +336,12 @@ class SocketCore {
 
   /** Acts on the peer's close frame: answers it, or ends when both have closed. */
   conclude(reason, code) {
-    this.closeReceived = true
-    this.face._closeFrameReceived = true
-    this.closeCode = code
-    this.closeReason = reason
-    if (this.gone) return
-    if (code === 1005) this.close()
-    else this.close(code, reason)
+    conclude(this, code, reason)
   }
 
   /** Acts on a frame of the peer that breaks the protocol or a limit. */
-  violate(_data, { message, code, closeCode, range }) {
-    this.violated = true
-    const error = new (range ? RangeError : Error)(message)
-    error.code = code
-    if (!this.gone) this.close(closeCode)
-    this.emitError(error)
+  violate(_data, violation) {
+    violate(this, violation)
   }
 
   /** Acts on an other end that is gone without a word. The native connection is dropped. */

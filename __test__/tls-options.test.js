@@ -1,0 +1,70 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { generateKeyPairSync } = require('node:crypto')
+const { describe, it } = require('node:test')
+
+const { flatTlsOptions, tlsSpec } = require('../lib/options/tls')
+const { cert: certificate, key } = require('./support/certificate')
+const refuses = require('./support/refuses')
+
+const TIMEOUT = { timeout: 300_000 }
+
+describe('TLS options', TIMEOUT, () => {
+  it('trust by default what Node trusts, read once', () => {
+    const spec = tlsSpec(undefined)
+    assert.ok(spec.ca.length > 50)
+    assert.equal(spec.rejectUnauthorized, true)
+    assert.equal(tlsSpec(null), spec)
+    assert.equal(tlsSpec({ servername: 'x' }).ca, spec.ca)
+  })
+
+  it('take text and bytes, one or several', () => {
+    for (const ca of [
+      certificate,
+      Buffer.from(certificate),
+      [certificate, Buffer.from(certificate)],
+    ]) {
+      assert.equal(tlsSpec({ ca }).ca[0], certificate)
+    }
+    const spec = tlsSpec({ cert: certificate, key, rejectUnauthorized: false, servername: 'relay' })
+    assert.equal(spec.cert, certificate)
+    assert.match(spec.key, /^-----BEGIN PRIVATE KEY-----/)
+    assert.equal(spec.rejectUnauthorized, false)
+    assert.equal(spec.servername, 'relay')
+  })
+
+  it('open a key with its passphrase', () => {
+    const { privateKey } = generateKeyPairSync('ec', {
+      namedCurve: 'P-256',
+      privateKeyEncoding: {
+        type: 'pkcs8',
+        format: 'pem',
+        cipher: 'aes-256-cbc',
+        passphrase: 'psst',
+      },
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+    })
+    const spec = tlsSpec({ cert: certificate, key: privateKey, passphrase: 'psst' })
+    assert.match(spec.key, /^-----BEGIN PRIVATE KEY-----/)
+    refuses(() => tlsSpec({ cert: certificate, key: privateKey, passphrase: 'wrong' }), 'tls.key')
+    refuses(() => tlsSpec({ cert: certificate, key: privateKey }), 'tls.key')
+  })
+
+  it('are refused by name', () => {
+    refuses(() => tlsSpec({ ca: 'no PEM' }), 'tls.ca')
+    refuses(() => tlsSpec({ ca: [5] }), 'tls.ca')
+    refuses(() => tlsSpec({ cert: 'no PEM', key }), 'tls.cert')
+    refuses(() => tlsSpec({ cert: certificate }), 'tls')
+    refuses(() => tlsSpec({ rejectUnauthorized: 0 }), 'tls.rejectUnauthorized')
+    refuses(() => tlsSpec({ servername: 5 }), 'tls.servername')
+  })
+
+  it('may stand among the options of a connection, as in ws', () => {
+    assert.equal(flatTlsOptions({ headers: {} }), undefined)
+    assert.deepEqual(flatTlsOptions({ ca: 'a', rejectUnauthorized: false, id: 'x' }), {
+      ca: 'a',
+      rejectUnauthorized: false,
+    })
+  })
+})
