@@ -7,12 +7,34 @@ const { describe, it } = require('node:test')
 const WebSocket = require('ws')
 
 const hyco = require('..')
+const { Hub } = require('../lib/hub/hub')
 const anonymousRelay = require('./support/anonymous')
 const { closed, message, uncaught, until } = require('./support/watch')
 
 const TIMEOUT = { timeout: 300_000 }
 
 const { answer, connect, serving } = anonymousRelay()
+
+describe('a sender for whom there is no connection left', TIMEOUT, () => {
+  it("is refused with 503, told as 'acceptError', and is not left pending", async (context) => {
+    const full = new Error('this thread has 2097151 connections already')
+    await serving({}, async (server) => {
+      const { mock } = context.mock.method(Hub.prototype, 'accept', () => {
+        throw full
+      })
+      const [[error, request], refused] = await Promise.all([
+        once(server, 'acceptError'),
+        answer('hyco?of=two'),
+      ])
+      assert.equal(error, full)
+      assert.equal(request.url, '/hyco?of=two')
+      assert.deepEqual(refused, { status: 503, reason: 'The listener is busy' })
+      assert.deepEqual([server.metrics().pending, server.metrics().failed], [0, 1])
+      mock.restore()
+      assert.deepEqual(await answer(), { status: 101, protocol: '' })
+    })
+  })
+})
 
 describe('a connection', TIMEOUT, () => {
   it('is given open, with nothing lost, and its open event comes after', async () => {

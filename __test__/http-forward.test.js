@@ -7,6 +7,8 @@ const https = require('node:https')
 const { after, before, describe, it } = require('node:test')
 const WebSocket = require('ws')
 
+const hyco = require('..')
+const { Hub } = require('../lib/hub/hub')
 const certificate = require('./support/certificate')
 const HttpSetting = require('./support/http-server')
 const { mirror, until } = HttpSetting
@@ -216,5 +218,23 @@ describe('forward()', TIMEOUT, () => {
       assert.throws(() => new Proxy(setting.server, {}).forward(target), TypeError, String(target))
     }
     assert.throws(() => setting.server.forward(80, { host: 'a b' }), /'host'/)
+  })
+})
+
+describe('a forward() that fails', { timeout: 60_000 }, () => {
+  it('leaves the requests to whoever serves them then', async (context) => {
+    const server = new hyco.RelayedServer({
+      server: hyco.createRelayListenUri('ws://127.0.0.1:1', 'hyco'),
+      token: 'none is needed to find nobody',
+    })
+    server.on('offline', () => {})
+    const failure = new Error('there is no room')
+    const { mock } = context.mock.method(Hub.prototype, 'forward', () => {
+      throw failure
+    })
+    assert.throws(() => server.forward(1), failure)
+    mock.restore()
+    server.attach(http.createServer())
+    await server.close()
   })
 })

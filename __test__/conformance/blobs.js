@@ -128,4 +128,20 @@ module.exports = (row) => {
     await once(peer, 'close')
     assert.deepEqual(events, ['message:foo', 'close:4000'])
   })
+
+  row('takes a Blob that gives no bytes for one that cannot be read', async (pair) => {
+    const { subject, peer } = await pair.open()
+    const events = record(subject)
+    const { seen, note } = notes()
+    const blob = new SlowBlob(['foo'])
+    blob.reading = Promise.resolve(5)
+    const ended = Promise.all([closed(subject), closed(peer)])
+    subject.send(blob, note('blob'))
+    subject.send('x', note('text'))
+    await ended
+    const names = seen.map(([name]) => name)
+    assert.deepEqual(names, ['blob', 'text'])
+    for (const [, text] of seen) assert.match(text, /Received type number/)
+    assert.deepEqual(events, [`error:${seen[0][1]}`, 'close:1006'])
+  })
 }

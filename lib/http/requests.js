@@ -124,8 +124,9 @@ class Requests {
    */
   forward(forwarding) {
     this.checkFree('target')
-    this.#forwarding = { ...forwarding, report: true }
-    if (this.#hub !== null) this.#hub.forward(this.#listener, this.#forwarding, this.#spec)
+    const reported = { ...forwarding, report: true }
+    if (this.#hub !== null) this.#hub.forward(this.#listener, reported, this.#spec)
+    this.#forwarding = reported
   }
 
   /** Lets the end of those that are passed on elsewhere be told, of which JavaScript knows nothing. */

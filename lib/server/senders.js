@@ -5,7 +5,11 @@ const Clients = require('./clients')
 const { SENDER_GONE } = require('../errors')
 const { socketOptions } = require('../options/options')
 const RelayedRequest = require('./request')
+const { fail } = require('../socket/opening')
 const { createSocket } = require('../socket/relayed-socket')
+
+/** What a sender is refused with for whom there is no room. */
+const BUSY = 503
 
 /** One for all sockets. */
 const ignore = () => {}
@@ -133,7 +137,13 @@ class Senders {
       server: this.#server,
     })
     this.#dialling.add(core.face)
-    this.#hub.accept(this.#listener, event.accept, core, protocol, headers)
+    try {
+      this.#hub.accept(this.#listener, event.accept, core, protocol, headers)
+    } catch (error) {
+      // Nothing is dialled, and the sender would wait until its own time is over.
+      this.#hub.reject(this.#listener, event.accept, BUSY, 'The listener is busy')
+      fail(core, error)
+    }
   }
 
   #opened(socket, request) {

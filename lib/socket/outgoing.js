@@ -92,7 +92,7 @@ class Outgoing {
       return
     }
     this.reading = false
-    this.#send({ ...frame, payload: toBuffer(bytes) }, frame.payload.size)
+    this.#send({ ...frame, payload: bytes }, frame.payload.size)
     while (!this.reading && this.#waiting.length > 0) {
       const next = this.#waiting.shift()
       if (isBlob(next.payload)) this.#read(next)
@@ -130,10 +130,10 @@ class Outgoing {
 
 /**
  * @param {Blob} blob
- * @return {Promise<ArrayBuffer>}
+ * @return {Promise<Buffer>}
  */
 async function bytesOf(blob) {
-  return blob.arrayBuffer()
+  return toBuffer(await blob.arrayBuffer())
 }
 
 function ownCopy(payload) {

@@ -56,7 +56,7 @@ impl Hub {
             protocols: spec.protocols,
             timeout: spec.timeout.0,
         };
-        self.open(running, read, async move {
+        self.open(running, read, || async move {
             sender::connect(&dialer, options).await
         })
     }

@@ -8,20 +8,21 @@ use super::{Hub, Running, control::ReadSpec};
 use crate::{error::Result, number::Whole};
 
 impl Hub {
-    /// Opens a connection under a handle of its own.
-    pub(super) fn open(
+    /// Opens a connection under a handle of its own. Nothing is begun when there is none left.
+    pub(super) fn open<F>(
         &self,
         running: &Running,
         read: ReadSpec,
-        opening: impl Future<Output = std::result::Result<Upgraded, hyco_client::Error>>
-        + Send
-        + 'static,
-    ) -> Result<f64> {
+        begin: impl FnOnce() -> F,
+    ) -> Result<f64>
+    where
+        F: Future<Output = std::result::Result<Upgraded, hyco_client::Error>> + Send + 'static,
+    {
         let mut links = self.side.links.borrow_mut();
         let handle = links.reserve().map_err(|full| {
             Error::new(hyco_client::Error::Closed.code().into(), full.to_string())
         })?;
-        links.opening(handle, running.open(handle, read, opening));
+        links.opening(handle, running.open(handle, read, begin()));
         Ok(handle.to_bits() as f64)
     }
 }

@@ -190,7 +190,9 @@ impl Hub {
         let listener = running.control.listeners.borrow().get(&listener.0).cloned();
         let listener = listener.ok_or(Error::Closed).into_js()?;
         let headers = headers.into_iter().filter_map(pair).collect();
-        self.open(running, read, listener.accept(accept.0, protocol, headers))
+        self.open(running, read, || {
+            listener.accept(accept.0, protocol, headers)
+        })
     }
 
     /// Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the

@@ -141,4 +141,15 @@ mod tests {
         let signed = refused(401, "InvalidSignature. TrackingId:abc_G1, x").of_sender();
         assert_eq!(signed.code(), "HYCO_ERR_UNAUTHORIZED");
     }
+
+    #[test]
+    fn the_answer_behind_any_refusal_can_be_kept() {
+        let signed = "QuotaExceeded: 25 listeners. TrackingId:abc_G1, x";
+        for (status, text) in [(401, ""), (403, signed), (404, ""), (503, ""), (504, "")] {
+            for mut error in [refused(status, text), refused(status, text).of_sender()] {
+                assert!(error.refusal().is_some());
+                assert!(error.refusal_mut().is_some(), "{error}");
+            }
+        }
+    }
 }

@@ -231,6 +231,8 @@ impl Error {
             | Self::NoListener(refusal)
             | Self::LateAnswer(refusal)
             | Self::Unavailable(refusal)
+            | Self::Quota(refusal)
+            | Self::RefusedByListener(refusal)
             | Self::Rejected(refusal) => Some(refusal),
             Self::SenderGone(refusal) => refusal.as_mut(),
             _ => None,
