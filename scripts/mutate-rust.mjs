@@ -54,7 +54,7 @@ const CHANGES = [
   {
     what: 'statement left out',
     pattern:
-      /^(\s+)((?!let |return|break|continue|use |pub |const |type |mod |static |fn |\/\/|#|[A-Z])[\w*][^{}]*(?:\(.*\)|[^=!<>]=[^=].*);)$/,
+      /^(\s+)((?!let |[\w:]+!|return|break|continue|use |pub |const |type |mod |static |fn |\/\/|#|[A-Z])[\w*][^{}]*(?:\(.*\)|[^=!<>]=[^=].*);)$/,
     change: ([, indent, statement], on) => `${indent}if !${on} { ${statement} }`,
   },
 ]
