@@ -2,8 +2,10 @@
 
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
+const { execFile } = require('node:child_process')
 const { once } = require('node:events')
 const { after, before, describe, it } = require('node:test')
+const { promisify } = require('node:util')
 
 const hyco = require('..')
 const TestRelay = require('./support/relay')
@@ -236,5 +238,60 @@ describe('AsyncLocalStorage', { timeout: 60_000 }, () => {
     await until(() => seen.length === 2, 'the close of the other')
     assert.deepEqual(seen, ['message:undefined', 'close:undefined'])
     first.terminate()
+  })
+})
+
+describe('the first store is noticed', { timeout: 60_000 }, () => {
+  /** What a program prints that has `context` and `store`, after `before` was run. */
+  async function run(before, program) {
+    const source = `
+      const { AsyncLocalStorage } = require('node:async_hooks')
+      const { prototype } = AsyncLocalStorage
+      const names = ['_enable', 'enterWith', 'run']
+      const functions = () => names.map((name) => prototype[name])
+      const untouched = functions()
+      ${before}
+      const context = require(${JSON.stringify(require.resolve('../lib/context'))})
+      const store = new AsyncLocalStorage()
+      ${program}`
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', source])
+    return stdout.trim()
+  }
+
+  const WITHIN = 'console.log(store.run(1, context.captureQuickly) !== null)'
+
+  it('and until then a callback costs nothing, and afterwards nothing is left of it', async () => {
+    const program = `
+      const before = context.captureQuickly()
+      const within = store.run(1, context.captureQuickly)
+      console.log(before, within !== null, functions().every((fn, at) => fn === untouched[at]))`
+    assert.equal(await run('', program), 'null true true')
+  })
+
+  it('where the prototype is frozen', async () => {
+    assert.equal(await run('Object.freeze(prototype)', WITHIN), 'true')
+  })
+
+  it('where stores are entered by a way that is not known', async () => {
+    const before = `
+      const { run } = prototype
+      const own = Object.fromEntries(names.map((name) => [name, prototype[name]]))
+      prototype.run = function (...args) {
+        Object.assign(this, own)
+        return run.apply(this, args)
+      }`
+    assert.equal(await run(before, WITHIN), 'true')
+  })
+
+  it('where another library puts its functions over ours, and takes them away later', async () => {
+    const program = `
+      const { enterWith, _enable } = prototype
+      const over = (fn) => fn && function (...args) { return fn.apply(this, args) }
+      Object.assign(prototype, { enterWith: over(enterWith), _enable: over(_enable) })
+      const first = store.run(1, context.captureQuickly)
+      Object.assign(prototype, { enterWith, _enable })
+      const second = store.run(1, () => [context.captureQuickly(), store.getStore()])
+      console.log(first !== null, second[0] !== null, second[1])`
+    assert.equal(await run('', program), 'true true 1')
   })
 })

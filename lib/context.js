@@ -98,18 +98,45 @@ function scrub() {
 /**
  * Learns of the first store that is entered, and leaves no trace then. Node has no question for it,
  * and to look at the resource for every callback would cost more than sending a message does.
+ *
+ * Where it cannot be learned every callback has its context captured: the prototype may be frozen, and
+ * a store may be entered by another way than we know.
  */
 function noticeUse() {
+  const stop = watchUse()
+  if (stop === null) {
+    inUse = true
+    return
+  }
+  const probe = new AsyncLocalStorage()
+  probe.run(true, () => {})
+  probe.disable()
+  stop()
+  inUse = !inUse || watchUse() === null
+}
+
+/**
+ * Sets `inUse` at the first store that is entered.
+ *
+ * @return {(Function|null)} Ends that; `null` where it is not possible
+ */
+function watchUse() {
   const { prototype } = AsyncLocalStorage
   // Whatever enters a store calls it.
   const name = storesInResources ? '_enable' : 'enterWith'
   const original = Object.getOwnPropertyDescriptor(prototype, name)
+  if (!original?.configurable || typeof original.value !== 'function') return null
+  const stop = () => {
+    // Another library may have put its own function over this one.
+    if (prototype[name] === value) Object.defineProperty(prototype, name, original)
+  }
   const value = function (...args) {
     inUse = true
-    if (prototype[name] === value) Object.defineProperty(prototype, name, original)
+    stop()
     return original.value.apply(this, args)
   }
   Object.defineProperty(prototype, name, { ...original, value })
+  return stop
 }
 
 /** @return {AsyncResource} The root, without what a function that ran in it has set */
