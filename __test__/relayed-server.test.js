@@ -479,5 +479,8 @@ describe('drain', TIMEOUT, () => {
     assert.equal(await server.drain({ timeout: 20 }), false)
     assert.equal((await ended).code, 1000)
     await assert.rejects(server.drain({ timeout: 'soon' }), TypeError)
+    for (const wrong of [5000, null, 'soon']) {
+      await assert.rejects(server.drain(wrong), { name: 'TypeError', message: /'options'/ })
+    }
   })
 })

@@ -89,7 +89,12 @@ class Server extends EventEmitter {
    *     closed with 1000; by default it waits for ever
    * @return {Promise<Boolean>} whether all sockets ended by themselves; resolved after `'close'`
    */
-  async drain({ timeout = Infinity } = {}) {
+  async drain(options = {}) {
+    // A number of milliseconds alone would be taken for no limit.
+    if (options === null || typeof options !== 'object') {
+      throw invalidArgument('options', 'must be an object, such as { timeout: 5000 }')
+    }
+    const { timeout = Infinity } = options
     if (typeof timeout !== 'number' || !(timeout >= 0)) {
       throw invalidArgument('timeout', 'must be a number of milliseconds')
     }
