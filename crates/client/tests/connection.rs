@@ -1,0 +1,277 @@
+//! One connection over a real socket, with an inbox that counts.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    future::{Future, poll_fn},
+    ops::Range,
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use hyco_client::{
+    Stream, Upgraded,
+    connection::{Batch, BufferPool, Connection, ConnectionOptions, Driver, Frame, Inbox, Signal},
+};
+use hyco_websocket::{Assembled, OpCode, Sink, Violation};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::yield_now,
+    time::timeout,
+};
+
+/// Lends little space, so that what has come takes many read steps.
+const SPACE: usize = 1024;
+
+/// How long something may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a connection has brought.
+#[derive(Debug, Default)]
+struct Counting {
+    steps: AtomicUsize,
+    messages: AtomicUsize,
+    is_full: AtomicBool,
+    stalled: Mutex<Option<Waker>>,
+    signals: Mutex<Vec<Signal>>,
+}
+
+#[derive(Debug, Default)]
+struct Messages(usize);
+
+impl Sink for Messages {
+    fn buffer(&mut self, capacity: usize) -> Vec<u8> {
+        Vec::with_capacity(capacity)
+    }
+
+    fn message(&mut self, _: bool, _: Range<usize>) {
+        self.0 += 1;
+    }
+
+    fn large(&mut self, _: bool, _: Assembled) {}
+    fn ping(&mut self, _: Range<usize>) {}
+    fn pong(&mut self, _: Range<usize>) {}
+    fn close(&mut self, _: Option<u16>, _: Range<usize>) {}
+}
+
+impl Batch for Messages {
+    fn violation(&mut self, violation: Violation) {
+        panic!("{violation}");
+    }
+
+    fn ended(&mut self) {}
+}
+
+impl Inbox for Counting {
+    type Batch = Messages;
+
+    fn poll_lend<R>(
+        &self,
+        waker: &Waker,
+        _: u32,
+        _: usize,
+        step: impl FnOnce(&mut [u8], &mut Messages) -> Poll<R>,
+    ) -> Poll<R> {
+        if self.is_full.load(Ordering::Relaxed) {
+            *self.stalled.lock().unwrap() = Some(waker.clone());
+            return Poll::Pending;
+        }
+        let mut found = Messages::default();
+        let outcome = step(&mut [0; SPACE], &mut found);
+        if outcome.is_ready() {
+            self.steps.fetch_add(1, Ordering::Relaxed);
+        }
+        self.messages.fetch_add(found.0, Ordering::Relaxed);
+        outcome
+    }
+
+    fn signal(&self, _: u32, signal: Signal) {
+        self.signals.lock().unwrap().push(signal);
+    }
+}
+
+impl Counting {
+    fn steps(&self) -> usize {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    fn messages(&self) -> usize {
+        self.messages.load(Ordering::Relaxed)
+    }
+
+    fn signals(&self) -> Vec<Signal> {
+        self.signals.lock().unwrap().clone()
+    }
+}
+
+/// A connection and the socket at its other end.
+async fn open() -> (Arc<Connection>, Driver<Counting>, Arc<Counting>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (own, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let upgraded = Upgraded {
+        stream: Stream::Plain(own.unwrap()),
+        rest: Vec::new(),
+        protocol: None,
+        tracking_id: None,
+        answer: None,
+    };
+    let options = ConnectionOptions {
+        max_payload: 0,
+        max_fragments: 0,
+        validate_utf8: true,
+    };
+    let inbox = Arc::new(Counting::default());
+    let pool = Arc::new(BufferPool::default());
+    let (connection, driver) =
+        Connection::new(1, upgraded, options, Arc::clone(&inbox), pool).unwrap();
+    (connection, driver, inbox, accepted.unwrap().0)
+}
+
+/// So many binary messages of 62 bytes, as a relay passes them on.
+fn messages(count: usize) -> Vec<u8> {
+    let mut frame = vec![0x82, 62];
+    frame.resize(64, 7);
+    frame.repeat(count)
+}
+
+#[tokio::test]
+async fn a_connection_that_has_much_to_read_takes_it_in_many_turns() {
+    const MESSAGES: usize = 1000;
+    let (_connection, driver, inbox, mut peer) = open().await;
+    peer.write_all(&messages(MESSAGES)).await.unwrap();
+    let mut driving = pin!(driver.on_thread());
+    let (mut turns, mut most) = (0, 0);
+    let reading = async {
+        while inbox.messages() < MESSAGES {
+            let before = inbox.steps();
+            poll_fn(|cx| {
+                assert!(driving.as_mut().poll(cx).is_pending());
+                Poll::Ready(())
+            })
+            .await;
+            let steps = inbox.steps() - before;
+            turns += usize::from(steps > 0);
+            most = most.max(steps);
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, reading).await.unwrap();
+    // 64,000 bytes take 63 steps at least.
+    assert!(inbox.steps() > 60);
+    assert!(most <= 16, "{most} steps in one turn");
+    assert!(turns >= 4, "{turns}");
+}
+
+#[tokio::test]
+async fn a_turn_that_ends_with_more_to_read_is_followed_by_another() {
+    let (_connection, driver, inbox, mut peer) = open().await;
+    peer.write_all(&messages(1000)).await.unwrap();
+    let driving = tokio::spawn(driver.on_thread());
+    let read = async {
+        while inbox.messages() < 1000 {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, read).await.unwrap();
+    drop(peer);
+    driving.abort();
+}
+
+#[tokio::test]
+async fn a_full_inbox_stops_reading_until_its_owner_wakes_the_connection() {
+    let (_connection, driver, inbox, mut peer) = open().await;
+    inbox.is_full.store(true, Ordering::Relaxed);
+    tokio::spawn(driver.on_thread());
+    peer.write_all(&messages(10)).await.unwrap();
+    let stalled = async {
+        loop {
+            if let Some(waker) = inbox.stalled.lock().unwrap().take() {
+                return waker;
+            }
+            yield_now().await;
+        }
+    };
+    let waker = timeout(PATIENCE, stalled).await.unwrap();
+    assert_eq!(inbox.messages(), 0);
+    inbox.is_full.store(false, Ordering::Relaxed);
+    waker.wake();
+    let read = async {
+        while inbox.messages() < 10 {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, read).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_paused_connection_reads_nothing_and_goes_on_when_it_is_told() {
+    let (connection, driver, inbox, mut peer) = open().await;
+    connection.pause();
+    tokio::spawn(driver.on_thread());
+    peer.write_all(&messages(10)).await.unwrap();
+    connection.append([ping(true)]);
+    // It writes all the same.
+    assert_eq!(connection.write_out(), 1);
+    let mut frame = [0; 2];
+    timeout(PATIENCE, peer.read_exact(&mut frame))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(frame, [0x89, 0]);
+    assert_eq!(inbox.messages(), 0);
+    connection.resume();
+    let read = async {
+        while inbox.messages() < 10 {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, read).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_end_is_told_when_all_is_written_and_a_close_when_both_sides_have_ended() {
+    let (connection, driver, inbox, mut peer) = open().await;
+    let driving = tokio::spawn(driver.on_thread());
+    connection.append([ping(false), ping(true), ping(true)]);
+    connection.end();
+    let mut all = Vec::new();
+    timeout(PATIENCE, peer.read_to_end(&mut all))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(all, [0x89, 0].repeat(3));
+    assert_eq!(inbox.signals(), [Signal::Acknowledged(2), Signal::Finished]);
+    peer.shutdown().await.unwrap();
+    timeout(PATIENCE, driving).await.unwrap().unwrap();
+    assert_eq!(inbox.signals().last(), Some(&Signal::Closed));
+}
+
+#[tokio::test]
+async fn a_destroyed_connection_is_told_closed_once_and_acknowledges_nothing() {
+    let (connection, driver, inbox, mut peer) = open().await;
+    connection.append([ping(true)]);
+    connection.destroy();
+    let driving = tokio::spawn(driver.on_thread());
+    timeout(PATIENCE, driving).await.unwrap().unwrap();
+    drop(connection);
+    assert_eq!(inbox.signals(), [Signal::Closed]);
+    let mut all = Vec::new();
+    let _ = timeout(PATIENCE, peer.read_to_end(&mut all)).await.unwrap();
+    assert_eq!(all, [0; 0]);
+}
+
+fn ping(acknowledge: bool) -> Frame<'static> {
+    Frame {
+        fin: true,
+        opcode: OpCode::Ping,
+        payload: &[],
+        mask: None,
+        acknowledge,
+    }
+}
