@@ -133,6 +133,13 @@ async fn open() -> (Arc<Connection>, Driver<Counting>, Arc<Counting>, TcpStream)
     (connection, driver, inbox, accepted.unwrap().0)
 }
 
+/// Lets a driver that was spawned come to where it waits for its socket.
+async fn settle() {
+    for _ in 0..20 {
+        yield_now().await;
+    }
+}
+
 /// So many binary messages of 62 bytes, as a relay passes them on.
 fn messages(count: usize) -> Vec<u8> {
     let mut frame = vec![0x82, 62];
@@ -238,6 +245,7 @@ async fn a_paused_connection_reads_nothing_and_goes_on_when_it_is_told() {
 async fn an_end_is_told_when_all_is_written_and_a_close_when_both_sides_have_ended() {
     let (connection, driver, inbox, mut peer) = open().await;
     let driving = tokio::spawn(driver.on_thread());
+    settle().await;
     connection.append([ping(false), ping(true), ping(true)]);
     connection.end();
     let mut all = Vec::new();
@@ -255,15 +263,77 @@ async fn an_end_is_told_when_all_is_written_and_a_close_when_both_sides_have_end
 #[tokio::test]
 async fn a_destroyed_connection_is_told_closed_once_and_acknowledges_nothing() {
     let (connection, driver, inbox, mut peer) = open().await;
+    let driving = tokio::spawn(driver.on_thread());
+    settle().await;
     connection.append([ping(true)]);
     connection.destroy();
-    let driving = tokio::spawn(driver.on_thread());
     timeout(PATIENCE, driving).await.unwrap().unwrap();
     drop(connection);
     assert_eq!(inbox.signals(), [Signal::Closed]);
     let mut all = Vec::new();
     let _ = timeout(PATIENCE, peer.read_to_end(&mut all)).await.unwrap();
     assert_eq!(all, [0; 0]);
+}
+
+#[tokio::test]
+async fn little_is_written_at_once_and_much_by_the_driver() {
+    let (connection, driver, inbox, mut peer) = open().await;
+    tokio::spawn(driver.on_thread());
+    settle().await;
+    assert!(connection.append([ping(true), ping(true)]));
+    assert_eq!(connection.flush(), 2);
+    assert_eq!((connection.buffered(), connection.flush()), (0, 0));
+    let mut pings = [0; 4];
+    timeout(PATIENCE, peer.read_exact(&mut pings))
+        .await
+        .unwrap()
+        .unwrap();
+
+    let payload = vec![1; 20 * 1024];
+    assert!(connection.append([binary(&payload)]));
+    assert!(
+        !connection.append([ping(false)]),
+        "something waits before it"
+    );
+    assert_eq!(connection.flush(), 0);
+    let mut all = vec![0; 4 + payload.len() + 2];
+    timeout(PATIENCE, peer.read_exact(&mut all))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(inbox.signals(), [Signal::Acknowledged(1)]);
+}
+
+#[tokio::test]
+async fn what_a_full_socket_does_not_take_is_written_by_the_driver() {
+    let (connection, driver, inbox, mut peer) = open().await;
+    tokio::spawn(driver.on_thread());
+    settle().await;
+    // More than both ends of a loopback connection hold.
+    let payload = vec![1; 32 * 1024 * 1024];
+    connection.append([binary(&payload)]);
+    assert_eq!(connection.write_out(), 0);
+    let left = connection.buffered();
+    assert!(left > 0 && left < payload.len() + 10, "{left}");
+    connection.end();
+    let mut all = Vec::new();
+    timeout(PATIENCE, peer.read_to_end(&mut all))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(all.len(), 10 + payload.len());
+    assert_eq!(connection.buffered(), 0);
+    assert_eq!(inbox.signals(), [Signal::Acknowledged(1), Signal::Finished]);
+}
+
+fn binary(payload: &[u8]) -> Frame<'_> {
+    Frame {
+        fin: true,
+        opcode: OpCode::Binary,
+        payload,
+        mask: None,
+        acknowledge: true,
+    }
 }
 
 fn ping(acknowledge: bool) -> Frame<'static> {

@@ -11,6 +11,7 @@ use std::{
 };
 
 use hyco_hub::{Errands, HubInbox, IoThread};
+use hyco_log::Log;
 
 #[test]
 fn every_task_runs_that_was_left_before_and_while_the_list_is_attended() {
@@ -34,7 +35,7 @@ fn every_task_runs_that_was_left_before_and_while_the_list_is_attended() {
     for _ in 0..BEFORE {
         leave();
     }
-    let io = IoThread::start(|| {}).unwrap();
+    let io = IoThread::start(Log::new(drop), || {}).unwrap();
     io.handle().spawn(Arc::clone(&errands).attend(inbox));
     let givers: Vec<_> = (0..THREADS)
         .map(|_| {
@@ -60,7 +61,7 @@ fn every_task_runs_that_was_left_before_and_while_the_list_is_attended() {
 #[test]
 fn a_task_that_panics_takes_no_other_one_with_it() {
     let (errands, inbox) = (Arc::new(Errands::default()), HubInbox::new());
-    let io = IoThread::start(|| {}).unwrap();
+    let io = IoThread::start(Log::new(drop), || {}).unwrap();
     io.handle().spawn(Arc::clone(&errands).attend(inbox));
     let (ran, done) = mpsc::channel();
     errands.run(Box::pin(async { panic!("on purpose") }));
