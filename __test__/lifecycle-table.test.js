@@ -23,6 +23,16 @@ const EVENTS = [
   'close',
 ]
 
+const SLOWLY = 'every 5 minutes'
+
+/** When the next try comes, in the words of the table. */
+function tried({ delay, final }) {
+  if (final) return 'never'
+  // With up to a tenth at random.
+  if (delay >= 300_000 && delay <= 330_000) return SLOWLY
+  return delay === 0 ? 'at once' : 'by the schedule'
+}
+
 /** The rows of the table, each with the words of its columns. */
 function rows() {
   const text = readFileSync(join(__dirname, '..', 'docs', 'lifecycle.md'), 'utf8')
@@ -75,10 +85,10 @@ class Scene {
 
   #note(name, info) {
     this.events.push(name)
+    if (name !== 'offline') return
+    const again = tried(info)
     // What the first loss was answered with; a later one may come while the test looks.
-    if (name !== 'offline' || this.again !== null) return
-    if (info.final) this.again = 'never'
-    else this.again = info.delay === 0 ? 'at once' : 'by the schedule'
+    if (this.again === null || again === SLOWLY) this.again = again
   }
 }
 
@@ -162,6 +172,14 @@ const SCENES = {
     const [client] = scene.server.clients
     assert.equal(client.readyState, hyco.OPEN)
     socket.terminate()
+  },
+  'the hybrid connection was deleted meanwhile': async (scene) => {
+    await scene.online()
+    scene.relay.answers = [
+      [404, 'Endpoint does not exist. TrackingId:0e1a8f5e-0000-4000-8000-000000000000_G1'],
+    ]
+    scene.relay.channel.terminate()
+    await until(() => scene.events.filter((name) => name === 'error').length === 2, 'the answer')
   },
   'closeRequested is true, and the channel is lost': async (scene) => {
     await scene.online()

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
+const http = require('node:http')
 const https = require('node:https')
 const net = require('node:net')
 const { after, before, describe, it } = require('node:test')
@@ -132,6 +133,30 @@ for (const secure of [false, true]) {
         assert.equal(proxy.count() - before, 3)
       })
     }
+
+    it('carries the answers to HTTP requests that go by a rendezvous', async () => {
+      const before = proxy.count()
+      const server = hyco.createRelayedServer({
+        server: relay.listenUri('hyco'),
+        token: relay.token(),
+        tls,
+        proxy: proxy.urls.http,
+        fetch: () => new Response('a'.repeat(200_000)),
+      })
+      await once(server, 'listening')
+      const { get } = secure ? https : http
+      const url = relay.sendUri('hyco').replace('ws', 'http').replace('/$hc', '').split('?')[0]
+      const headers = { ServiceBusAuthorization: relay.token() }
+      const [response] = await once(
+        get(url, { headers, ca: certificate.ca, agent: false }),
+        'response',
+      )
+      let length = 0
+      for await (const chunk of response) length += chunk.length
+      assert.deepEqual([response.statusCode, length], [200, 200_000])
+      assert.equal(proxy.count() - before, 2)
+      await server.close()
+    })
 
     it('may want no password', () => echo({ proxy: proxy.urls.open }))
 

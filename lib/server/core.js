@@ -163,10 +163,12 @@ class ServerCore {
    * @return {Promise<Boolean>} whether all sockets ended by themselves
    */
   async drain(timeout) {
+    // Those that `close()` has closed already do not end by themselves.
+    const areClosed = this.#closing && !this.#isEmpty()
     this.#stopAccepting()
     const drained = await this.#untilEmpty(timeout)
     await new Promise((resolve) => this.close(resolve))
-    return drained
+    return drained && !areClosed
   }
 
   /** Acts on an event of the listener. */

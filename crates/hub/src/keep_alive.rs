@@ -59,12 +59,17 @@ impl KeepAlive {
 
     /// Looks at the connections, forever; a task of the I/O thread.
     pub async fn attend(self: Arc<Self>, inbox: Arc<HubInbox>) {
+        self.attend_by(&inbox, SystemTime::now).await;
+    }
+
+    /// The same by that clock on the wall.
+    async fn attend_by(&self, inbox: &HubInbox, wall: impl Fn() -> SystemTime) {
         let mut masks = MaskSource::new();
-        let mut clock = (SystemTime::now(), Instant::now());
+        let mut clock = (wall(), Instant::now());
         loop {
             let Some(due) = self.next() else {
                 self.news.notified().await;
-                clock = (SystemTime::now(), Instant::now());
+                clock = (wall(), Instant::now());
                 continue;
             };
             let now = Instant::now();
@@ -73,10 +78,10 @@ impl KeepAlive {
                 () = sleep(pause) => {}
                 () = self.news.notified() => {}
             }
-            let slept = has_jumped(&mut clock);
+            let slept = has_jumped(&mut clock, wall());
             let now = Instant::now();
             for mut watched in self.take(if slept { None } else { Some(now) }) {
-                if watched.is_kept(slept, &mut masks, &inbox) {
+                if watched.is_kept(slept, &mut masks, inbox) {
                     let due = now + watched.look.min(LONGEST_LOOK);
                     self.watched().entry(due).or_default().push(watched);
                 }
@@ -173,8 +178,8 @@ impl Watched {
 }
 
 /// Whether the wall clock has run ahead of the timers, which stand still while the machine sleeps.
-fn has_jumped(clock: &mut (SystemTime, Instant)) -> bool {
-    let now = (SystemTime::now(), Instant::now());
+fn has_jumped(clock: &mut (SystemTime, Instant), wall: SystemTime) -> bool {
+    let now = (wall, Instant::now());
     let wall = now.0.duration_since(clock.0).unwrap_or_default();
     let jumped = wall > now.1.duration_since(clock.1) + NOTEWORTHY;
     *clock = now;
@@ -193,3 +198,111 @@ const TICK: Duration = Duration::from_millis(5);
 const LONGEST_TICK: Duration = Duration::from_secs(1);
 /// Less is a clock that is being corrected, or a thread that had to wait.
 const NOTEWORTHY: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use hyco_client::{ConnectOptions, Dialer, TlsOptions, connection::ConnectionOptions, sender};
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpStream},
+        time::timeout,
+    };
+    use tokio_tungstenite::accept_async;
+
+    use super::*;
+    use crate::Queue;
+
+    const INTERVAL: Duration = Duration::from_secs(30);
+
+    /// A connection that nobody reads, and the socket of its peer.
+    async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream, impl Sized) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("ws://{}/", listener.local_addr().unwrap());
+        let dialer = Dialer::new(&TlsOptions::default()).unwrap();
+        let accepting = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            accept_async(stream).await.unwrap().into_inner()
+        };
+        let connecting = sender::connect(&dialer, ConnectOptions::new(address));
+        let (upgraded, peer) = tokio::join!(connecting, accepting);
+        let pool = Arc::clone(&inbox.buffers);
+        let options = ConnectionOptions {
+            max_payload: 0,
+            max_fragments: 0,
+            validate_utf8: true,
+        };
+        let (connection, driver) =
+            Connection::new(1, upgraded.unwrap(), options, Arc::clone(inbox), pool).unwrap();
+        (connection, peer, driver)
+    }
+
+    /// Waits for the end of a connection: how long that took.
+    async fn lost(inbox: &HubInbox) -> Duration {
+        let started = Instant::now();
+        let waiting = async {
+            loop {
+                let queue = inbox.take(Queue::default());
+                if queue.events.iter().any(|event| event.contains("\"lost\"")) {
+                    return;
+                }
+                sleep(TICK).await;
+            }
+        };
+        timeout(10 * INTERVAL, waiting).await.expect("it is kept");
+        started.elapsed()
+    }
+
+    /// Whether the peer has been sent a Ping, as a client sends it: with a mask, without a payload.
+    fn is_pinged(peer: &TcpStream) -> bool {
+        let mut frame = [0; 16];
+        matches!(peer.try_read(&mut frame), Ok(6)) && frame[..2] == [0x89, 0x80]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_of_one_interval_is_asked_and_of_two_is_the_end() {
+        let inbox = HubInbox::new();
+        let (connection, mut peer, _driver) = connection(&inbox).await;
+        let keep_alive = Arc::new(KeepAlive::default());
+        keep_alive.watch(1, &connection, INTERVAL);
+        let attending = tokio::spawn(Arc::clone(&keep_alive).attend(Arc::clone(&inbox)));
+        let took = lost(&inbox).await;
+        assert!(
+            took >= 2 * INTERVAL && took < 2 * INTERVAL + INTERVAL / LOOKS,
+            "{took:?}"
+        );
+        let mut frame = [0; 2];
+        peer.read_exact(&mut frame).await.unwrap();
+        assert_eq!(frame, [0x89, 0x80], "a masked Ping without a payload");
+        attending.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_sleep_a_connection_has_one_interval_to_show_that_it_lives() {
+        let inbox = HubInbox::new();
+        let (connection, peer, _driver) = connection(&inbox).await;
+        let keep_alive = KeepAlive::default();
+        keep_alive.watch(1, &connection, INTERVAL);
+        let (started, slept) = (Instant::now(), AtomicU64::new(0));
+        let wall = || {
+            let seconds = Duration::from_secs(slept.load(Ordering::Relaxed));
+            SystemTime::UNIX_EPOCH + started.elapsed() + seconds
+        };
+        let attending = keep_alive.attend_by(&inbox, wall);
+        let sleeping = async {
+            sleep(Duration::from_secs(3)).await;
+            assert!(!is_pinged(&peer));
+            slept.store(3600, Ordering::Relaxed);
+            lost(&inbox).await
+        };
+        tokio::select! {
+            () = attending => unreachable!("it attends for ever"),
+            took = sleeping => assert!(
+                took >= INTERVAL - LONGEST_TICK && took < INTERVAL + INTERVAL / LOOKS + LONGEST_TICK,
+                "{took:?}"
+            ),
+        }
+        assert!(is_pinged(&peer));
+    }
+}

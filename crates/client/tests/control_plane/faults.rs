@@ -59,7 +59,9 @@ async fn mutated_commands_cost_no_channel_c24() {
         state ^= state << 5;
         state as usize % below
     };
-    for _ in 0..10_000 {
+    // A run of its own may take more.
+    let mutations = std::env::var("HYCO_MUTATIONS").map_or(10_000, |count| count.parse().unwrap());
+    for _ in 0..mutations {
         let mut bytes = command.clone().into_bytes();
         for _ in 0..=random(4) {
             let at = random(bytes.len());
@@ -83,7 +85,44 @@ async fn mutated_commands_cost_no_channel_c24() {
             }
         }
     };
-    timeout(6 * PATIENCE, last)
+    timeout(60 * PATIENCE, last)
         .await
         .expect("the channel is stuck");
+}
+
+/// What a status means for the first try: whether no other follows, and whether somebody has to be told.
+fn first_verdict(status: u16, is_from_service: bool) -> (bool, bool) {
+    match status {
+        404 => (true, true),
+        400 => (is_from_service, true),
+        401 | 403 => (false, true),
+        _ => (false, false),
+    }
+}
+
+#[tokio::test]
+async fn every_status_at_the_first_try_is_judged_by_the_table_c13() {
+    let relay = Relay::bind().await;
+    for is_from_service in [false, true] {
+        for status in 400..600 {
+            let reason = match is_from_service {
+                true => "Whatever. TrackingId:a_G1, SystemTracker:x",
+                false => "Whatever",
+            };
+            let mut observed = Observed::listen(&relay.address(LISTEN), |_| ());
+            assert_eq!(observed.connecting().await, 1);
+            relay.refuse(&format!("{status} {reason}")).await;
+            let offline = observed.offline().await;
+            let expected = first_verdict(status, is_from_service);
+            assert_eq!(
+                (offline.is_final, offline.is_fatal),
+                expected,
+                "{status} {reason}"
+            );
+            assert_eq!(offline.error.status(), Some(status));
+            observed.listener.close();
+            // A try that follows at once finds nobody; what it tells does not matter.
+            while observed.event().await.is_some() {}
+        }
+    }
 }
