@@ -18,7 +18,7 @@ module.exports = {
   peers: ['ws-listener', 'hyco-rs'],
   quickRuns: 1,
   columns: ['cpu', 'main'],
-  rows: transports({ name: '1,000 sockets', sockets: 1_000, count: 10_000 }),
+  rows: transports({ name: '1,000 sockets', sockets: 1_000, count: 5_000 }),
 
   async measure(peer, { sockets, count, secure }, { base, ca, group, control }) {
     const url = `${base}/$hc/${group}?sb-hc-action=listen`
