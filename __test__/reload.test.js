@@ -1,7 +1,7 @@
 'use strict'
 
 // A package that is loaded again, as test runners and servers that watch files do it, has a hub and an
-// I/O thread of its own. Those of the one before must end.
+// I/O thread of its own, and so has that of a worker. They must end.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -12,6 +12,7 @@ const { test } = require('node:test')
 const { setTimeout: delay } = require('node:timers/promises')
 const v8 = require('node:v8')
 const vm = require('node:vm')
+const { Worker } = require('node:worker_threads')
 const { WebSocketServer } = require('ws')
 
 const TIMEOUT = { timeout: 60_000 }
@@ -50,6 +51,11 @@ function ioThreads() {
   const tasks = '/proc/self/task'
   const names = fs.readdirSync(tasks).map((id) => fs.readFileSync(`${tasks}/${id}/comm`, 'utf8'))
   return names.filter((name) => name.startsWith('hyco-io')).length
+}
+
+/** The descriptors of this process, where the system tells. */
+function descriptors() {
+  return process.platform === 'linux' ? fs.readdirSync('/proc/self/fd').length : NaN
 }
 
 /** Collects garbage until `done`. */
@@ -108,4 +114,36 @@ test('a package that was loaded again still serves what is open', TIMEOUT, async
   }
   peer.close()
   await collectUntil(() => hub.deref() === undefined, 'what was closed')
+})
+
+test('a worker that used the package leaves nothing behind', TIMEOUT, async (t) => {
+  const { address } = await serve(t)
+  const use = async ({ root, address }) => {
+    const { once } = require('node:events')
+    const { parentPort } = require('node:worker_threads')
+    const socket = require(root).relayedConnect(address)
+    await once(socket, 'open')
+    parentPort.postMessage('open')
+    // Terminated here, or ended with its last socket.
+    await once(parentPort, 'message')
+    socket.close()
+    parentPort.unref()
+  }
+  const work = async (end) => {
+    const code = `(${use})(${JSON.stringify({ root, address })})`
+    const worker = new Worker(code, { eval: true })
+    const exited = once(worker, 'exit')
+    await once(worker, 'message')
+    await end(worker)
+    await exited
+  }
+  // The first one may leave what the process keeps for all.
+  await work((worker) => worker.terminate())
+  const before = descriptors()
+  for (let i = 0; i < 3; i++) {
+    await work((worker) => worker.terminate())
+    await work((worker) => worker.postMessage('end'))
+  }
+  await collectUntil(() => !(ioThreads() > 0), 'I/O threads')
+  await collectUntil(() => !(descriptors() > before), 'descriptors')
 })
