@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict')
 const { generateKeyPairSync } = require('node:crypto')
 const { describe, it } = require('node:test')
+const { rootCertificates } = require('node:tls')
 
 const { flatTlsOptions, tlsSpec } = require('../lib/options/tls')
 const { cert: certificate, key } = require('./support/certificate')
@@ -58,6 +59,25 @@ describe('TLS options', TIMEOUT, () => {
     refuses(() => tlsSpec({ cert: certificate }), 'tls')
     refuses(() => tlsSpec({ rejectUnauthorized: 0 }), 'tls.rejectUnauthorized')
     refuses(() => tlsSpec({ servername: 5 }), 'tls.servername')
+  })
+
+  it('are read again when the program has changed them in place', () => {
+    const [other, third] = rootCertificates
+    const bytes = Buffer.from(certificate)
+    const options = { ca: [certificate, bytes] }
+    const first = tlsSpec(options)
+    assert.equal(tlsSpec(options), first)
+    options.ca[0] = other
+    const second = tlsSpec(options)
+    assert.notDeepEqual(second.ca, first.ca)
+    options.ca.push(third)
+    const longer = tlsSpec(options)
+    assert.notDeepEqual(longer.ca, second.ca)
+    options.ca = Buffer.from(certificate)
+    const single = tlsSpec(options)
+    assert.notDeepEqual(single.ca, longer.ca)
+    options.ca = Buffer.from(certificate)
+    assert.equal(tlsSpec(options), single, 'equal bytes')
   })
 
   it('may stand among the options of a connection, as in ws', () => {

@@ -38,55 +38,66 @@ struct Counting {
     messages: AtomicUsize,
     is_full: AtomicBool,
     stalled: Mutex<Option<Waker>>,
+    /// How often the peer's end was found.
+    ends: AtomicUsize,
     signals: Mutex<Vec<Signal>>,
 }
 
 #[derive(Debug, Default)]
-struct Messages(usize);
+struct Found {
+    messages: usize,
+    ends: usize,
+}
 
-impl Sink for Messages {
+impl Sink for Found {
     fn buffer(&mut self, capacity: usize) -> Vec<u8> {
         Vec::with_capacity(capacity)
     }
 
     fn message(&mut self, _: bool, _: Range<usize>) {
-        self.0 += 1;
+        self.messages += 1;
     }
 
-    fn large(&mut self, _: bool, _: Assembled) {}
+    fn large(&mut self, _: bool, _: Assembled) {
+        self.messages += 1;
+    }
+
     fn ping(&mut self, _: Range<usize>) {}
     fn pong(&mut self, _: Range<usize>) {}
     fn close(&mut self, _: Option<u16>, _: Range<usize>) {}
 }
 
-impl Batch for Messages {
+impl Batch for Found {
     fn violation(&mut self, violation: Violation) {
         panic!("{violation}");
     }
 
-    fn ended(&mut self) {}
+    fn ended(&mut self) {
+        self.ends += 1;
+    }
 }
 
 impl Inbox for Counting {
-    type Batch = Messages;
+    type Batch = Found;
 
     fn poll_lend<R>(
         &self,
         waker: &Waker,
         _: u32,
         _: usize,
-        step: impl FnOnce(&mut [u8], &mut Messages) -> Poll<R>,
+        step: impl FnOnce(&mut [u8], &mut Found) -> Poll<R>,
     ) -> Poll<R> {
         if self.is_full.load(Ordering::Relaxed) {
             *self.stalled.lock().unwrap() = Some(waker.clone());
             return Poll::Pending;
         }
-        let mut found = Messages::default();
+        let mut found = Found::default();
         let outcome = step(&mut [0; SPACE], &mut found);
         if outcome.is_ready() {
             self.steps.fetch_add(1, Ordering::Relaxed);
         }
-        self.messages.fetch_add(found.0, Ordering::Relaxed);
+        self.messages.fetch_add(found.messages, Ordering::Relaxed);
+        self.ends.fetch_add(found.ends, Ordering::Relaxed);
         outcome
     }
 
@@ -102,6 +113,10 @@ impl Counting {
 
     fn messages(&self) -> usize {
         self.messages.load(Ordering::Relaxed)
+    }
+
+    fn ends(&self) -> usize {
+        self.ends.load(Ordering::Relaxed)
     }
 
     fn signals(&self) -> Vec<Signal> {
@@ -255,9 +270,11 @@ async fn an_end_is_told_when_all_is_written_and_a_close_when_both_sides_have_end
         .unwrap();
     assert_eq!(all, [0x89, 0].repeat(3));
     assert_eq!(inbox.signals(), [Signal::Acknowledged(2), Signal::Finished]);
+    assert_eq!(inbox.ends(), 0);
     peer.shutdown().await.unwrap();
     timeout(PATIENCE, driving).await.unwrap().unwrap();
     assert_eq!(inbox.signals().last(), Some(&Signal::Closed));
+    assert_eq!(inbox.ends(), 1);
 }
 
 #[tokio::test]
@@ -273,6 +290,27 @@ async fn a_destroyed_connection_is_told_closed_once_and_acknowledges_nothing() {
     let mut all = Vec::new();
     let _ = timeout(PATIENCE, peer.read_to_end(&mut all)).await.unwrap();
     assert_eq!(all, [0; 0]);
+}
+
+#[tokio::test]
+async fn the_end_of_the_peer_is_found_within_a_large_message_too() {
+    let (connection, driver, inbox, mut peer) = open().await;
+    let driving = tokio::spawn(driver.on_thread());
+    let head = [0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0];
+    let whole = [head.as_slice(), &[5; 64 * 1024]].concat();
+    peer.write_all(&whole).await.unwrap();
+    peer.write_all(&whole[..40 * 1024]).await.unwrap();
+    peer.shutdown().await.unwrap();
+    let read = async {
+        while inbox.ends() == 0 {
+            yield_now().await;
+        }
+    };
+    timeout(PATIENCE, read).await.unwrap();
+    assert_eq!((inbox.messages(), inbox.ends()), (1, 1));
+    assert!(!driving.is_finished(), "its own side is open");
+    connection.end();
+    timeout(PATIENCE, driving).await.unwrap().unwrap();
 }
 
 #[tokio::test]

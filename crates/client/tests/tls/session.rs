@@ -6,6 +6,7 @@ use std::{
 };
 
 use hyco_client::{Decrypted, TlsSession};
+use hyco_websocket::Direct;
 use rustls::{AlertDescription, Error, ServerConnection};
 
 use crate::peer::{Noise, Pair, VERSIONS, feed, localhost, nothing, sealed, take};
@@ -38,6 +39,33 @@ fn records_are_joined_behind_plaintext_that_is_there() {
         let decrypted = session.decrypt(&mut buf, 0, rest, &mut outgoing).unwrap();
         assert_eq!(&buf[..decrypted.plain], b", four");
         assert_eq!(decrypted.cipher, decrypted.end);
+    }
+}
+
+#[test]
+fn records_go_into_a_large_message_only_as_far_as_that_goes() {
+    for version in VERSIONS {
+        let (mut session, mut server) = Pair::new(version).joined();
+        let mut buf = Vec::new();
+        for part in [[1; 60].as_slice(), &[2; 60], &[3; 5]] {
+            buf.extend(sealed(&mut server, part));
+        }
+        let end = buf.len();
+        let mut message = vec![0; 3];
+        let direct = Some(Direct {
+            buffer: &mut message,
+            // Room for one record with its overhead, and not for two.
+            missing: 140,
+        });
+        let decrypted = session
+            .decrypt_beside(&mut buf, 0, end, &mut Vec::new(), direct)
+            .unwrap();
+        assert_eq!(message, [[0; 3].as_slice(), &[1; 60]].concat());
+        assert_eq!(
+            buf[..decrypted.plain],
+            [[2; 60].as_slice(), &[3; 5]].concat()
+        );
+        assert_eq!((decrypted.cipher, decrypted.end), (end, end));
     }
 }
 
