@@ -26,7 +26,7 @@ describe('hyco-rs emulator', { skip: Cli.unfit, timeout: 120_000 }, () => {
   it('prints a line for a .env with which the other commands find it', async () => {
     const { cli, found } = await start(
       ['emulator', '--port', '0'],
-      /^HYCO_CONNECTION_STRING=(.*EntityPath=hyco.*)$/m,
+      /^HYCO_CONNECTION_STRING='(.*EntityPath=hyco.*)'$/m,
     )
     const env = { HYCO_CONNECTION_STRING: found[1] }
     await start(['listen', '--echo'], 'listening at', { env })
@@ -39,7 +39,7 @@ describe('hyco-rs emulator', { skip: Cli.unfit, timeout: 120_000 }, () => {
 
   it('prints lines of JavaScript that run', async () => {
     const { cli } = await start(['emulator', '--port', '0'], /^# {3}relayedConnect.*\n/m)
-    const [, connectionString] = /^HYCO_CONNECTION_STRING=(.*)$/m.exec(cli.stdout)
+    const [, connectionString] = /^HYCO_CONNECTION_STRING='(.*)'$/m.exec(cli.stdout)
     const [listener, sender] = cli.stdout.match(/^# {3}\w.*$/gm).map((line) => line.slice(4))
     const process = { env: { HYCO_CONNECTION_STRING: connectionString } }
     const run = (line, log) =>

@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { execFileSync } = require('node:child_process')
 const { once } = require('node:events')
 const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const { tmpdir } = require('node:os')
@@ -9,6 +10,7 @@ const { after, describe, it } = require('node:test')
 
 const WebSocket = require('ws')
 const hyco = require('../..')
+const { parseEnvFile } = require('../../lib/cli/environment')
 const Cli = require('../support/cli')
 
 describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }, () => {
@@ -53,8 +55,8 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
     const file = join(folder, '.env')
     const { cli, ready } = await start('--write-env', file, '--log', 'json')
     const text = readFileSync(file, 'utf8')
-    assert.match(text, /^HYCO_CONNECTION_STRING=Endpoint=sb:\/\/127\.0\.0\.1:\d+\/;.*$/m)
-    assert.match(text, /^RELAY_CONNECTION_STRING=Endpoint=sb:\/\/localhost:\d+\/;.*$/m)
+    assert.match(text, /^HYCO_CONNECTION_STRING='Endpoint=sb:\/\/127\.0\.0\.1:\d+\/;.*'$/m)
+    assert.match(text, /^RELAY_CONNECTION_STRING='Endpoint=sb:\/\/localhost:\d+\/;.*'$/m)
     const response = await fetch(`http://127.0.0.1:${ready.port}/$hc/hyco`)
     assert.equal(response.status, 400)
     const [line] = await cli.says(/^\{.*"refused".*\}$/m)
@@ -79,6 +81,20 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
       if (!verbose) assert.deepEqual(lines, [])
       else assert.ok(lines.every((line) => /^(?:debug|info|warn)$/.test(JSON.parse(line).level)))
     }
+  })
+
+  it('writes what a shell and the other commands read alike, whatever the key holds', async () => {
+    const key = '$(exit 1) `#"\\ =;'
+    const file = join(folder, 'odd.env')
+    const { ready } = await start('--write-env', file, '--key', key)
+    const { HYCO_CONNECTION_STRING: string, SB_HC_KEY: written } = parseEnvFile(
+      readFileSync(file, 'utf8'),
+    )
+    assert.equal(written, key)
+    assert.equal(string, ready.connectionStrings[0])
+    const script = '. "$0"; printf "%s\n%s" "$HYCO_CONNECTION_STRING" "$SB_HC_KEY"'
+    const read = execFileSync('sh', ['-c', script, file], { encoding: 'utf8' })
+    assert.equal(read, `${string}\n${key}`)
   })
 
   it('reads its configuration again when it changes, and keeps the old one when it is wrong', async () => {
@@ -116,6 +132,78 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
     write('Listen')
     await cli.says('was read again')
     assert.deepEqual(await rights(), [['Listen']])
+  })
+
+  it('lets a rule without a key keep the one that was made for it', async () => {
+    const file = join(folder, 'keyless.json')
+    const write = (...more) => {
+      const rules = [{ keyName: 'some', rights: ['Listen'] }]
+      const connections = [{ path: 'one', rules }, ...more]
+      writeFileSync(file, JSON.stringify({ hybridConnections: connections }))
+    }
+    write()
+    const { cli, ready } = await start('--config', file)
+    const key = async () => {
+      const rules = `http://127.0.0.1:${ready.port}/$admin/rules?hybridConnection=one`
+      return (await (await fetch(rules)).json())[0].key
+    }
+    const before = await key()
+    const server = hyco.createRelayedServer({
+      server: hyco.createRelayListenUri(ready.namespace, 'one'),
+      token: hyco.createRelayToken(`http://127.0.0.1:${ready.port}/one`, 'some', before),
+    })
+    await once(server, 'listening')
+    let lost = false
+    server.on('offline', () => (lost = true))
+    write('two')
+    await cli.says('was read again')
+    assert.equal(await key(), before)
+    assert.equal(lost, false, 'the listener of what has not changed stays')
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('says which changes of its configuration need a restart', async () => {
+    const file = join(folder, 'restart.json')
+    writeFileSync(file, '{ "maxListeners": 25 }')
+    const { cli } = await start('--config', file)
+    writeFileSync(file, '{ "maxListeners": 3, "acceptTimeout": 5 }')
+    await cli.says('warning: a change of maxListeners, the times needs a restart')
+    writeFileSync(file, '{ "acceptTimeout": 0 }')
+    await cli.says(/the old settings stay: .*0 ms is not from 1 to 2147483647 at line 1/)
+  })
+
+  it('takes times from its configuration', async () => {
+    const file = join(folder, 'times.json')
+    writeFileSync(file, '{ "acceptTimeout": 50, "faults": [{ "kind": "swallowAccept" }] }')
+    const { ready } = await start('--config', file)
+    const connectionString = ready.connectionStrings[0]
+    const server = hyco.createRelayedServer({ connectionString })
+    await once(server, 'listening')
+    const sender = hyco.relayedConnect(null, null, { connectionString })
+    const [error] = await once(sender, 'error')
+    assert.equal(error.statusCode, 504)
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('names what is wrong with a fault, whether a relay runs or not', async () => {
+    for (const [args, what] of [
+      [['dorp', 'on=control'], /kind cannot be "dorp".*`drop`/],
+      [['on=control', 'drop'], /the kind comes first/],
+      [['refuse', 'staus=503'], /unknown field `staus`/],
+      [['refuse', 'status=many'], /status cannot be "many"/],
+      [['refuse', 'status=99'], /status must be from 200 to 599/],
+      [['drop'], /a fault of kind drop needs on/],
+      [['drop', 'on=control', 'status=503'], /a fault of kind drop has no status/],
+      [['drop', 'on=control', 'on=control'], /'on' is given twice/],
+      [['drop', 'control'], /'control' must be NAME=VALUE/],
+    ]) {
+      const { code, stderr } = await Cli.run(['emulator', 'fault', '--port', '1', ...args])
+      assert.equal(code, 2, args.join(' '))
+      assert.match(stderr, what)
+    }
+    const { code, stderr } = await Cli.run(['emulator', 'fault', '--port', '1', 'swallowAccept'])
+    assert.equal(code, 1)
+    assert.match(stderr, /no relay answers at port 1/)
   })
 
   it('sets faults in a relay that runs', async () => {

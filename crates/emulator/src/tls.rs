@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::error::Error;
 
 /// Where the certificate of the emulator comes from.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsOptions {
     /// A certificate is made at every start: for the host names of the namespace, signed by an

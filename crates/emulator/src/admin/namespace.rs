@@ -15,19 +15,19 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct HybridConnectionSpec {
-    path: String,
+    pub(crate) path: String,
     #[serde(default = "yes")]
     requires_client_authorization: bool,
     #[serde(default)]
-    rules: Vec<RuleSpec>,
+    pub(crate) rules: Vec<RuleSpec>,
 }
 
 /// A rule, as JSON says it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RuleSpec {
-    key_name: String,
-    key: Option<String>,
+    pub(crate) key_name: String,
+    pub(crate) key: Option<String>,
     secondary_key: Option<String>,
     rights: Option<Vec<RightName>>,
 }
@@ -130,6 +130,7 @@ impl Operation<'_> {
             |other: &std::sync::Arc<HybridConnection>| std::sync::Arc::ptr_eq(connection, other);
         let spans = self.relay.bridges.list();
         let pending = self.relay.pending.list();
+        let requests = self.relay.requests.list();
         json!({
             "path": connection.path,
             "requiresClientAuthorization": connection.requires_client_authorization,
@@ -137,6 +138,7 @@ impl Operation<'_> {
             "listeners": connection.listeners().len(),
             "pending": pending.iter().filter(|(_, other, _)| here(other)).count(),
             "connections": spans.iter().filter(|span| here(&span.connection)).count(),
+            "requests": requests.iter().filter(|one| here(&one.connection)).count(),
             "recorded": connection.is_recorded(),
             "rules": connection.rules().iter().map(Rule::name).collect::<Vec<_>>(),
         })

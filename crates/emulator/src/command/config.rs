@@ -1,15 +1,15 @@
 //! The settings: from the command line and its environment, the file, and the defaults, in this order.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use hyco_protocol::{Right, Rights, Rule, names};
 use serde::Deserialize;
 
-use super::{args::Args, folder};
+use super::{args::Args, folder, made_keys::MadeKeys, milliseconds::Milliseconds};
 use crate::{
     admin::namespace::{HybridConnectionSpec, RuleSpec},
     faults::Fault,
-    options::{EmulatorOptions, HybridConnectionOptions},
+    options::{EmulatorOptions, HybridConnectionOptions, Timing},
     tls::TlsOptions,
 };
 
@@ -39,7 +39,40 @@ pub(crate) struct Config {
     max_connections: Option<usize>,
     max_frame: Option<u64>,
     clock_skew_seconds: Option<u64>,
+    forward_host: Option<bool>,
+    reuse_rendezvous: Option<bool>,
+    // Milliseconds.
+    handshake_timeout: Option<Milliseconds<1>>,
+    accept_timeout: Option<Milliseconds<1>>,
+    renewal_grace: Option<Milliseconds<0>>,
+    channel_lifetime: Option<Milliseconds<0>>,
+    keep_alive_interval: Option<Milliseconds<0>>,
+    close_timeout: Option<Milliseconds<1>>,
+    send_timeout: Option<Milliseconds<1>>,
+    response_timeout: Option<Milliseconds<1>>,
     faults: Option<Vec<Fault>>,
+}
+
+impl Config {
+    fn timing(&self, defaults: Timing) -> Timing {
+        fn time<const LEAST: u64>(
+            given: Option<Milliseconds<LEAST>>,
+            default: Duration,
+        ) -> Duration {
+            given.map_or(default, Duration::from)
+        }
+        Timing {
+            handshake: time(self.handshake_timeout, defaults.handshake),
+            accept: time(self.accept_timeout, defaults.accept),
+            renewal_grace: time(self.renewal_grace, defaults.renewal_grace),
+            channel_life: time(self.channel_lifetime, defaults.channel_life),
+            keep_alive: time(self.keep_alive_interval, defaults.keep_alive),
+            close: time(self.close_timeout, defaults.close),
+            send: time(self.send_timeout, defaults.send),
+            response: time(self.response_timeout, defaults.response),
+            gap: defaults.gap,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -82,7 +115,9 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Reads the file, if there is one, and puts everything together.
-    pub(crate) fn read(args: &Args) -> Result<Self, String> {
+    ///
+    /// Rules without a key get the one that was made for them before, or a new one.
+    pub(crate) fn read(args: &Args, made: &mut MadeKeys) -> Result<Self, String> {
         let config = match &args.config {
             None => Config::default(),
             Some(file) => {
@@ -109,13 +144,14 @@ impl Settings {
             TlsMode::Only | TlsMode::Beside => certificate(args, &config)?,
         };
         let defaults = EmulatorOptions::default();
+        let timing = config.timing(defaults.timing);
         let options = EmulatorOptions {
             host: args.host.clone().or(config.host).unwrap_or(defaults.host),
             port,
             tls,
             tls_port: (mode == TlsMode::Beside).then_some(tls_port),
-            hybrid_connections: hybrid_connections(args, config.hybrid_connections)?,
-            rules: rules(args, config.rules, config.key)?,
+            hybrid_connections: hybrid_connections(args, config.hybrid_connections, made)?,
+            rules: rules(args, config.rules, config.key, made)?,
             hosts: match args.hosts.is_empty() {
                 true => config.hosts.unwrap_or_default(),
                 false => args.hosts.clone(),
@@ -128,9 +164,9 @@ impl Settings {
             accept_jwt: args.accept_jwt || config.accept_jwt.unwrap_or(false),
             remote_admin: args.remote_admin || config.remote_admin.unwrap_or(false),
             page: !args.no_ui && config.ui.unwrap_or(true),
-            timing: defaults.timing,
-            forward_host: true,
-            reuse_rendezvous: false,
+            timing,
+            forward_host: config.forward_host.unwrap_or(defaults.forward_host),
+            reuse_rendezvous: config.reuse_rendezvous.unwrap_or(defaults.reuse_rendezvous),
         };
         Ok(Self {
             options,
@@ -175,6 +211,7 @@ fn certificate(
 fn hybrid_connections(
     args: &Args,
     configured: Option<Vec<HybridConnectionEntry>>,
+    made: &mut MadeKeys,
 ) -> Result<Vec<HybridConnectionOptions>, String> {
     if !args.hybrid_connection.is_empty() {
         return args
@@ -189,7 +226,10 @@ fn hybrid_connections(
             .into_iter()
             .map(|entry| match entry {
                 HybridConnectionEntry::Path(path) => Ok(HybridConnectionOptions::new(path)),
-                HybridConnectionEntry::Spec(spec) => spec.options(),
+                HybridConnectionEntry::Spec(mut spec) => {
+                    made.complete(&spec.path, &mut spec.rules)?;
+                    spec.options()
+                }
             })
             .collect(),
     }
@@ -213,11 +253,13 @@ fn rules(
     args: &Args,
     configured: Option<Vec<RuleSpec>>,
     key: Option<Secret>,
+    made: &mut MadeKeys,
 ) -> Result<Vec<Rule>, String> {
     if !args.rule.is_empty() {
         return args.rule.iter().map(|text| rule(text)).collect();
     }
-    if let Some(specs) = configured {
+    if let Some(mut specs) = configured {
+        made.complete("", &mut specs)?;
         return specs.into_iter().map(RuleSpec::rule).collect();
     }
     let key = args.key.clone().or_else(|| key.map(|key| key.0));
@@ -260,7 +302,7 @@ mod tests {
     fn settings(arguments: &[&str]) -> Result<Settings, String> {
         let args = Args::try_parse_from([&["hyco-relay", "--no-tls"], arguments].concat())
             .map_err(|error| error.to_string())?;
-        Settings::read(&args)
+        Settings::read(&args, &mut MadeKeys::default())
     }
 
     #[test]
@@ -321,6 +363,12 @@ mod tests {
             assert!(!message.contains("unknown field"), "{message}");
         }
         let error = serde_json::from_str::<Config>("{\"x\": 1}").expect_err("x is unknown");
+        let members = schema["$defs"]["fault"]["properties"].as_object();
+        let fault = serde_json::from_str::<Fault>("{\"x\": 1}").expect_err("x is unknown");
+        for name in fault.to_string().split('`').skip(3).step_by(2) {
+            let known = members.is_some_and(|members| members.contains_key(name));
+            assert!(known, "{name} is no member of a fault in the schema");
+        }
         let message = error.to_string();
         for name in message.split('`').skip(3).step_by(2) {
             assert!(

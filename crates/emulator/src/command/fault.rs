@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use super::{FAILED, Failure, WRONG_USE, args::FaultArgs, print};
+use crate::faults::Fault;
 
 /// Asks the relay for it.
 pub(crate) async fn run(args: &FaultArgs) -> Result<u8, Failure> {
@@ -38,9 +39,15 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<u8, Failure> {
     Err((reason.unwrap_or(answer), WRONG_USE))
 }
 
-/// The fault as JSON: what reads as a number is one.
+/// The fault as JSON, checked here, so that a mistake is named whether a relay runs or not. What reads as
+/// a number is one.
 fn fault(kind: &str, members: &[String]) -> Result<String, Failure> {
     let mut fault = Map::new();
+    if let Some((name, _)) = kind.split_once('=') {
+        let message =
+            format!("the kind comes first, and '{name}=…' is a member: fault KIND {kind}");
+        return Err((message, WRONG_USE));
+    }
     fault.insert("kind".to_owned(), kind.into());
     for member in members {
         let Some((name, text)) = member.split_once('=') else {
@@ -49,9 +56,15 @@ fn fault(kind: &str, members: &[String]) -> Result<String, Failure> {
         let is_text = ["reason", "hybridConnection"].contains(&name);
         let number = serde_json::from_str(text).ok().filter(Value::is_number);
         let value = number.filter(|_| !is_text).unwrap_or_else(|| text.into());
-        fault.insert(name.to_owned(), value);
+        if fault.insert(name.to_owned(), value).is_some() {
+            return Err((format!("'{name}' is given twice"), WRONG_USE));
+        }
     }
-    Ok(Value::Object(fault).to_string())
+    let fault = Value::Object(fault);
+    match Fault::parse(fault.clone()) {
+        Ok(_) => Ok(fault.to_string()),
+        Err(message) => Err((format!("{message}\n{SEE}"), WRONG_USE)),
+    }
 }
 
 /// A request to the administration; gives status and body.
@@ -72,5 +85,7 @@ async fn ask(port: u16, method: &str, target: &str, body: &str) -> std::io::Resu
         .ok_or_else(|| std::io::Error::other("this is not the relay"))
 }
 
+const SEE: &str =
+    "'fault --help' lists the kinds, and docs/emulator.md says which members each has.";
 const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_READ: u64 = 1024 * 1024;

@@ -80,7 +80,27 @@ fn pretty(kind: &EventKind) -> String {
                 "{status} {action} {path} from {remote} in {duration} ms: {reason} [{tracking_id}]{hint}"
             )
         }
-        EventKind::Suppressed { refusals } => format!("{refusals} more refusals were not written"),
+        EventKind::Suppressed { refusals, warnings } => {
+            format!("{refusals} more refusals and {warnings} more warnings were not written")
+        }
+        EventKind::Answered {
+            method,
+            path,
+            remote,
+            tracking_id,
+            status,
+            whole,
+            duration,
+            to_listener,
+            to_sender,
+            ..
+        } => {
+            let broken = if *whole { "" } else { ", broken off" };
+            format!(
+                "{status} {method} {path} from {remote} in {duration} ms: {to_listener} bytes to the \
+                 listener, {to_sender} bytes to the sender{broken} [{tracking_id}]"
+            )
+        }
         EventKind::Paired {
             connection,
             hybrid_connection,

@@ -7,6 +7,8 @@ mod config;
 mod fault;
 mod folder;
 mod log;
+mod made_keys;
+mod milliseconds;
 mod ready;
 mod reload;
 mod signals;
@@ -75,7 +77,9 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
         .config
         .as_ref()
         .and_then(|file| std::fs::read(file).ok());
-    let settings = config::Settings::read(args).map_err(|message| (message, WRONG_USE))?;
+    let mut made = made_keys::MadeKeys::default();
+    let settings =
+        config::Settings::read(args, &mut made).map_err(|message| (message, WRONG_USE))?;
     let emulator = Emulator::bind(settings.options.clone())
         .await
         .map_err(|error| (advice(&error), FAILED))?;
@@ -92,7 +96,14 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
     ready::tell(&emulator, &settings, args).map_err(|message| (message, FAILED))?;
     let reloading = args.config.clone().map(|file| {
         let (handle, settings) = (handle.clone(), settings.clone());
-        tokio::spawn(reload::watch(file, content, args.clone(), handle, settings))
+        let reload = reload::Reload {
+            file,
+            args: args.clone(),
+            handle,
+            settings,
+            made,
+        };
+        tokio::spawn(reload.watch(content))
     });
     signals.end().await;
     if let Some(reloading) = reloading {

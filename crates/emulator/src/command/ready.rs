@@ -92,7 +92,7 @@ impl<'a> Ready<'a> {
         let mut text = String::new();
         for (name, value) in variables {
             // Writing into a String cannot fail.
-            let _ = writeln!(text, "{name}={value}");
+            let _ = writeln!(text, "{name}={}", quoted(&value));
         }
         text
     }
@@ -150,12 +150,12 @@ impl<'a> Ready<'a> {
                 "#\n# {path}: the first line is for hyco-rs, one for RELAY is for .NET, Java and others"
             ));
             for (name, value) in self.variables(path) {
-                line(&format!("{name}={value}"));
+                line(&format!("{name}={}", quoted(&value)));
             }
         }
         if let Some(ca) = &self.ca {
             line("#\n# Clients that use TLS have to trust this; docs/emulator.md says how.");
-            line(&format!("NODE_EXTRA_CA_CERTS={ca}"));
+            line(&format!("NODE_EXTRA_CA_CERTS={}", quoted(ca)));
         }
         let string = "process.env.HYCO_CONNECTION_STRING";
         line("#\n# A listener and a sender in Node.js:");
@@ -167,5 +167,30 @@ impl<'a> Ready<'a> {
         ));
         text.truncate(text.trim_end().len());
         text
+    }
+}
+
+/// A value as files of environment variables have it. A shell ends an unquoted one at its first `;`, which
+/// every connection string has; readers of such files take the quotes away, and nothing else.
+fn quoted(value: &str) -> String {
+    let quote = ['\'', '"', '`']
+        .into_iter()
+        .find(|quote| !value.contains(*quote));
+    match quote {
+        Some(quote) => format!("{quote}{value}{quote}"),
+        None => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn values_are_quoted_by_what_they_do_not_hold() {
+        assert_eq!(quoted("a;b#c $d"), "'a;b#c $d'");
+        assert_eq!(quoted("it's"), "\"it's\"");
+        assert_eq!(quoted("'\""), "`'\"`");
+        assert_eq!(quoted("'\"`"), "'\"`");
     }
 }

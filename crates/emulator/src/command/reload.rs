@@ -1,78 +1,94 @@
 //! Reading the configuration again when it changes.
 //!
 //! Hybrid connections and faults follow the file while the relay runs. One whose rules or
-//! authorization changed is made anew, which ends its listeners. Other settings need a restart.
+//! authorization changed is made anew, which ends its listeners. Other settings need a restart, and a
+//! change of them is told.
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use hyco_protocol::Rule;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{args::Args, config::Settings, eprint};
-use crate::{admin::namespace::show_rule, handle::Handle, options::HybridConnectionOptions};
+use super::{args::Args, config::Settings, eprint, made_keys::MadeKeys};
+use crate::{
+    admin::namespace::show_rule,
+    handle::Handle,
+    options::{EmulatorOptions, HybridConnectionOptions},
+};
 
-/// Watches the file until the relay ends.
-///
-/// `content` is what the settings were read from, so that no change is missed.
-pub(crate) async fn watch(
-    file: PathBuf,
-    mut content: Option<Vec<u8>>,
-    args: Args,
-    handle: Handle,
-    mut settings: Settings,
-) {
-    let look = || fs::read(&file).ok();
-    loop {
-        sleep(INTERVAL).await;
-        let now = look();
-        // A file that is being replaced is missing, or empty, for a moment.
-        if now == content || now.as_ref().is_none_or(Vec::is_empty) {
-            continue;
-        }
-        content = now;
-        match Settings::read(&args) {
-            Ok(next) => {
-                if apply(&handle, &settings, &next).is_none() {
-                    return;
-                }
-                settings = next;
-                eprint(&format!("{} was read again", file.display()));
-            }
-            Err(message) => eprint(&format!("the old settings stay: {message}")),
-        }
-    }
+/// What is needed to read the configuration again.
+pub(crate) struct Reload {
+    pub(crate) file: PathBuf,
+    pub(crate) args: Args,
+    pub(crate) handle: Handle,
+    /// Those that the relay has.
+    pub(crate) settings: Settings,
+    pub(crate) made: MadeKeys,
 }
 
-/// Gives the relay what has changed; none when the relay has ended.
-fn apply(handle: &Handle, old: &Settings, new: &Settings) -> Option<()> {
-    let specs = |settings: &Settings| -> Vec<Value> {
-        let all = settings.options.hybrid_connections.iter();
-        all.map(spec).collect()
-    };
-    let (before, after) = (specs(old), specs(new));
-    let ask = |method: &str, target: &str, body: Option<Value>| {
-        let body = body.map_or_else(String::new, |body| body.to_string());
-        let answer = handle.request(method, target, body.as_bytes())?;
-        if answer.status != 200 {
-            eprint(&format!("{method} {target}: {}", answer.body));
+impl Reload {
+    /// Watches the file until the relay ends.
+    ///
+    /// `content` is what the settings were read from, so that no change is missed.
+    pub(crate) async fn watch(mut self, mut content: Option<Vec<u8>>) {
+        loop {
+            sleep(INTERVAL).await;
+            let now = fs::read(&self.file).ok();
+            // A file that is being replaced is missing, or empty, for a moment.
+            if now == content || now.as_ref().is_none_or(Vec::is_empty) {
+                continue;
+            }
+            content = now;
+            match Settings::read(&self.args, &mut self.made) {
+                Ok(next) => {
+                    if self.apply(&next).is_none() {
+                        return;
+                    }
+                    eprint(&format!("{} was read again", self.file.display()));
+                    let fixed = fixed(&self.settings.options, &next.options);
+                    if !fixed.is_empty() {
+                        let names = fixed.join(", ");
+                        eprint(&format!("warning: a change of {names} needs a restart"));
+                    }
+                    self.settings = next;
+                }
+                Err(message) => eprint(&format!("the old settings stay: {message}")),
+            }
+        }
+    }
+
+    /// Gives the relay what has changed; none when the relay has ended.
+    fn apply(&self, new: &Settings) -> Option<()> {
+        let specs = |settings: &Settings| -> Vec<Value> {
+            let all = settings.options.hybrid_connections.iter();
+            all.map(spec).collect()
+        };
+        let (before, after) = (specs(&self.settings), specs(new));
+        let ask = |method: &str, target: &str, body: Option<Value>| {
+            let body = body.map_or_else(String::new, |body| body.to_string());
+            let answer = self.handle.request(method, target, body.as_bytes())?;
+            if answer.status != 200 {
+                eprint(&format!("{method} {target}: {}", answer.body));
+            }
+            Some(())
+        };
+        // One that has changed is made anew.
+        for gone in before.iter().filter(|one| !after.contains(one)) {
+            let path = gone["path"].as_str().unwrap_or_default();
+            ask("DELETE", &format!("hybridConnections/{path}"), None)?;
+        }
+        for come in after.into_iter().filter(|one| !before.contains(one)) {
+            ask("POST", "hybridConnections", Some(come))?;
+        }
+        if self.settings.faults != new.faults {
+            ask("DELETE", "faults", None)?;
+            for fault in &new.faults {
+                ask("POST", "faults", Some(json!(fault)))?;
+            }
         }
         Some(())
-    };
-    // One that has changed is made anew.
-    for gone in before.iter().filter(|one| !after.contains(one)) {
-        let path = gone["path"].as_str().unwrap_or_default();
-        ask("DELETE", &format!("hybridConnections/{path}"), None)?;
     }
-    for come in after.into_iter().filter(|one| !before.contains(one)) {
-        ask("POST", "hybridConnections", Some(come))?;
-    }
-    if old.faults != new.faults {
-        ask("DELETE", "faults", None)?;
-        for fault in &new.faults {
-            ask("POST", "faults", Some(json!(fault)))?;
-        }
-    }
-    Some(())
 }
 
 /// A hybrid connection as the administration takes it.
@@ -80,8 +96,40 @@ fn spec(options: &HybridConnectionOptions) -> Value {
     json!({
         "path": options.path,
         "requiresClientAuthorization": options.requires_client_authorization,
-        "rules": options.rules.iter().map(show_rule).collect::<Vec<_>>(),
+        "rules": shown(&options.rules),
     })
+}
+
+fn shown(rules: &[Rule]) -> Vec<Value> {
+    rules.iter().map(show_rule).collect()
+}
+
+/// The settings that differ and that a running relay cannot change.
+fn fixed(old: &EmulatorOptions, new: &EmulatorOptions) -> Vec<&'static str> {
+    let differ = [
+        ("host", old.host != new.host),
+        ("port", old.port != new.port),
+        ("tlsPort", old.tls_port != new.tls_port),
+        ("the certificate", old.tls != new.tls),
+        ("rules", shown(&old.rules) != shown(&new.rules)),
+        ("hosts", old.hosts != new.hosts),
+        ("publicUrl", old.public_url != new.public_url),
+        ("acceptJwt", old.accept_jwt != new.accept_jwt),
+        ("remoteAdmin", old.remote_admin != new.remote_admin),
+        ("ui", old.page != new.page),
+        ("maxListeners", old.max_listeners != new.max_listeners),
+        ("maxConnections", old.max_connections != new.max_connections),
+        ("maxFrame", old.max_frame != new.max_frame),
+        ("clockSkewSeconds", old.clock_skew != new.clock_skew),
+        ("forwardHost", old.forward_host != new.forward_host),
+        (
+            "reuseRendezvous",
+            old.reuse_rendezvous != new.reuse_rendezvous,
+        ),
+        ("the times", old.timing != new.timing),
+    ];
+    let differ = differ.into_iter().filter(|(_, differs)| *differs);
+    differ.map(|(name, _)| name).collect()
 }
 
 const INTERVAL: Duration = Duration::from_millis(500);

@@ -4,6 +4,7 @@
 //! It strikes what matches at that moment, and what comes later.
 
 mod exposure;
+mod parse;
 mod shaper;
 mod store;
 
@@ -17,10 +18,10 @@ pub(crate) use store::Faults;
 
 /// Something that goes wrong on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Fault {
-    /// What goes wrong.
+    /// What goes wrong. It has no default: a fault without a kind must not become some other one.
     pub kind: FaultKind,
     /// What is struck by `drop`, `close` and `blackHole`.
     #[serde(skip_serializing_if = "Option::is_none")]
