@@ -119,6 +119,12 @@ mod tests {
     }
 
     #[test]
+    fn connecting_may_take_longer_than_the_relay_waits_for_a_listener_c58() {
+        let options = ConnectOptions::new("ws://h/e");
+        assert_eq!(options.timeout, Duration::from_secs(70));
+    }
+
+    #[test]
     fn debugging_shows_no_token_c9() {
         let mut options = ConnectOptions::new("ws://h/e?sb-hc-token=secret");
         options.token = Some("secret".to_owned());

@@ -22,10 +22,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use hyco_websocket::RewriterConfig;
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     bridges::{Order, Span},
@@ -33,6 +30,7 @@ use crate::{
     events::EventKind,
     faults::{Ending, Exposure, FaultDirection, FaultTarget},
     linger::linger,
+    places::Place,
     relay::Relay,
     side::Side,
     stream::Stream,
@@ -44,7 +42,7 @@ pub(crate) struct Joined {
     pub(crate) rest: Bytes,
     pub(crate) remote: SocketAddr,
     /// Its share of the connections that may be open.
-    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) place: Place,
 }
 
 /// How the relaying ended.

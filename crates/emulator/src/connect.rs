@@ -34,6 +34,7 @@ use crate::{
     handshake::{self, Handshake},
     hybrid_connection::{HybridConnection, Listener, Outgoing},
     pending::Decision,
+    places::Expected,
     relay::Relay,
     visit::{Next, Visit},
 };
@@ -42,7 +43,7 @@ use crate::{
 pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answer, Failure> {
     let (connection, _) = authorize(&visit.relay, &handshake, Right::Send)?;
     let candidates = candidates(&connection, &handshake.headers)?;
-    keep_places(&visit.relay)?;
+    let _expected = expect_dial(&visit.relay)?;
     let id = &handshake.tracking_id;
     let (_place, decided) = visit
         .relay
@@ -78,14 +79,12 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
     })
 }
 
-/// Keeps a place for the listener's dial of each sender that waits, so that senders cannot take them
-/// all and wait for each other.
-fn keep_places(relay: &Relay) -> Result<(), Failure> {
-    match relay.places.available_permits() > relay.pending.count() {
-        true => Ok(()),
-        false => Err(Failure::new(503, SERVER_BUSY)
-            .with_hint("as many connections are open as may be: see maxConnections")),
-    }
+/// Keeps a place for the listener's dial of a sender that waits.
+pub(crate) fn expect_dial(relay: &Relay) -> Result<Expected<'_>, Failure> {
+    relay.places.expect().ok_or_else(|| {
+        Failure::new(503, SERVER_BUSY)
+            .with_hint("as many connections are open as may be: see maxConnections")
+    })
 }
 
 /// Waits, or waits for ever, if a fault wants it so.
@@ -193,4 +192,4 @@ fn random_below(count: usize) -> usize {
     getrandom::u32().map_or(0, |random| random as usize % count)
 }
 
-const SERVER_BUSY: &str = "ServerBusy: The relay has no place for another connection.";
+pub(crate) const SERVER_BUSY: &str = "ServerBusy: The relay has no place for another connection.";

@@ -105,6 +105,13 @@ impl Emulator {
         let serve = |listener, acceptor| {
             tokio::spawn(server::serve(listener, Arc::clone(&relay), acceptor));
         };
+        let counting = Arc::clone(&relay);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = counting.stopped() => {}
+                () = counting.events.tell_counts() => {}
+            }
+        });
         match beside {
             None => serve(listener, acceptor),
             Some(beside) => {

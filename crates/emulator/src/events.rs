@@ -8,7 +8,10 @@ use std::{
 
 use hyco_protocol::redact;
 use serde::Serialize;
-use tokio::{sync::broadcast, time::Instant};
+use tokio::{
+    sync::{Notify, broadcast},
+    time::{Instant, sleep},
+};
 
 /// Something that has happened.
 #[derive(Clone, Debug, Serialize)]
@@ -65,10 +68,37 @@ pub enum EventKind {
         /// How long it took, in milliseconds.
         duration: u64,
     },
-    /// Requests were refused in such a number that they are counted only.
+    /// Requests were refused, or warnings given, in such a number that they are counted only.
     Suppressed {
-        /// How many.
+        /// How many refusals.
         refusals: u64,
+        /// How many warnings.
+        warnings: u64,
+    },
+    /// An HTTP request that a listener has answered has ended.
+    Answered {
+        /// The number of the request.
+        request: u64,
+        /// The path of the hybrid connection.
+        hybrid_connection: String,
+        /// The method.
+        method: String,
+        /// The path of the request.
+        path: String,
+        /// The sender's address.
+        remote: String,
+        /// The id under which the relay and the listener know the request.
+        tracking_id: String,
+        /// The status of the answer.
+        status: u16,
+        /// Whether the sender got the whole answer.
+        whole: bool,
+        /// How long it took, in milliseconds.
+        duration: u64,
+        /// Bytes of the request's body.
+        to_listener: u64,
+        /// Bytes of the answer's body.
+        to_sender: u64,
     },
     /// A sender and a listener have met.
     Paired {
@@ -161,7 +191,7 @@ impl EventKind {
                 Self::Refused {
                     path, reason, hint, ..
                 } => path.len() + reason.len() + hint.as_ref().map_or(0, String::len),
-                Self::Handshake { path, .. } => path.len(),
+                Self::Handshake { path, .. } | Self::Answered { path, .. } => path.len(),
                 Self::Frame { start, .. } => start.len(),
                 Self::Warning { message, .. } => message.len(),
                 Self::Closed { reason, .. } => reason.len(),
@@ -174,15 +204,18 @@ impl EventKind {
 pub(crate) struct Events {
     live: broadcast::Sender<Event>,
     state: Mutex<State>,
+    /// Some are only counted.
+    suppressed: Notify,
 }
 
 struct State {
     serial: u64,
     journal: VecDeque<Event>,
     size: usize,
-    /// Refusals in the second that began then.
+    /// When the second began in which these were counted.
     second: Option<Instant>,
     refusals: u64,
+    warnings: u64,
 }
 
 impl Default for Events {
@@ -195,31 +228,53 @@ impl Default for Events {
                 size: 0,
                 second: None,
                 refusals: 0,
+                warnings: 0,
             }),
+            suppressed: Notify::new(),
         }
     }
 }
 
 impl Events {
-    /// Tells what has happened. Refusals beyond a rate are counted, and told once a second.
+    /// Tells what has happened. Refusals and warnings beyond a rate are counted, and told once a second.
     pub(crate) fn tell(&self, kind: EventKind) {
         let mut state = self.lock();
-        if matches!(kind, EventKind::Refused { .. }) {
-            let now = Instant::now();
-            if state.second.is_none_or(|since| now - since >= SECOND) {
-                let refusals = state.refusals.saturating_sub(REFUSALS_A_SECOND);
-                state.second = Some(now);
-                state.refusals = 0;
-                if refusals > 0 {
-                    self.keep(&mut state, EventKind::Suppressed { refusals });
-                }
-            }
-            state.refusals += 1;
-            if state.refusals > REFUSALS_A_SECOND {
+        let now = Instant::now();
+        if state.second.is_none_or(|since| now - since >= SECOND) {
+            self.count(&mut state);
+            state.second = Some(now);
+        }
+        let counted = match kind {
+            EventKind::Refused { .. } => Some(&mut state.refusals),
+            EventKind::Warning { .. } => Some(&mut state.warnings),
+            _ => None,
+        };
+        if let Some(count) = counted {
+            *count += 1;
+            if *count > MOST_A_SECOND {
+                self.suppressed.notify_one();
                 return;
             }
         }
         self.keep(&mut state, kind);
+    }
+
+    /// Tells how many were only counted also when nothing happens afterwards. It never returns.
+    pub(crate) async fn tell_counts(&self) {
+        loop {
+            self.suppressed.notified().await;
+            sleep(SECOND).await;
+            self.count(&mut self.lock());
+        }
+    }
+
+    /// Tells how many were only counted, and begins to count anew.
+    fn count(&self, state: &mut State) {
+        let over = |count: &mut u64| std::mem::take(count).saturating_sub(MOST_A_SECOND);
+        let (refusals, warnings) = (over(&mut state.refusals), over(&mut state.warnings));
+        if refusals > 0 || warnings > 0 {
+            self.keep(state, EventKind::Suppressed { refusals, warnings });
+        }
     }
 
     fn keep(&self, state: &mut State, kind: EventKind) {
@@ -284,7 +339,7 @@ pub(crate) fn millis(time: SystemTime) -> u64 {
 
 const SECOND: Duration = Duration::from_secs(1);
 /// A client that repeats a failing handshake without a pause makes thousands a second.
-const REFUSALS_A_SECOND: u64 = 20;
+const MOST_A_SECOND: u64 = 20;
 /// How many events a slow listener may be behind before it misses some.
 const LIVE: usize = 1024;
 /// How much memory the journal takes.

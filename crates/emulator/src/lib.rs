@@ -48,6 +48,7 @@ mod metrics;
 mod options;
 mod page;
 mod pending;
+mod places;
 mod read_ahead;
 mod relay;
 mod route;

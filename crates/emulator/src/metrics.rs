@@ -19,6 +19,8 @@ pub(crate) struct Metrics {
     connections: AtomicU64,
     to_listener: [AtomicU64; 2],
     to_sender: [AtomicU64; 2],
+    /// Bytes of the bodies of HTTP requests, and of their answers.
+    http: [AtomicU64; 2],
 }
 
 impl Metrics {
@@ -33,6 +35,12 @@ impl Metrics {
         self.connections.fetch_add(1, Ordering::Relaxed);
         add(&self.to_listener, span.to_listener.traffic());
         add(&self.to_sender, span.to_sender.traffic());
+    }
+
+    /// An HTTP request that a listener was told of has ended.
+    pub(crate) fn request_ended(&self, to_listener: u64, to_sender: u64) {
+        self.http[0].fetch_add(to_listener, Ordering::Relaxed);
+        self.http[1].fetch_add(to_sender, Ordering::Relaxed);
     }
 }
 
@@ -80,6 +88,13 @@ pub(crate) fn prometheus(relay: &Relay) -> String {
         "gauge",
         "Relayed connections that are open.",
         &plain(spans.len() as u64),
+    );
+    let requests = relay.requests.list();
+    one(
+        "hyco_relay_http_requests",
+        "gauge",
+        "HTTP requests that have not ended.",
+        &plain(requests.len() as u64),
     );
     let ended = metrics.connections.load(Ordering::Relaxed);
     one(
@@ -132,6 +147,22 @@ pub(crate) fn prometheus(relay: &Relay) -> String {
         });
         one(name, "counter", help, &lines);
     }
+    let bodies = requests
+        .iter()
+        .map(|request| request.bytes())
+        .fold((0, 0), |(listener, sender), (to_listener, to_sender)| {
+            (listener + to_listener, sender + to_sender)
+        });
+    let lines = [("listener", 0, bodies.0), ("sender", 1, bodies.1)].map(|(to, index, open)| {
+        let ended = metrics.http[index].load(Ordering::Relaxed);
+        (format!("{{to=\"{to}\"}}"), ended + open)
+    });
+    one(
+        "hyco_relay_http_bytes_total",
+        "counter",
+        "Bytes of the bodies of HTTP requests and of their answers.",
+        &lines,
+    );
     text
 }
 

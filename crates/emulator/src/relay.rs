@@ -7,17 +7,18 @@ use std::{
 };
 
 use hyco_protocol::{Rule, status::CLOSE_GOING_AWAY, target::find_entity};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     bridges::{Bridges, Order},
     events::{EventKind, Events},
     faults::{Fault, Faults},
-    http::Exchanges,
+    http::{Exchanges, Requests},
     hybrid_connection::HybridConnection,
     metrics::Metrics,
     options::Timing,
     pending::Pending,
+    places::Places,
 };
 
 /// The namespace and everything that goes on in it.
@@ -30,12 +31,14 @@ pub(crate) struct Relay {
     pub(crate) pending: Pending,
     /// The HTTP requests that wait for an answer.
     pub(crate) exchanges: Exchanges,
+    /// The HTTP requests that have not ended.
+    pub(crate) requests: Requests,
     pub(crate) bridges: Bridges,
     pub(crate) events: Events,
     pub(crate) faults: Faults,
     pub(crate) metrics: Metrics,
     /// One for each connection that may be open.
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) places: Places,
     pub(crate) max_listeners: usize,
     pub(crate) clock_skew: u64,
     /// The longest frame that is passed on whole.
@@ -118,11 +121,12 @@ impl Relay {
             hybrid_connections: RwLock::new(parts.hybrid_connections),
             pending: Pending::default(),
             exchanges: Exchanges::default(),
+            requests: Requests::default(),
             bridges: Bridges::default(),
             events: Events::default(),
             faults: Faults::default(),
             metrics: Metrics::default(),
-            places: Arc::new(Semaphore::new(parts.max_connections)),
+            places: Places::new(parts.max_connections),
             max_listeners: parts.max_listeners,
             clock_skew: parts.clock_skew,
             max_frame: parts.max_frame,
@@ -203,6 +207,11 @@ impl Relay {
         for span in self.bridges.list() {
             if Arc::ptr_eq(&span.connection, &connection) {
                 span.order(Order::Close(CLOSE_GOING_AWAY, reason.to_owned()));
+            }
+        }
+        for request in self.requests.list() {
+            if Arc::ptr_eq(&request.connection, &connection) {
+                request.end();
             }
         }
         let what = format!("deleted the hybrid connection {}", connection.path);

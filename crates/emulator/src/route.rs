@@ -101,6 +101,7 @@ async fn route(
             Err(Failure::new(400, message))
         }
         (false, false) => {
+            has_place(visit)?;
             refuse_on_purpose(visit, FaultAction::Request, &target.path)?;
             relayed::relay(visit, &target, request).await
         }
@@ -116,6 +117,9 @@ async fn web_socket<B>(
     let action = target
         .action()
         .map_err(|error| Failure::new(400, error.to_string()))?;
+    if !matches!(action, Action::Accept | Action::Request) {
+        has_place(visit)?;
+    }
     let accept_key = handshake::accept_key(&request)?;
     let (parts, _) = request.into_parts();
     let handshake = Handshake {
@@ -135,6 +139,15 @@ async fn web_socket<B>(
         Action::Connect => connect::connect(visit, handshake).await,
         Action::Accept => accept::accept(visit, &handshake),
         Action::Request => relayed::dial(visit, &handshake),
+    }
+}
+
+/// Fails if the connection has a place that is kept for listeners' dials.
+fn has_place(visit: &Visit) -> Result<(), Failure> {
+    match visit.for_dial {
+        false => Ok(()),
+        true => Err(Failure::new(503, connect::SERVER_BUSY)
+            .with_hint("as many connections are open as may be: see maxConnections")),
     }
 }
 
@@ -182,7 +195,8 @@ fn reason(answer: &Answer) -> String {
     )
 }
 
-/// The client's id, or a new one, with the suffix of this node.
+/// The client's id, or a new one, with the suffix of this node. What dials an address brings the id that it was
+/// announced with, which has the suffix already.
 fn tracking_id(id: Option<&str>) -> String {
     let id = id.map_or_else(
         || {
@@ -191,7 +205,10 @@ fn tracking_id(id: Option<&str>) -> String {
             let _ = getrandom::fill(&mut random);
             new_guid(random)
         },
-        str::to_owned,
+        |id| id.strip_suffix(SUFFIX).unwrap_or(id).to_owned(),
     );
-    format!("{id}_G1")
+    format!("{id}{SUFFIX}")
 }
+
+/// What this node appends to ids, as every node of the service does.
+const SUFFIX: &str = "_G1";

@@ -6,7 +6,6 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -14,8 +13,10 @@ use tracing::{debug, warn};
 
 use crate::{
     bridge::Joined,
+    events::EventKind,
     gate::Gate,
     linger::linger,
+    places::Place,
     read_ahead::ReadAhead,
     relay::Relay,
     route,
@@ -28,7 +29,7 @@ pub(crate) async fn serve(listener: TcpListener, relay: Arc<Relay>, tls: Option<
     loop {
         let accepted = tokio::select! {
             () = relay.stopped() => return,
-            accepted = accept(&listener, &relay.places) => accepted,
+            accepted = accept(&listener, &relay) => accepted,
         };
         match accepted {
             Ok((stream, remote, place)) => {
@@ -63,12 +64,9 @@ pub(crate) async fn serve(listener: TcpListener, relay: Arc<Relay>, tls: Option<
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places)
-        .acquire_owned()
-        .await
-        .expect("the semaphore is never closed");
+    relay: &Relay,
+) -> std::io::Result<(TcpStream, SocketAddr, Place)> {
+    let place = relay.places.take().await;
     let (stream, remote) = listener.accept().await?;
     Ok((stream, remote, place))
 }
@@ -77,11 +75,14 @@ async fn accept(
 async fn handshake(
     stream: TcpStream,
     remote: SocketAddr,
-    place: OwnedSemaphorePermit,
+    place: Place,
     relay: &Arc<Relay>,
     tls: Option<TlsAcceptor>,
 ) -> Option<(Next, Joined)> {
-    let deadline = relay.timing().handshake;
+    let mut deadline = relay.timing().handshake;
+    if place.for_dial {
+        deadline = deadline.min(DIAL_PATIENCE);
+    }
     let local = stream.local_addr().ok()?;
     stream.set_nodelay(true).ok()?;
     let stream = match tls {
@@ -89,14 +90,23 @@ async fn handshake(
         Some(tls) => match timeout(deadline, tls.accept(ReadAhead::new(stream))).await {
             Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
             Ok(Err(error)) => {
-                debug!(%remote, %error, "no TLS handshake");
+                warn_of(relay, remote, &format!("no TLS handshake: {error}"));
                 return None;
             }
-            Err(_) => return None,
+            Err(_) => {
+                warn_of(relay, remote, "its TLS handshake took too long");
+                return None;
+            }
         },
     };
     let secure = matches!(stream, Stream::Tls(_));
-    let visit = Arc::new(Visit::new(Arc::clone(relay), remote, local, secure));
+    let visit = Arc::new(Visit::new(
+        Arc::clone(relay),
+        remote,
+        local,
+        secure,
+        place.for_dial,
+    ));
     let service = service_fn(|request| {
         let visit = Arc::clone(&visit);
         Box::pin(async move { Ok::<_, Infallible>(route::answer(&visit, request).await) })
@@ -111,6 +121,15 @@ async fn handshake(
         Ok(parts) => parts,
         Err(error) => {
             debug!(%remote, %error, "the connection ended before its answer");
+            if error.is_timeout() {
+                warn_of(relay, remote, "its request took too long to come");
+            } else if error.is_parse() {
+                warn_of(
+                    relay,
+                    remote,
+                    &format!("what it sent is no request: {error}"),
+                );
+            }
             return None;
         }
     };
@@ -134,6 +153,16 @@ async fn handshake(
     }
 }
 
+/// Tells of a client that never made a request. Events are limited, so a flood of them is only counted.
+fn warn_of(relay: &Relay, remote: SocketAddr, what: &str) {
+    relay.events.tell(EventKind::Warning {
+        message: format!("a connection from {remote} was given up: {what}"),
+        tracking_id: None,
+    });
+}
+
+/// How long a connection may take to say that it is a listener's dial, when only those are let in.
+const DIAL_PATIENCE: Duration = Duration::from_secs(2);
 /// The longest head of a request.
 const MAX_HEAD: usize = 64 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

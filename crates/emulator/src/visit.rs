@@ -24,6 +24,8 @@ pub(crate) struct Visit {
     pub(crate) remote: SocketAddr,
     pub(crate) local: SocketAddr,
     pub(crate) secure: bool,
+    /// Whether its place is one that only listeners' dials may have.
+    pub(crate) for_dial: bool,
     next: Mutex<Option<Next>>,
     /// A rendezvous that waits for this sender's next request.
     kept: Mutex<Option<Kept>>,
@@ -47,12 +49,14 @@ impl Visit {
         remote: SocketAddr,
         local: SocketAddr,
         secure: bool,
+        for_dial: bool,
     ) -> Self {
         Self {
             relay,
             remote,
             local,
             secure,
+            for_dial,
             next: Mutex::default(),
             kept: Mutex::default(),
         }

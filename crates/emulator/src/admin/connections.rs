@@ -1,4 +1,4 @@
-//! What is connected: listeners, senders that wait, relayed connections.
+//! What is connected: listeners, senders that wait, relayed connections, HTTP requests.
 
 use hyco_protocol::query;
 use serde_json::{Value, json};
@@ -64,6 +64,39 @@ impl Operation<'_> {
                     return Err(self.missing("connection"));
                 };
                 span.order(self.order()?);
+                Ok(json!({}))
+            }
+            _ => Err(self.no_method()),
+        }
+    }
+
+    pub(super) fn requests(&self) -> Outcome {
+        let all = self.relay.requests.list();
+        match (self.method.as_str(), self.rest) {
+            ("GET", "") => Ok(all
+                .iter()
+                .map(|request| {
+                    let (to_listener, to_sender) = request.bytes();
+                    json!({
+                        "number": request.serial,
+                        "hybridConnection": request.connection.path,
+                        "trackingId": request.id,
+                        "method": request.method,
+                        "path": request.path,
+                        "sender": request.remote.to_string(),
+                        "since": millis(request.opened),
+                        "status": request.status(),
+                        "toListener": to_listener,
+                        "toSender": to_sender,
+                    })
+                })
+                .collect()),
+            ("DELETE", rest) if !rest.is_empty() => {
+                let number = self.number()?;
+                let Some(request) = all.iter().find(|one| one.serial == number) else {
+                    return Err(self.missing("request"));
+                };
+                request.end();
                 Ok(json!({}))
             }
             _ => Err(self.no_method()),

@@ -11,6 +11,7 @@
 //! | GET `connectionStrings`, POST `tokens` | what clients need to connect |
 //! | GET `pending` | lists the senders that wait for a listener |
 //! | GET `connections`; DELETE `connections/{number}` | as with listeners |
+//! | GET `requests`; DELETE `requests/{number}` | lists the HTTP requests that have not ended; ends one |
 //! | GET, POST, DELETE `faults`; DELETE `faults/{number}` | lists, sets, removes all, removes one |
 //! | GET, DELETE `journal` | what has happened (`?since={serial}`); empties it |
 //! | GET, POST, DELETE `recordings` | whose frames go into the journal |
@@ -106,6 +107,7 @@ impl Operation<'_> {
             ("tokens", "POST") => self.token(),
             ("pending", "GET") => Ok(self.pending()),
             ("connections", _) => self.connections(),
+            ("requests", _) => self.requests(),
             ("faults", _) => self.faults(),
             ("journal", _) => self.journal(),
             ("recordings", _) => self.recordings(),
@@ -138,15 +140,9 @@ impl Operation<'_> {
                 Ok(json!(shown))
             }
             ("POST", "") => {
-                let value = self.object()?;
-                // A mistyped kind must not become the default one.
-                if value.get("kind").is_none() {
-                    return Err((400, "a fault needs a kind".to_owned()));
-                }
-                let fault: Fault = parse(value)?;
-                let id = self
-                    .relay
-                    .set_fault(fault)
+                let fault = Fault::parse(self.object()?);
+                let id = fault
+                    .and_then(|fault| self.relay.set_fault(fault))
                     .map_err(|message| (400, message))?;
                 Ok(json!({ "id": id }))
             }
@@ -217,6 +213,9 @@ impl Operation<'_> {
         }
         for span in self.relay.bridges.list() {
             span.order(crate::bridges::Order::Drop);
+        }
+        for request in self.relay.requests.list() {
+            request.end();
         }
         self.relay.events.clear();
     }

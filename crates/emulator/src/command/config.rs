@@ -71,6 +71,7 @@ impl Config {
             send: time(self.send_timeout, defaults.send),
             response: time(self.response_timeout, defaults.response),
             gap: defaults.gap,
+            comeback: defaults.comeback,
         }
     }
 }

@@ -21,7 +21,7 @@ use std::{
 use hyco_protocol::{Response, tracking::bare_id};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Given, body::Body};
+use super::{Given, body::Body, ongoing::Record};
 use crate::{answer::Failure, hybrid_connection::HybridConnection};
 
 /// An answer.
@@ -40,6 +40,8 @@ pub(crate) struct Upload {
     pub(crate) id: String,
     pub(crate) json: String,
     pub(crate) body: Given,
+    /// Counts the body.
+    pub(crate) record: Arc<Record>,
 }
 
 /// The requests that wait, by id.

@@ -11,6 +11,7 @@
 mod body;
 mod exchanges;
 mod information;
+mod ongoing;
 mod rendezvous;
 mod request;
 mod response;
@@ -18,9 +19,10 @@ mod socket;
 
 pub(crate) use body::Body;
 pub(crate) use exchanges::{Answered, Exchanges, Kept};
+pub(crate) use ongoing::Requests;
 pub(crate) use rendezvous::{Rendezvous, dial};
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use http::{Method, Request, Version, header::HOST, request::Parts};
 use http_body_util::BodyExt;
@@ -35,11 +37,15 @@ use hyper::body::{Bytes, Incoming};
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
-use self::exchanges::Upload;
+use self::{
+    exchanges::Upload,
+    ongoing::{Ongoing, Record},
+};
 use crate::{
     answer::{Answer, Failure},
     authorize::permit,
-    connect::{candidates, tell},
+    connect::{candidates, expect_dial, tell},
+    events::shown,
     handshake,
     hybrid_connection::HybridConnection,
     relay::Relay,
@@ -101,31 +107,65 @@ fn check_host(parts: &Parts) -> Result<(), Failure> {
     }
 }
 
-/// Gives the request to a listener and waits for the answer.
+/// Gives the request to a listener and waits for the answer, unless the relay is told to end it.
 async fn exchange(
     visit: &Visit,
     target: &Target,
     parts: &Parts,
     body: Given,
-    connection: &std::sync::Arc<HybridConnection>,
+    connection: &Arc<HybridConnection>,
     id: &str,
     uses_authorization: bool,
 ) -> Result<Answer, Failure> {
+    let head = ongoing::Head {
+        id,
+        method: parts.method.as_str(),
+        path: shown(&target.path),
+        remote: visit.remote,
+    };
+    let mut ongoing = Ongoing::new(&visit.relay, connection, head);
+    let record = Arc::clone(ongoing.record());
+    let answered = tokio::select! {
+        answered = answered(visit, target, parts, body, id, uses_authorization, &record) => answered?,
+        () = ongoing.ended() => {
+            return Err(Failure::new(502, "The request was ended at the relay."));
+        }
+    };
+    debug!(id, status = answered.response.status_code, "answered");
+    visit.keep(answered.kept.clone());
+    response::answer(visit, &parts.method, &parts.headers, answered, ongoing)
+}
+
+/// The listener's answer.
+async fn answered(
+    visit: &Visit,
+    target: &Target,
+    parts: &Parts,
+    body: Given,
+    id: &str,
+    uses_authorization: bool,
+    record: &Arc<Record>,
+) -> Result<Answered, Failure> {
+    let connection = &record.connection;
     let has_body = !matches!(body, Given::None);
     let describe = |base: &str| {
         request::describe(visit, target, parts, id, base, has_body, uses_authorization)
     };
     let deadline = Instant::now() + visit.relay.timing().response;
     let (place, answered) = visit.relay.exchanges.enter(id, connection);
+    let _expected;
     if let Some(kept) = visit.take_kept() {
         let upload = Upload {
             id: id.to_owned(),
             json: Command::Request(Relayed::Full(describe(""))).to_json(),
             body,
+            record: Arc::clone(record),
         };
         kept.send(upload).await.map_err(|_| unanswered())?;
     } else {
         let candidates = candidates(connection, &parts.headers)?;
+        // The listener may have to dial: to fetch the request, or to answer it.
+        _expected = Some(expect_dial(&visit.relay)?);
         let sending = async {
             match body {
                 Given::Streamed(body) => {
@@ -136,9 +176,12 @@ async fn exchange(
                         let address = full.address.clone();
                         let json = Command::Request(Relayed::Full(full)).to_json();
                         if let Some(body) = upload.take() {
-                            let body = Given::Streamed(body);
-                            let id = id.to_owned();
-                            place.put(Upload { id, json, body });
+                            place.put(Upload {
+                                id: id.to_owned(),
+                                json,
+                                body: Given::Streamed(body),
+                                record: Arc::clone(record),
+                            });
                         }
                         let pointer = Command::Request(Relayed::Pointer { address });
                         Ok((pointer.to_json(), None))
@@ -150,6 +193,7 @@ async fn exchange(
                         Given::Whole(bytes) => Some(bytes),
                         _ => None,
                     };
+                    record.sent(bytes.as_ref().map_or(0, Bytes::len));
                     tell(candidates, |listener| {
                         place.given_to(listener.serial);
                         let json =
@@ -169,10 +213,7 @@ async fn exchange(
         timeout_at(deadline, sending).await.map_err(|_| late())??;
     }
     let answered = timeout_at(deadline, answered).await.map_err(|_| late())?;
-    let answered = answered.map_err(|_| unanswered())??;
-    debug!(id, status = answered.response.status_code, "answered");
-    visit.keep(answered.kept.clone());
-    response::answer(visit, &parts.method, &parts.headers, answered)
+    answered.map_err(|_| unanswered())?
 }
 
 /// A token, and whether it came in `Authorization`.

@@ -184,6 +184,7 @@ impl Line<'_> {
         match upload.body {
             Given::None => return Ok(()),
             Given::Whole(bytes) => {
+                upload.record.sent(bytes.len());
                 self.send(false, opcode, &bytes).await?;
                 opcode = OpCode::Continuation;
             }
@@ -202,6 +203,7 @@ impl Line<'_> {
                     exchanges.fail(&upload.id, self.connection, broken_off());
                 })?;
                 if let Ok(bytes) = frame.into_data() {
+                    upload.record.sent(bytes.len());
                     self.send(false, opcode, &bytes).await?;
                     opcode = OpCode::Continuation;
                 }

@@ -8,7 +8,7 @@ use hyco_protocol::{
 use hyper::ext::ReasonPhrase;
 use tracing::debug;
 
-use super::{Answered, Body, request::via};
+use super::{Answered, Body, ongoing::Ongoing, request::via};
 use crate::{
     answer::{Answer, Failure},
     visit::Visit,
@@ -20,6 +20,7 @@ pub(super) fn answer(
     method: &Method,
     request: &HeaderMap,
     answered: Answered,
+    ongoing: Ongoing,
 ) -> Result<Answer, Failure> {
     let response = answered.response;
     let status = match StatusCode::from_u16(response.status_code) {
@@ -54,12 +55,16 @@ pub(super) fn answer(
     if let Ok(via) = HeaderValue::from_str(&via) {
         answer.headers_mut().insert(VIA, via);
     }
-    if !has_no_body(method.as_str(), status.as_u16()) {
-        *answer.body_mut() = answered.body.boxed();
-    } else if let Body::Streamed(mut pieces) = answered.body {
-        // What the listener sends all the same is taken, so that its rendezvous ends as it should.
-        tokio::spawn(async move { while pieces.recv().await.is_some() {} });
-    }
+    let body = match (has_no_body(method.as_str(), status.as_u16()), answered.body) {
+        (false, body) => body,
+        (true, Body::Streamed(mut pieces)) => {
+            // What the listener sends all the same is taken, so that its rendezvous ends as it should.
+            tokio::spawn(async move { while pieces.recv().await.is_some() {} });
+            Body::Empty
+        }
+        (true, _) => Body::Empty,
+    };
+    *answer.body_mut() = ongoing.answered(status.as_u16(), body);
     Ok(answer)
 }
 

@@ -7,6 +7,7 @@ const $ = (selector) => document.querySelector(selector)
 /** How many entries the lists keep. */
 const MOST_LOGGED = 500
 const MOST_REFUSALS = 20
+const MOST_ANSWERS = 20
 
 /** The faults of the switches; docs/emulator.md has all. */
 const PRESETS = {
@@ -23,6 +24,17 @@ const PRESETS = {
   '50 kB in a second': { kind: 'bandwidth', bytesPerSecond: 50_000 },
   'Frames of 1 kB': { kind: 'slice', bytes: 1024 },
 }
+
+/** What the tables show. */
+const SHOWN = [
+  'hybridConnections',
+  'listeners',
+  'connections',
+  'requests',
+  'pending',
+  'faults',
+  'connectionStrings',
+]
 
 /** Asks the administration. */
 async function ask(method, target, body) {
@@ -130,12 +142,8 @@ async function refresh() {
   if (refreshing) return
   refreshing = true
   try {
-    const [hybrid, listeners, connections, faults, all] = await Promise.all(
-      ['hybridConnections', 'listeners', 'connections', 'faults', 'connectionStrings'].map(
-        (target) => ask('GET', target),
-      ),
-    )
-    show({ hybrid, listeners, connections, faults, all })
+    const answers = await Promise.all(SHOWN.map((target) => ask('GET', target)))
+    show(Object.fromEntries(SHOWN.map((target, index) => [target, answers[index]])))
     $('#state').textContent = 'running'
   } catch (error) {
     $('#state').textContent = `not reachable: ${error.message}`
@@ -144,22 +152,23 @@ async function refresh() {
   }
 }
 
-function show({ hybrid, listeners, connections, faults, all }) {
-  strings = new Map(all.map((entry) => [entry.hybridConnection, entry]))
-  const paths = hybrid.map(({ path }) => path)
+function show({ hybridConnections, connections, faults, connectionStrings, ...rest }) {
+  strings = new Map(connectionStrings.map((entry) => [entry.hybridConnection, entry]))
+  const paths = hybridConnections.map(({ path }) => path)
   choices($('#sender [name=path]'), paths, [])
   choices($('#fault [name=path]'), paths, [''])
-  fill('hybrid', hybrid, 'path', (one) => [
+  fill('hybrid', hybridConnections, 'path', (one) => [
     one.path,
     one.requiresClientAuthorization ? 'with token' : 'anonymous',
     String(one.listeners),
     String(one.pending),
     String(one.connections),
+    String(one.requests),
     button('Copy', `Copy the connection string of ${one.path}`, (event) =>
       copy(one.path, event.target),
     ),
   ])
-  fill('listeners', listeners, 'number', (one) => [
+  fill('listeners', rest.listeners, 'number', (one) => [
     one.hybridConnection,
     one.remote,
     time(one.since),
@@ -173,6 +182,20 @@ function show({ hybrid, listeners, connections, faults, all }) {
     amount(one.toSender),
     time(one.since),
     ending('connections', one.number),
+  ])
+  fill('requests', rest.requests, 'number', (one) => [
+    `${one.method} ${one.path}`,
+    one.sender,
+    one.status === null ? 'none yet' : String(one.status),
+    size(one.toListener),
+    size(one.toSender),
+    time(one.since),
+    button('End', `End request ${one.number}`, () => act('DELETE', `requests/${one.number}`)),
+  ])
+  fill('pending', rest.pending, 'trackingId', (one) => [
+    one.hybridConnection,
+    `${(one.waiting / 1000).toFixed(1)} s`,
+    one.trackingId,
   ])
   $('#faults').replaceChildren(
     ...faults.map(({ id, struck, ...fault }) => {
@@ -224,13 +247,24 @@ function hear(event) {
   const item = element('li', logged(event))
   if (event.type === 'refused' || event.type === 'warning') item.className = 'bad'
   item.hidden = !matches(item)
-  $('#log').prepend(item)
-  while ($('#log').children.length > MOST_LOGGED) $('#log').lastChild.remove()
+  prepend('#log', item, MOST_LOGGED)
+  if (event.type === 'answered') {
+    const { method, path, status, duration, toListener, toSender, whole } = event
+    const bytes = `${size(toListener)} there, ${size(toSender)} back`
+    const broken = whole ? '' : ', broken off'
+    const text = `${status} ${method} ${path} in ${duration} ms, ${bytes}${broken}`
+    prepend('#answers', element('li', text), MOST_ANSWERS)
+  }
   if (event.type !== 'refused') return
   const refusal = element('li', `${event.status} ${event.action} ${event.path}: ${event.reason}`)
   if (event.hint) refusal.append(element('div', event.hint, { className: 'quiet' }))
-  $('#refusals').prepend(refusal)
-  while ($('#refusals').children.length > MOST_REFUSALS) $('#refusals').lastChild.remove()
+  prepend('#refusals', refusal, MOST_REFUSALS)
+}
+
+/** Puts an entry in front of a list, which keeps so many. */
+function prepend(list, item, most) {
+  $(list).prepend(item)
+  while ($(list).children.length > most) $(list).lastChild.remove()
 }
 
 function matches(item) {
@@ -267,10 +301,11 @@ function connected(is, text) {
   note(text)
 }
 
-async function request(path, method, message) {
+async function request(path, behind, method, message) {
   const headers = { ServiceBusAuthorization: await tokenOf(path) }
   const init = method === 'GET' ? { headers } : { method, headers, body: message }
-  const response = await fetch(`/${path}`, init)
+  const slash = behind === '' || behind.startsWith('/') || behind.startsWith('?') ? '' : '/'
+  const response = await fetch(`/${path}${slash}${behind}`, init)
   note(`${response.status} ${response.statusText}\n${await response.text()}`)
 }
 
@@ -297,14 +332,14 @@ $('#fault').onsubmit = (event) => {
 
 $('#sender').onsubmit = async (event) => {
   event.preventDefault()
-  const { path, message, method } = event.target.elements
+  const { path, message, method, behind } = event.target.elements
   try {
     if (event.submitter.name === 'send') {
       socket.send(message.value)
       note(`> ${message.value}`)
       message.value = ''
     } else if (event.submitter.name === 'request') {
-      await request(path.value, method.value, message.value)
+      await request(path.value, behind.value, method.value, message.value)
     } else if (event.submitter.textContent === 'Close') socket.close()
     else await connect(path.value)
   } catch (error) {
