@@ -1346,15 +1346,6 @@ declare namespace WebSocket {
      */
     sendTimeout?: number | undefined
 
-    /** Closes the relay. */
-    signal?: AbortSignal | undefined
-  }
-
-  /** What went one way through a relayed connection. */
-  interface RelayEmulatorTraffic {
-    messages: number
-    /** Bytes of payload. */
-    bytes: number
     /**
      * How long a relayed HTTP request may wait for the head of its response.
      *
@@ -1376,6 +1367,16 @@ declare namespace WebSocket {
      * @defaultValue `false`
      */
     reuseRendezvous?: boolean | undefined
+
+    /** Closes the relay. */
+    signal?: AbortSignal | undefined
+  }
+
+  /** What went one way through a relayed connection. */
+  interface RelayEmulatorTraffic {
+    messages: number
+    /** Bytes of payload. */
+    bytes: number
   }
 
   /** A hybrid connection of a running relay. */
@@ -1390,6 +1391,8 @@ declare namespace WebSocket {
     pending: number
     /** How many relayed connections are open. */
     connections: number
+    /** How many HTTP requests have not ended. */
+    requests: number
     /** Whether its frames go into the journal. */
     recorded: boolean
     /** The names of its own rules. */
@@ -1481,33 +1484,173 @@ declare namespace WebSocket {
     | { kind: 'clock'; seconds: number }
   )
 
-  /** Something that has happened in the relay; docs/emulator.md lists the members of each type. */
-  interface RelayEmulatorEvent {
-    /** Counts up from 1. */
-    serial: number
-    /** When, in milliseconds since 1970. */
-    time: number
-    type:
-      | 'handshake'
-      | 'refused'
-      | 'suppressed'
-      | 'paired'
-      | 'closed'
-      | 'fault'
-      | 'changed'
-      | 'warning'
-      | 'frame'
-      | 'missed'
-    [member: string]: unknown
+  /** A handshake that ended well. */
+  interface RelayEmulatorHandshake {
+    type: 'handshake'
+    action: 'listen' | 'connect' | 'accept' | 'request'
+    /** The path of the request. */
+    path: string
+    /** The client's address. */
+    remote: string
+    /** The id under which the relay knows the request. */
+    trackingId: string
+    /** How long it took, in milliseconds. */
+    duration: number
   }
 
-  /** The events of a {@link RelayEmulator}: one for each type, and `'event'` for all of them. */
-  type RelayEmulatorEvents = Record<RelayEmulatorEvent['type'] | 'event', [RelayEmulatorEvent]> & {
+  /** A request that the relay or a listener has refused. */
+  interface RelayEmulatorRefusal {
+    type: 'refused'
+    action: 'listen' | 'connect' | 'accept' | 'request' | 'http'
+    path: string
+    remote: string
+    trackingId: string
+    /** The status of the answer. */
+    status: number
+    reason: string
+    /** What most likely helps. */
+    hint?: string
+    duration: number
+  }
+
+  /** A sender and a listener have met. */
+  interface RelayEmulatorPairing {
+    type: 'paired'
+    /** The number of the relayed connection. */
+    connection: number
+    hybridConnection: string
+    trackingId: string
+    /** The sender's address. */
+    sender: string
+    /** The listener's address. */
+    listener: string
+  }
+
+  /** An HTTP request that a listener has answered has ended. */
+  interface RelayEmulatorAnswer {
+    type: 'answered'
+    /** The number of the request. */
+    request: number
+    hybridConnection: string
+    method: string
+    /** Its path, without the query. */
+    path: string
+    /** The sender's address. */
+    remote: string
+    trackingId: string
+    status: number
+    /** Whether the sender got the whole answer. */
+    whole: boolean
+    duration: number
+    /** Bytes of the request's body. */
+    toListener: number
+    /** Bytes of the answer's body. */
+    toSender: number
+  }
+
+  /** A control channel or a relayed connection has ended. */
+  interface RelayEmulatorEnd {
+    type: 'closed'
+    what: 'listener' | 'connection'
+    /** The number of the relayed connection. */
+    connection?: number
+    hybridConnection: string
+    trackingId: string
+    /** How it ended. */
+    reason: string
+    duration: number
+    /** What a relayed connection carried to its listener. */
+    toListener?: RelayEmulatorTraffic
+    /** What a relayed connection carried to its sender. */
+    toSender?: RelayEmulatorTraffic
+  }
+
+  /** A frame of a hybrid connection that is recorded. */
+  interface RelayEmulatorFrame {
+    type: 'frame'
+    /** The number of the relayed connection. */
+    connection: number
+    /** Where it goes. */
+    to: 'listener' | 'sender'
+    kind: 'text' | 'binary' | 'continuation' | 'ping' | 'pong' | 'close'
+    /** Whether it is the last one of its message. */
+    fin: boolean
+    /** The length of its payload, in bytes. */
+    length: number
+    /** The first 256 bytes of its payload, in base64. */
+    start: string
+  }
+
+  /** The events of a relay by their names. */
+  interface RelayEmulatorEventMap {
+    handshake: RelayEmulatorHandshake
+    refused: RelayEmulatorRefusal
+    /** Refusals and warnings beyond 20 in a second are counted only. */
+    suppressed: { type: 'suppressed'; refusals: number; warnings: number }
+    paired: RelayEmulatorPairing
+    answered: RelayEmulatorAnswer
+    closed: RelayEmulatorEnd
+    /** A fault has struck: its id, its kind, and a path or an id. */
+    fault: { type: 'fault'; fault: number; kind: RelayEmulatorFault['kind']; target: string }
+    /** Hybrid connections or rules have changed. */
+    changed: { type: 'changed'; what: string }
+    /** Something deserves attention. */
+    warning: { type: 'warning'; message: string; trackingId?: string }
+    frame: RelayEmulatorFrame
+  }
+
+  /** Something that has happened in the relay. */
+  type RelayEmulatorEvent<E extends keyof RelayEmulatorEventMap = keyof RelayEmulatorEventMap> = {
+    [Type in E]: RelayEmulatorEventMap[Type] & {
+      /** Counts up from 1. */
+      serial: number
+      /** When, in milliseconds since 1970. */
+      time: number
+    }
+  }[E]
+
+  /** The program was too slow for so many events. */
+  interface RelayEmulatorMissed {
+    type: 'missed'
+    /** How many it did not get. */
+    count: number
+  }
+
+  /** The names of a relay's events and what their listeners are given. */
+  type RelayEmulatorEvents = {
+    [E in keyof RelayEmulatorEventMap]: [event: RelayEmulatorEvent<E>]
+  } & {
+    event: [event: RelayEmulatorEvent | RelayEmulatorMissed]
+    missed: [event: RelayEmulatorMissed]
+
     /** Of `EventEmitter`. */
     newListener: [event: string | symbol, listener: (...args: any[]) => void]
 
     /** Of `EventEmitter`. */
     removeListener: [event: string | symbol, listener: (...args: any[]) => void]
+  }
+
+  /** An HTTP request that a listener was told of and that has not ended. */
+  interface RelayEmulatorRequest {
+    readonly number: number
+    readonly hybridConnection: string
+    readonly trackingId: string
+    readonly method: string
+    /** Its path, without the query. */
+    readonly path: string
+    /** The sender's address. */
+    readonly sender: string
+    /** Since when it is there, in milliseconds since 1970. */
+    readonly since: number
+    /** The status of its answer; `null` while there is none. */
+    readonly status: number | null
+    /** Bytes of its body that the listener was given. */
+    readonly toListener: number
+    /** Bytes of the answer's body that the sender was given. */
+    readonly toSender: number
+
+    /** Ends it: its sender gets 502, or sees the answer break off. */
+    drop(): void
   }
 
   /**
@@ -1516,7 +1659,8 @@ declare namespace WebSocket {
    * What happens in it is told by events named as {@link RelayEmulatorEvent.type}, by `'event'` for all
    * of them, and to `for await`.
    */
-  interface RelayEmulator extends EventEmitter, AsyncIterable<RelayEmulatorEvent> {
+  interface RelayEmulator
+    extends EventEmitter, AsyncIterable<RelayEmulatorEvent | RelayEmulatorMissed> {
     /** What is listened on. */
     readonly address: { address: string; family: 'IPv4' | 'IPv6'; port: number }
 
@@ -1581,6 +1725,9 @@ declare namespace WebSocket {
 
     /** The relayed connections that are open. */
     connections(): RelayEmulatorConnection[]
+
+    /** The HTTP requests that a listener was told of and that have not ended. */
+    requests(): RelayEmulatorRequest[]
 
     /**
      * Lets something go wrong from now on, until it is removed or has struck `count` times.

@@ -44,6 +44,20 @@ await using relay = await startRelayEmulator({
   rules: [{ keyName: 'rule', rights: ['Send'] }],
 })
 const certificate: string | undefined = relay.certificate
+relay.on('refused', ({ status, hint }) => console.log(status.toFixed(), hint?.length))
+relay.once('answered', ({ whole, toSender }) => console.log(whole === true, toSender.toFixed()))
+// @ts-expect-error a refusal has no count of bytes
+relay.on('refused', ({ toSender }) => toSender)
+for await (const event of relay) {
+  if (event.type === 'closed') console.log(event.toListener?.bytes.toFixed())
+  // @ts-expect-error only ends have traffic
+  else console.log(event.toListener.bytes)
+}
+for (const request of relay.requests()) if (request.status === null) request.drop()
+relay.setFault({ kind: 'refuse', status: 503, action: 'request' })
+// @ts-expect-error a kind that is none
+relay.setFault({ kind: 'dorp', on: 'control' })
+await startRelayEmulator({ responseTimeout: 5, forwardHost: false, reuseRendezvous: true })
 for await (const accepted of server) {
   for await (const message of accepted) {
     if (typeof message === 'string') accepted.send(message.toUpperCase())

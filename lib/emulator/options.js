@@ -10,9 +10,48 @@ const {
   checkType,
   definedOnly,
 } = require('../options/checks')
+const { warnOfUnknown } = require('../options/unknown')
 
 const RIGHTS = ['Listen', 'Send', 'Manage']
 const LONGEST_NAME = 256
+
+const TAKER = 'startRelayEmulator'
+const TLS_OPTIONS = new Set(['cert', 'key', 'folder'])
+const HYBRID_CONNECTION_OPTIONS = new Set(['path', 'requiresClientAuthorization', 'rules'])
+const RULE_OPTIONS = new Set(['keyName', 'key', 'secondaryKey', 'rights'])
+
+/** What holds without options. */
+const DEFAULTS = {
+  host: '127.0.0.1',
+  port: 0,
+  tls: false,
+  tlsPort: undefined,
+  acceptJwt: false,
+  remoteAdmin: false,
+  ui: true,
+  hybridConnections: ['hyco'],
+  rules: [],
+  hosts: [],
+  publicUrl: undefined,
+  maxListeners: 25,
+  maxConnections: 16384,
+  maxFrame: 32 * 1024,
+  clockSkewSeconds: 0,
+  handshakeTimeout: 10_000,
+  acceptTimeout: 30_000,
+  renewalGrace: 120_000,
+  channelLifetime: 86_400_000,
+  keepAliveInterval: 210_000,
+  closeTimeout: 60_000,
+  sendTimeout: 60_000,
+  responseTimeout: 60_000,
+  forwardHost: true,
+  reuseRendezvous: false,
+  signal: undefined,
+}
+
+/** The options that have an effect. */
+const OPTIONS = new Set(Object.keys(DEFAULTS))
 
 /** Options in milliseconds that cannot be zero. */
 const TIMES = [
@@ -37,34 +76,8 @@ function emulatorSpec(options) {
   if (options !== undefined && (options === null || typeof options !== 'object')) {
     throw invalidOption('options', 'must be an object')
   }
-  const { clockSkewSeconds, tls, signal, ...rest } = {
-    host: '127.0.0.1',
-    port: 0,
-    tls: false,
-    tlsPort: undefined,
-    acceptJwt: false,
-    remoteAdmin: false,
-    ui: true,
-    hybridConnections: ['hyco'],
-    rules: [],
-    hosts: [],
-    publicUrl: undefined,
-    maxListeners: 25,
-    maxConnections: 16384,
-    maxFrame: 32 * 1024,
-    clockSkewSeconds: 0,
-    handshakeTimeout: 10_000,
-    acceptTimeout: 30_000,
-    renewalGrace: 120_000,
-    channelLifetime: 86_400_000,
-    keepAliveInterval: 210_000,
-    closeTimeout: 60_000,
-    sendTimeout: 60_000,
-    responseTimeout: 60_000,
-    forwardHost: true,
-    reuseRendezvous: false,
-    ...definedOnly(options),
-  }
+  warnOfUnknown(TAKER, options ?? {}, OPTIONS)
+  const { clockSkewSeconds, tls, signal, ...rest } = { ...DEFAULTS, ...definedOnly(options) }
   checkText(rest, 'host')
   checkPort(rest, 'port')
   if (rest.tlsPort !== undefined) checkPort(rest, 'tlsPort')
@@ -103,6 +116,7 @@ function tlsSpec(tls) {
   if (tls === false || tls === null) return undefined
   if (tls === true) return {}
   if (typeof tls !== 'object') throw invalidOption('tls', 'must be a boolean or an object')
+  warnOfUnknown(`${TAKER} tls`, tls, TLS_OPTIONS)
   const { cert, key, folder } = tls
   if (folder !== undefined) {
     checkText({ 'tls.folder': folder }, 'tls.folder')
@@ -132,6 +146,7 @@ function hybridConnectionSpec(connection) {
   if (given === null || typeof given !== 'object') {
     throw invalidOption('hybridConnections', 'must hold strings or objects')
   }
+  warnOfUnknown(`${TAKER} hybridConnections`, given, HYBRID_CONNECTION_OPTIONS)
   const spec = { requiresClientAuthorization: true, rules: [], ...definedOnly(given) }
   if (typeof spec.path !== 'string' || spec.path === '') {
     throw invalidOption('hybridConnections.path', 'must be a non-empty string')
@@ -156,6 +171,7 @@ function ruleSpecs(options, name, prefix = '') {
     if (rule === null || typeof rule !== 'object') {
       throw invalidOption(option, 'must hold objects')
     }
+    warnOfUnknown(`${TAKER} ${option}`, rule, RULE_OPTIONS)
     const { keyName, key = newKey(), secondaryKey, rights = RIGHTS } = rule
     checkSecret(keyName, `${option}.keyName`)
     checkSecret(key, `${option}.key`)
@@ -216,4 +232,4 @@ function newKey() {
   return randomBytes(KEY_BYTES).toString('base64')
 }
 
-module.exports = { emulatorSpec }
+module.exports = { OPTIONS, emulatorSpec }

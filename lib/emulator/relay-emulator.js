@@ -204,6 +204,18 @@ class RelayEmulator extends EventEmitter {
   }
 
   /**
+   * The HTTP requests that a listener was told of and that have not ended. Each has `drop()`.
+   *
+   * @return {Object[]}
+   */
+  requests() {
+    return this.#request('GET', 'requests').map((request) => ({
+      ...request,
+      drop: () => this.#request('DELETE', `requests/${request.number}`),
+    }))
+  }
+
+  /**
    * Lets something go wrong, from now on.
    *
    * @param {Object} fault What, where and how often: see docs/emulator.md

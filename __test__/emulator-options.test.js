@@ -1,0 +1,58 @@
+'use strict'
+
+const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { readFileSync } = require('node:fs')
+const { join } = require('node:path')
+const { describe, it } = require('node:test')
+
+const { startRelayEmulator } = require('..')
+const { OPTIONS } = require('../lib/emulator/options')
+
+const read = (...path) => readFileSync(join(__dirname, '..', ...path), 'utf8')
+
+describe('options of startRelayEmulator', { timeout: 60_000 }, () => {
+  it('are warned of by name where they have no effect, at every depth', async () => {
+    const expected = [
+      "the option 'prot' of startRelayEmulator has no effect",
+      "the option 'ca' of startRelayEmulator tls has no effect",
+      "the option 'anonymous' of startRelayEmulator hybridConnections has no effect",
+      "the option 'right' of startRelayEmulator hybridConnections.rules has no effect",
+      "the option 'name' of startRelayEmulator rules has no effect",
+    ]
+    const warnings = new Set()
+    const listen = ({ code, message }) => {
+      if (code === 'HYCO_WARN_UNKNOWN_OPTION') warnings.add(message)
+      if (warnings.size === expected.length) process.emit('hyco-rs-test-warned')
+    }
+    process.on('warning', listen)
+    try {
+      const all = once(process, 'hyco-rs-test-warned')
+      const relay = await startRelayEmulator({
+        prot: 1,
+        acceptTimeot: undefined,
+        tls: { ca: 'x' },
+        hybridConnections: [
+          { path: 'hyco', anonymous: true, rules: [{ keyName: 'one', key: 'x', right: 'Send' }] },
+        ],
+        rules: [{ keyName: 'two', key: 'y', name: 'two' }],
+      })
+      await all
+      await relay.close()
+    } finally {
+      process.off('warning', listen)
+    }
+    assert.deepEqual([...warnings].sort(), [...expected].sort())
+  })
+
+  it('are all in the types, in docs/api.md and in docs/emulator.md', () => {
+    const types = /interface RelayEmulatorOptions \{(.*?)\n {2}\}/s.exec(read('index.d.ts'))[1]
+    const api = read('docs', 'api.md').split('### startRelayEmulator')[1].split('### Class')[0]
+    const guide = read('docs', 'emulator.md').split('## Looking into it')[0]
+    for (const name of OPTIONS) {
+      assert.match(types, new RegExp(`^ {4}${name}\\?:`, 'm'), `${name} in index.d.ts`)
+      assert.ok(api.includes(`\`${name}\``), `${name} in docs/api.md`)
+      assert.ok(guide.includes(`\`${name}\``), `${name} in docs/emulator.md`)
+    }
+  })
+})
