@@ -1,30 +1,17 @@
 'use strict'
 
 const assert = require('node:assert')
-const { accessSync } = require('node:fs')
+const { once } = require('node:events')
+const http = require('node:http')
 const { after, before, test } = require('node:test')
-const { chromium } = require('playwright-core')
 
-const { createRelayedServer, startRelayEmulator } = require('..')
+const { createRelayedServer, relayedConnect, startRelayEmulator } = require('..')
+const { findChromium, launchChromium } = require('./support/chromium')
 
-const BROWSERS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-
-/** @return {(String|undefined)} The browser of this system */
-function installed() {
-  return [process.env.CHROMIUM, ...BROWSERS].find((path) => {
-    try {
-      accessSync(path ?? '')
-      return true
-    } catch {
-      return false
-    }
-  })
-}
-
-const executablePath = installed()
+const executablePath = findChromium()
 const TIMEOUT = {
   skip: executablePath === undefined && 'there is no Chromium; set CHROMIUM to its path',
-  timeout: 120_000,
+  timeout: 240_000,
 }
 
 let browser
@@ -34,7 +21,7 @@ let server
 before(async () => {
   if (executablePath === undefined) return
   relay = await startRelayEmulator({ hybridConnections: ['hyco', 'team/chat'] })
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  browser = await launchChromium()
 })
 
 after(async () => {
@@ -47,7 +34,7 @@ after(async () => {
 async function open(settings) {
   const context = await browser.newContext(settings)
   const page = await context.newPage()
-  page.setDefaultTimeout(30_000)
+  page.setDefaultTimeout(60_000)
   const wrong = []
   page.on('pageerror', (error) => wrong.push(error.message))
   page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()))
@@ -103,7 +90,40 @@ test('the page shows what goes on and lets a browser take part', TIMEOUT, async 
   await page.locator('#hybrid tr[data-key="made-here"]').waitFor()
   assert.ok(relay.hybridConnections().some(({ path }) => path === 'made-here'))
 
-  const refused = wrong.filter((text) => !/503/.test(text))
+  // An HTTP request goes through the listener; one that waits is shown and can be ended.
+  let held
+  const web = http.createServer((request, response) => {
+    if (request.url === '/hyco/held') held = response
+    else response.end(`you asked for ${request.method} ${request.url}`)
+  })
+  server.attach(web)
+  await page.getByLabel('Method').selectOption('POST')
+  await page.getByLabel('Path behind it').fill('orders?id=1')
+  await page.getByLabel('Message').fill('an order')
+  await page.getByRole('button', { name: 'Send HTTP request' }).click()
+  await page.getByText('you asked for POST /hyco/orders?id=1').waitFor()
+  await page.locator('#answers').getByText('200 POST /hyco/orders').waitFor()
+  await page.getByLabel('Path behind it').fill('/held')
+  await page.getByRole('button', { name: 'Send HTTP request' }).click()
+  await page.locator('#requests tr', { hasText: 'POST /hyco/held' }).waitFor()
+  await page.getByRole('button', { name: 'End request' }).click()
+  await page.locator('#refusals').getByText('502 http /hyco/held').waitFor()
+  assert.ok(held, 'the listener got it')
+
+  // A sender that nobody meets is shown as waiting.
+  const { id } = relay.setFault({ kind: 'swallowAccept' })
+  const sender = relayedConnect(null, null, {
+    connectionString: `${relay.connectionString};EntityPath=hyco`,
+  })
+  sender.on('error', () => {})
+  await page.locator('#pending tbody tr', { hasText: 'hyco' }).waitFor()
+  const gone = once(sender, 'close')
+  sender.terminate()
+  await gone
+  await page.locator('#pending tbody tr').waitFor({ state: 'detached' })
+  relay.removeFault(id)
+
+  const refused = wrong.filter((text) => !/50[23]/.test(text))
   assert.deepStrictEqual(refused, [], 'errors, or requests to elsewhere')
   if (process.env.SCREENSHOT) {
     await page.setViewportSize({ width: 1240, height: 900 })

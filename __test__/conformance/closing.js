@@ -216,7 +216,7 @@ module.exports = (row) => {
     )
   })
 
-  row('still emits messages between close() and the close of the peer', async (pair) => {
+  row('still emits messages between close() and the close of the peer (C36)', async (pair) => {
     const { subject, peer } = await pair.raw()
     const events = record(subject)
     const states = []
@@ -374,7 +374,7 @@ module.exports = (row) => {
     assert.ok(peer.ended)
   })
 
-  row('closes with 1006 and no error when the connection is reset', async (pair) => {
+  row('closes with 1006 and no error when the connection is reset (C37)', async (pair) => {
     const { subject, peer } = await pair.raw()
     const events = record(subject)
     const end = closed(subject)

@@ -285,7 +285,7 @@ module.exports = (row) => {
     )
   })
 
-  row('stops the network while it is paused', async (pair) => {
+  row('stops the network while it is paused (C39)', async (pair) => {
     const { subject, peer } = await pair.open()
     let bytes = 0
     subject.on('message', (data) => {

@@ -32,8 +32,15 @@ function findChromium() {
  */
 function launchChromium() {
   const { chromium } = require('playwright-core')
-  // Without a sandbox of its own: containers often forbid it, and the pages are ours.
-  return chromium.launch({ executablePath: findChromium(), args: ['--no-sandbox'] })
+  return chromium.launch({
+    executablePath: findChromium(),
+    args: [
+      '--no-sandbox', // containers often forbid it, and the pages are ours
+      '--disable-dev-shm-usage', // which is tiny in containers
+      '--disable-gpu',
+    ],
+    timeout: 120_000, // beside a compiler it takes its time
+  })
 }
 
 module.exports = { findChromium, launchChromium }
