@@ -16,8 +16,10 @@ const Cli = require('../support/cli')
 describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'hyco-relay-test-'))
   const running = []
+  const servers = []
 
   after(async () => {
+    await Promise.all(servers.map((server) => server.close()))
     await Promise.all(running.map((cli) => cli.end()))
     rmSync(folder, { recursive: true })
   })
@@ -31,20 +33,26 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
     return { cli, ready: JSON.parse(line) }
   }
 
+  /** A listener, which the end of the tests closes. */
+  async function listen(options) {
+    const server = hyco.createRelayedServer(options)
+    servers.push(server)
+    await once(server, 'listening')
+    return server
+  }
+
   it('speaks plain and TLS over one set of hybrid connections (E68, E69)', async () => {
     const { cli, ready } = await start()
     const [strings] = ready.hybridConnections
     assert.match(strings.connectionString, /;UseDevelopmentEmulator=true$/)
     assert.doesNotMatch(strings.tlsConnectionString, /UseDevelopmentEmulator/)
-    const server = hyco.createRelayedServer({ connectionString: strings.connectionString })
-    await once(server, 'listening')
+    await listen({ connectionString: strings.connectionString })
     const address = hyco.createRelaySendUri(ready.tlsNamespace, 'hyco')
     const token = hyco.createRelayToken(address, ready.keyName, ready.key)
     const headers = { ServiceBusAuthorization: token }
     const sender = new WebSocket(address, { headers, ca: readFileSync(ready.ca) })
     await once(sender, 'open')
     sender.terminate()
-    await new Promise((resolve) => server.close(resolve))
     assert.match(cli.stderr, /101 listen \/hyco from/)
     const started = Date.now()
     assert.equal((await cli.interrupt('SIGTERM')).code, 0)
@@ -148,18 +156,16 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
       return (await (await fetch(rules)).json())[0].key
     }
     const before = await key()
-    const server = hyco.createRelayedServer({
+    const server = await listen({
       server: hyco.createRelayListenUri(ready.namespace, 'one'),
       token: hyco.createRelayToken(`http://127.0.0.1:${ready.port}/one`, 'some', before),
     })
-    await once(server, 'listening')
     let lost = false
     server.on('offline', () => (lost = true))
     write('two')
     await cli.says('was read again')
     assert.equal(await key(), before)
     assert.equal(lost, false, 'the listener of what has not changed stays')
-    await new Promise((resolve) => server.close(resolve))
   })
 
   it('says which changes of its configuration need a restart', async () => {
@@ -177,12 +183,10 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
     writeFileSync(file, '{ "acceptTimeout": 50, "faults": [{ "kind": "swallowAccept" }] }')
     const { ready } = await start('--config', file)
     const connectionString = ready.connectionStrings[0]
-    const server = hyco.createRelayedServer({ connectionString })
-    await once(server, 'listening')
+    await listen({ connectionString })
     const sender = hyco.relayedConnect(null, null, { connectionString })
     const [error] = await once(sender, 'error')
     assert.equal(error.statusCode, 504)
-    await new Promise((resolve) => server.close(resolve))
   })
 
   it('names what is wrong with a fault, whether a relay runs or not', async () => {
@@ -204,6 +208,15 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
     const { code, stderr } = await Cli.run(['emulator', 'fault', '--port', '1', 'swallowAccept'])
     assert.equal(code, 1)
     assert.match(stderr, /no relay answers at port 1/)
+  })
+
+  it('says whether a relay runs', async () => {
+    const { cli, ready } = await start()
+    const health = () => Cli.run(['emulator', 'health', '--port', String(ready.port)])
+    const { code, stdout } = await health()
+    assert.deepEqual([code, stdout], [0, '{"status":"ok"}\n'])
+    await cli.interrupt()
+    assert.equal((await health()).code, 1)
   })
 
   it('sets faults in a relay that runs', async () => {

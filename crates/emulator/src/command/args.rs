@@ -176,6 +176,16 @@ impl Args {
 pub(crate) enum Command {
     /// Let something go wrong in a relay that runs, or end it with --remove or --clear
     Fault(FaultArgs),
+
+    /// Say whether a relay runs at a plain port of this machine: exit code 0 if it does
+    Health(HealthArgs),
+}
+
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct HealthArgs {
+    /// The relay's plain port
+    #[arg(long, env = "HYCO_RELAY_PORT", value_name = "PORT", default_value_t = EMULATOR_PORT)]
+    pub(crate) port: u16,
 }
 
 /// A fault: its kind, and what the kind needs. docs/emulator.md explains the kinds.

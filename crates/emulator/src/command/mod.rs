@@ -3,6 +3,7 @@
 //! Standard output has what is to be pasted, standard error the log.
 
 mod args;
+mod ask;
 mod config;
 mod fault;
 mod folder;
@@ -47,6 +48,7 @@ where
     let code = runtime.block_on(async {
         match args.command {
             Some(Command::Fault(fault)) => fault::run(&fault).await,
+            Some(Command::Health(health)) => ask::ask(health.port, "GET", "health", "").await,
             None => serve(&args).await,
         }
     });
