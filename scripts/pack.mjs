@@ -4,10 +4,12 @@
 // `--try-published` what npm has. `-- --native` packs the binary that `npm run build` has made here; other
 // platforms are packed without theirs, for a registry that has to know all of them.
 
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { checkArtifact } from './artifacts.mjs'
 import { readmeForNpm } from './readme.mjs'
@@ -23,9 +25,9 @@ if (mode === undefined || mode === '--try') pack()
 if (mode === '--native') packNative()
 if (mode === '--try' || mode === '--try-only') {
   const names = [`hyco-rs-${thisPlatform()}`, 'hyco-rs']
-  tryPackages(names.map((name) => join(home, `${name}-${manifest.version}.tgz`)))
+  await tryPackages(names.map((name) => join(home, `${name}-${manifest.version}.tgz`)))
 }
-if (mode === '--try-published') tryPackages([`hyco-rs@${manifest.version}`])
+if (mode === '--try-published') await tryPackages([`hyco-rs@${manifest.version}`])
 
 function pack() {
   fs.rmSync(home, { recursive: true, force: true })
@@ -93,7 +95,7 @@ function binaryOf(name) {
 }
 
 /** What a new user does, on a machine that has Node and nothing else. */
-function tryPackages(packages) {
+async function tryPackages(packages) {
   const folder = fs.mkdtempSync(join(tmpdir(), 'hyco-rs-try-'))
   const here = thisPlatform()
   const nowhere = join(folder, 'home')
@@ -115,10 +117,41 @@ function tryPackages(packages) {
   if (installed.join() !== wanted.join()) fail(`it installed ${installed}, and not just ${wanted}`)
 
   for (const [name, args] of Object.entries(commands())) attempt(name, 'npx', ['hyco-rs', ...args])
+  await tryRelay()
   fs.cpSync(join(root, 'examples'), join(app, 'examples'), { recursive: true })
   attempt('examples/main.js', 'node', ['examples/main.js'])
   fs.rmSync(folder, { recursive: true, force: true })
   console.log('pack: everything works without Rust')
+
+  /** The local relay runs, answers and ends when it is asked to. */
+  async function tryRelay() {
+    const started = Date.now()
+    const relay = spawn('npx', ['hyco-rs', 'emulator', '--port', '0', '--json'], {
+      cwd: app,
+      env,
+      shell: isWindows,
+      detached: !isWindows, // npx does not pass every signal on, so the whole group gets it
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const ended = once(relay, 'exit')
+    const deadline = setTimeout(
+      () => fail('hyco-rs emulator was not ready in two minutes'),
+      120_000,
+    )
+    const line = await Promise.race([
+      once(createInterface({ input: relay.stdout }), 'line'),
+      ended.then(([code]) => fail(`hyco-rs emulator ended with ${code}`)),
+    ])
+    const seconds = ((Date.now() - started) / 1000).toFixed(1)
+    const { port } = JSON.parse(line[0])
+    const answer = await fetch(`http://127.0.0.1:${port}/$admin/health`)
+    if (answer.status !== 200) fail(`hyco-rs emulator answered with ${answer.status}`)
+    if (isWindows) spawnSync('taskkill', ['/pid', String(relay.pid), '/t', '/f'])
+    else process.kill(-relay.pid, 'SIGTERM')
+    await ended
+    clearTimeout(deadline)
+    console.log(`pack: hyco-rs emulator: ok, ready after ${seconds} s`)
+  }
 
   function attempt(what, command, args) {
     const started = Date.now()
