@@ -1,7 +1,6 @@
 'use strict'
 
 const assert = require('node:assert')
-const { once } = require('node:events')
 const http = require('node:http')
 const { after, before, test } = require('node:test')
 
@@ -45,6 +44,20 @@ async function open(settings) {
   return { page, wrong, context }
 }
 
+/** For the documents: everything at work. */
+async function takeScreenshot(page, path) {
+  await page.getByRole('button', { name: 'Connect', exact: true }).click()
+  await page.locator('#connections tbody tr').waitFor()
+  await page.getByLabel('Filter').fill('')
+  await page.setViewportSize({ width: 1240, height: 900 })
+  await page.evaluate(() => {
+    document.activeElement.blur()
+    scrollTo(0, 0)
+  })
+  await page.screenshot({ path })
+  await page.getByRole('button', { name: 'Close', exact: true }).click()
+}
+
 test('the page shows what goes on and lets a browser take part', TIMEOUT, async () => {
   const { page, wrong, context } = await open()
   await page.getByText('running').waitFor()
@@ -66,7 +79,7 @@ test('the page shows what goes on and lets a browser take part', TIMEOUT, async 
   await page.getByLabel('Message').fill('hello from the browser')
   await page.getByRole('button', { name: 'Send', exact: true }).click()
   await page.getByText('echo of hello from the browser').waitFor()
-  await page.locator('#connections').getByText('1 messages, 22 B').waitFor()
+  await page.locator('#connections').getByText('1 message, 22 B').waitFor()
 
   // A connection is closed, a fault is switched on and off.
   await page.locator('#connections').getByRole('button', { name: 'Close number' }).click()
@@ -106,6 +119,7 @@ test('the page shows what goes on and lets a browser take part', TIMEOUT, async 
   await page.getByLabel('Path behind it').fill('/held')
   await page.getByRole('button', { name: 'Send HTTP request' }).click()
   await page.locator('#requests tr', { hasText: 'POST /hyco/held' }).waitFor()
+  if (process.env.SCREENSHOT) await takeScreenshot(page, process.env.SCREENSHOT)
   await page.getByRole('button', { name: 'End request' }).click()
   await page.locator('#refusals').getByText('502 http /hyco/held').waitFor()
   assert.ok(held, 'the listener got it')
@@ -117,7 +131,7 @@ test('the page shows what goes on and lets a browser take part', TIMEOUT, async 
   })
   sender.on('error', () => {})
   await page.locator('#pending tbody tr', { hasText: 'hyco' }).waitFor()
-  const gone = once(sender, 'close')
+  const gone = new Promise((resolve) => sender.once('close', resolve))
   sender.terminate()
   await gone
   await page.locator('#pending tbody tr').waitFor({ state: 'detached' })
@@ -125,11 +139,6 @@ test('the page shows what goes on and lets a browser take part', TIMEOUT, async 
 
   const refused = wrong.filter((text) => !/50[23]/.test(text))
   assert.deepStrictEqual(refused, [], 'errors, or requests to elsewhere')
-  if (process.env.SCREENSHOT) {
-    await page.setViewportSize({ width: 1240, height: 900 })
-    await page.getByLabel('Filter').fill('')
-    await page.screenshot({ path: process.env.SCREENSHOT })
-  }
   await context.close()
 })
 

@@ -19,6 +19,8 @@ const TIMEOUT = { timeout: 300_000 }
 
 /** What `given` may name: how each comes to be, in a module with top-level await. */
 const GIVEN = {
+  // The names of Jest and Vitest.
+  jest: "import { after as afterAll, afterEach, before as beforeAll, test } from 'node:test'",
   hyco: "import hyco from 'hyco-rs'",
   relay: 'const relay = await hyco.startRelayEmulator()',
   address: "const address = hyco.createRelaySendUri(relay.namespace, 'hyco')",
@@ -34,7 +36,10 @@ const GIVEN = {
 /** What ends those that keep the process alive, in the order of their ends. */
 const ENDS = { server: 'await server.close()', relay: 'await relay.close()' }
 
-const snippets = pages().flatMap(snippetsOf)
+// Those of docs/emulator-clients.md need foreign clients: emulator-clients.test.js runs them.
+const snippets = pages()
+  .filter((page) => page !== 'docs/emulator-clients.md')
+  .flatMap(snippetsOf)
 const programs = snippets.filter(({ language }) => /^(?:js|mjs|ts)$/.test(language))
 
 describe('the programs of the documents', TIMEOUT, () => {

@@ -18,6 +18,7 @@ const PAGES = [
   'errors',
   'testing',
   'emulator',
+  'emulator-clients',
   'cli',
   'migrating-from-hyco-ws',
   'migrating-from-hyco-https',

@@ -82,7 +82,11 @@ function fill(table, rows, key, cells) {
 const time = (millis) => new Date(millis).toLocaleTimeString()
 
 function amount({ messages, bytes }) {
-  return `${messages} messages, ${size(bytes)}`
+  return `${counted(messages, 'message')}, ${size(bytes)}`
+}
+
+function counted(count, what) {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function size(bytes) {
@@ -172,7 +176,7 @@ function show({ hybridConnections, connections, faults, connectionStrings, ...re
     one.hybridConnection,
     one.remote,
     time(one.since),
-    `${one.announced} senders`,
+    counted(one.announced, 'sender'),
     ending('listeners', one.number),
   ])
   fill('connections', connections, 'number', (one) => [
@@ -199,7 +203,7 @@ function show({ hybridConnections, connections, faults, connectionStrings, ...re
   ])
   $('#faults').replaceChildren(
     ...faults.map(({ id, struck, ...fault }) => {
-      const item = element('li', `${describe(fault)} — struck ${struck} times `)
+      const item = element('li', `${describe(fault)} — struck ${counted(struck, 'time')} `)
       item.append(
         button('Switch off', `Switch off fault ${id}`, () => act('DELETE', `faults/${id}`)),
       )
