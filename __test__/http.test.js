@@ -131,7 +131,7 @@ describe('an attached http.Server', TIMEOUT, () => {
     }
   })
 
-  it("sees 'close' when a sender leaves in the middle of a stream", async () => {
+  it("sees 'close' when a sender leaves in the middle of a stream (C52)", async () => {
     const closed = new Promise((resolve) => {
       handler = (req, res) => {
         res.writeHead(200, { 'content-type': 'text/event-stream' })

@@ -61,7 +61,7 @@ describe('hyco-rs http', { timeout: 120_000 }, () => {
     assert.equal(headers.authorization, undefined)
   })
 
-  it('sends a body, as a text, a file or standard input, and headers', async () => {
+  it('sends a body, as a text, a file or standard input, and headers (C59)', async () => {
     const file = join(folder, 'body')
     writeFileSync(file, 'from a file')
     for (const [data, input, expected] of [
