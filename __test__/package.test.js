@@ -83,6 +83,7 @@ describe('the package', TIMEOUT, () => {
       paths.sort(),
       [
         'bin/hyco-rs.js',
+        'crates/emulator/config.schema.json',
         'https.d.mts',
         'https.d.ts',
         'https.js',
