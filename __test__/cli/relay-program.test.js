@@ -191,10 +191,10 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
 
   it('names what is wrong with a fault, whether a relay runs or not', async () => {
     for (const [args, what] of [
-      [['dorp', 'on=control'], /kind cannot be "dorp".*`drop`/],
+      [['dorp', 'on=control'], /kind: unknown variant `dorp`.*`drop`/],
       [['on=control', 'drop'], /the kind comes first/],
       [['refuse', 'staus=503'], /unknown field `staus`/],
-      [['refuse', 'status=many'], /status cannot be "many"/],
+      [['refuse', 'status=many'], /status: invalid type: string "many"/],
       [['refuse', 'status=99'], /status must be from 200 to 599/],
       [['drop'], /a fault of kind drop needs on/],
       [['drop', 'on=control', 'status=503'], /a fault of kind drop has no status/],

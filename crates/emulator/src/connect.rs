@@ -37,6 +37,7 @@ use crate::{
     places::Expected,
     relay::Relay,
     visit::{Next, Visit},
+    waiting::Waiting,
 };
 
 /// Answers a sender when a listener has decided.
@@ -50,6 +51,7 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
         .pending
         .enter(id, &connection, offered(&handshake))
         .map_err(|_| Failure::new(400, DUPLICATE_CONNECTION))?;
+    let waiting = Waiting::new(&visit.relay, visit.remote, &handshake.target.path, id);
     let deadline = Instant::now() + visit.relay.timing().accept;
     let decision = timeout_at(deadline, async {
         delay_on_purpose(visit, &connection, &handshake.tracking_id).await;
@@ -64,7 +66,9 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
         let hint =
             "the listener was told of the sender, and did not dial the address in its accept";
         Err(Failure::new(504, ACCEPT_TIMED_OUT).with_hint(hint))
-    })?;
+    });
+    waiting.answered();
+    let decision = decision?;
     Ok(match decision {
         Decision::Accept(acceptance) => {
             debug!(id, "accepted");

@@ -42,6 +42,7 @@ mod handshake;
 mod hint;
 mod http;
 mod hybrid_connection;
+mod json;
 mod linger;
 mod listen;
 mod metrics;
@@ -57,6 +58,7 @@ mod side;
 mod stream;
 mod tls;
 mod visit;
+mod waiting;
 
 pub use admin::AdminAnswer;
 pub use emulator::Emulator;

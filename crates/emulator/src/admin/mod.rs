@@ -29,7 +29,7 @@ use ::http::Method;
 use hyco_protocol::query;
 use serde_json::{Value, json};
 
-use crate::{faults::Fault, metrics, relay::Relay};
+use crate::{faults::Fault, json, metrics, relay::Relay};
 
 /// The answer to an operation.
 #[derive(Clone, Debug)]
@@ -246,7 +246,7 @@ impl Operation<'_> {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, (u16, String)> {
-    serde_json::from_value(value).map_err(|error| (400, error.to_string()))
+    json::from_value(value).map_err(|message| (400, message))
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

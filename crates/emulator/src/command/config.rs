@@ -1,14 +1,21 @@
 //! The settings: from the command line and its environment, the file, and the defaults, in this order.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fmt, fs, path::PathBuf, time::Duration};
 
 use hyco_protocol::{Right, Rights, Rule, names};
 use serde::Deserialize;
 
-use super::{args::Args, folder, made_keys::MadeKeys, milliseconds::Milliseconds};
+use super::{
+    args::Args,
+    entry::{self, HybridConnectionEntry},
+    folder,
+    made_keys::MadeKeys,
+    milliseconds::Milliseconds,
+};
 use crate::{
-    admin::namespace::{HybridConnectionSpec, RuleSpec},
+    admin::namespace::RuleSpec,
     faults::Fault,
+    json::from_text,
     options::{EmulatorOptions, HybridConnectionOptions, Timing},
     tls::TlsOptions,
 };
@@ -87,20 +94,13 @@ enum TlsMode {
     Off,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum HybridConnectionEntry {
-    Path(String),
-    Spec(HybridConnectionSpec),
-}
-
 /// A text that is not shown.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Secret(String);
 
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
 }
@@ -125,8 +125,7 @@ impl Settings {
                 let shown = file.display();
                 let text = fs::read_to_string(file)
                     .map_err(|error| format!("cannot read {shown}: {error}"))?;
-                // The message of serde names the key, and where it stands.
-                serde_json::from_str(&text).map_err(|error| format!("{shown}: {error}"))?
+                from_text(&text).map_err(|error| format!("{shown}: {error}"))?
             }
         };
         let mode = match (args.tls, args.no_tls, config.tls) {
@@ -218,7 +217,7 @@ fn hybrid_connections(
         return args
             .hybrid_connection
             .iter()
-            .map(|text| hybrid_connection(text))
+            .map(|text| entry::from_argument(text))
             .collect();
     }
     match configured {
@@ -234,20 +233,6 @@ fn hybrid_connections(
             })
             .collect(),
     }
-}
-
-/// Reads `NAME` or `NAME:anonymous`.
-fn hybrid_connection(text: &str) -> Result<HybridConnectionOptions, String> {
-    let (path, word) = text.split_once(':').unwrap_or((text, ""));
-    if path.is_empty() || !["", "anonymous"].contains(&word) || text.ends_with(':') {
-        return Err(format!(
-            "--hybrid-connection cannot be '{text}': write NAME, or NAME:anonymous"
-        ));
-    }
-    Ok(HybridConnectionOptions {
-        requires_client_authorization: word.is_empty(),
-        ..HybridConnectionOptions::new(path)
-    })
 }
 
 fn rules(
@@ -345,6 +330,39 @@ mod tests {
             let error = settings(&arguments).expect_err("it is wrong");
             assert!(error.contains(named), "{error}");
             assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_the_file_is_named_by_key_and_line() {
+        for (text, named) in [
+            (
+                "{\n \"port\": \"many\" }",
+                "port: invalid type: string \"many\"",
+            ),
+            (
+                "{\n \"hybridConnections\": [\"one\", { \"path\": \"two\", \"anonymous\": 1 }] }",
+                "hybridConnections[1].anonymous: unknown field `anonymous`",
+            ),
+            (
+                "{\n \"hybridConnections\": [5] }",
+                "hybridConnections[0]: invalid type: integer `5`, expected a path, or an object",
+            ),
+            (
+                "{\n \"rules\": [{ \"keyName\": \"a\", \"rights\": [\"Dance\"] }] }",
+                "rules[0].rights[0]: unknown variant `Dance`",
+            ),
+            (
+                "{\n \"faults\": [{ \"kind\": \"dorp\" }] }",
+                "faults[0].kind: unknown variant `dorp`",
+            ),
+            ("{\n \"acceptTimeout\": 0 }", "acceptTimeout: 0 ms is not"),
+            ("{\n \"prot\": 1 }", "prot: unknown field `prot`"),
+            ("{\n} {", "trailing characters"),
+        ] {
+            let message = from_text::<Config>(text).expect_err(text);
+            assert!(message.starts_with(named), "{message}");
+            assert!(message.contains(" at line 2 column "), "{message}");
         }
     }
 

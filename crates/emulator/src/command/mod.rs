@@ -5,6 +5,7 @@
 mod args;
 mod ask;
 mod config;
+mod entry;
 mod fault;
 mod folder;
 mod log;

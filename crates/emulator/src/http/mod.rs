@@ -50,6 +50,7 @@ use crate::{
     hybrid_connection::HybridConnection,
     relay::Relay,
     visit::Visit,
+    waiting::Waiting,
 };
 
 /// Relays a request, or tells about its hybrid connection.
@@ -125,12 +126,13 @@ async fn exchange(
     };
     let mut ongoing = Ongoing::new(&visit.relay, connection, head);
     let record = Arc::clone(ongoing.record());
+    let waiting = Waiting::new(&visit.relay, visit.remote, &target.path, id);
     let answered = tokio::select! {
-        answered = answered(visit, target, parts, body, id, uses_authorization, &record) => answered?,
-        () = ongoing.ended() => {
-            return Err(Failure::new(502, "The request was ended at the relay."));
-        }
+        answered = answered(visit, target, parts, body, id, uses_authorization, &record) => answered,
+        () = ongoing.ended() => Err(Failure::new(502, "The request was ended at the relay.")),
     };
+    waiting.answered();
+    let answered = answered?;
     debug!(id, status = answered.response.status_code, "answered");
     visit.keep(answered.kept.clone());
     response::answer(visit, &parts.method, &parts.headers, answered, ongoing)

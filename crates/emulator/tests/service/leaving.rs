@@ -7,7 +7,9 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Relay, handshake, next, next_accept, next_close, read_head, rest, within};
+use crate::support::{
+    Relay, handshake, next, next_accept, next_close, next_command, read_head, rest, within,
+};
 
 /// What a dial of a sender's address is answered, tried until the sender is gone.
 async fn gone(relay: &Relay, accept: &serde_json::Value) -> u16 {
@@ -144,4 +146,35 @@ async fn a_sender_that_takes_nothing_does_not_hold_up_the_end() {
         .expect("the relay waits for a deaf sender");
     drop(sender);
     rest(&mut listener).await;
+}
+
+#[tokio::test]
+async fn a_sender_that_leaves_before_it_is_answered_is_told_of() {
+    let relay = Relay::start().await;
+    let mut control = relay.listen().await;
+    let sender = relay.raw_connect("/$hc/hyco?sb-hc-id=impatient", "").await;
+    next_command(&mut control).await;
+    drop(sender);
+    let mut asking = TcpStream::connect(relay.emulator.local_addr())
+        .await
+        .unwrap();
+    let token = relay.token("hyco");
+    let head = format!(
+        "GET /hyco HTTP/1.1\r\nHost: localhost\r\nServiceBusAuthorization: {token}\r\n\r\n"
+    );
+    asking.write_all(head.as_bytes()).await.unwrap();
+    next_command(&mut control).await;
+    drop(asking);
+    within(async {
+        loop {
+            let journal = relay.emulator.handle().request("GET", "journal", b"");
+            let journal = journal.unwrap().body;
+            if journal.matches("before a listener had answered it").count() == 2 {
+                assert!(journal.contains("impatient_G1"), "{journal}");
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
