@@ -264,7 +264,12 @@ impl Events {
         loop {
             self.suppressed.notified().await;
             sleep(SECOND).await;
-            self.count(&mut self.lock());
+            let mut state = self.lock();
+            // Otherwise a new second has begun, and with it the counts were told.
+            if state.second.is_some_and(|since| since.elapsed() >= SECOND) {
+                self.count(&mut state);
+                state.second = None;
+            }
         }
     }
 
