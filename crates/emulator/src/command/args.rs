@@ -16,7 +16,8 @@ use hyco_protocol::names::EMULATOR_PORT;
     name = "hyco-relay",
     version,
     verbatim_doc_comment,
-    args_conflicts_with_subcommands = true
+    args_conflicts_with_subcommands = true,
+    after_long_help = EXAMPLES
 )]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -48,7 +49,8 @@ pub(crate) struct Args {
         long,
         env = "HYCO_RELAY_RULES",
         value_name = "NAME=KEY:RIGHT,RIGHT",
-        value_delimiter = ';'
+        value_delimiter = ';',
+        hide_env_values = true
     )]
     pub(crate) rule: Vec<String>,
 
@@ -188,8 +190,9 @@ pub(crate) struct HealthArgs {
     pub(crate) port: u16,
 }
 
-/// A fault: its kind, and what the kind needs. docs/emulator.md explains the kinds.
+/// A fault: its kind, and what the kind needs.
 #[derive(Clone, Debug, ClapArgs)]
+#[command(after_help = KINDS)]
 pub(crate) struct FaultArgs {
     /// drop, close, blackHole, refuse, delayAccept, swallowAccept, latency, bandwidth,
     /// slice, cutAfter, timers or clock; left out, the faults in force are listed
@@ -229,6 +232,44 @@ pub(crate) enum Output {
     Json,
 }
 
+const EXAMPLES: &str = "\
+Examples (with Node.js it is npx hyco-rs emulator in place of hyco-relay):
+  hyco-relay --hybrid-connection orders --hybrid-connection chat:anonymous
+      two hybrid connections; senders at chat need no token
+  hyco-relay --write-env .env --silent
+      leaves what programs need in a file
+  hyco-relay --rule 'listen=some key:Listen' --rule 'send=another key:Send'
+      rules of your own
+  hyco-relay --host 0.0.0.0 --hosts relay --key 'some key'
+      for other machines, which know it as relay
+  hyco-relay fault refuse status=503 count=3
+      lets the next three handshakes fail in the relay that runs
+
+Clients:
+  hyco-rs takes HYCO_CONNECTION_STRING of what is printed, .NET and Java take
+  RELAY_CONNECTION_STRING. Others connect to ws://127.0.0.1:9400/$hc/hyco?sb-hc-action=connect, or
+  =listen, with a token in the header ServiceBusAuthorization: npx hyco-rs token prints one.
+  Those that speak TLS have to trust ca.pem in the folder of --cert-dir, which is printed, too:
+  NODE_EXTRA_CA_CERTS for Node.js, SSL_CERT_FILE for .NET, Go and Python, curl --cacert,
+  keytool -importcert for Java.";
+
+const KINDS: &str = "\
+Kinds and their members (those in brackets may be left out):
+  drop           on=control|connection [after=MS]           loses it, without a close frame
+  close          on=… [after=MS] [code=1011] [reason=TEXT]  closes it with a close frame
+  blackHole      on=… [after=MS] [duration=MS] [direction]  lets nothing pass
+  refuse         status=503 [reason=TEXT] [action=listen|connect|accept|request]
+  delayAccept    delay=MS                                   tells listeners of senders late
+  swallowAccept                                             tells listeners of senders never
+  latency        delay=MS [jitter=MS] [direction]           lets bytes arrive late
+  bandwidth      bytesPerSecond=N [direction]               lets bytes pass slowly
+  slice          bytes=N [direction]                        cuts frames into fragments
+  cutAfter       bytes=N [direction]                        loses a connection after so many bytes
+  timers         factor=0.01                                lets all times run faster or slower
+  clock          seconds=N                                  sets the clock that tokens are checked with
+direction is toListener or toSender. All but the last two also take hybridConnection=NAME,
+probability=0.5 and count=N.";
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -238,6 +279,31 @@ mod tests {
     #[test]
     fn the_arguments_make_sense() {
         Args::command().debug_assert();
+    }
+
+    /// Help is pasted into issues.
+    #[test]
+    fn help_shows_no_key_of_the_environment() {
+        for argument in Args::command().get_arguments() {
+            if ["key", "rule"].contains(&argument.get_id().as_str()) {
+                assert!(argument.is_hide_env_values_set(), "{}", argument.get_id());
+            }
+        }
+    }
+
+    /// Who has the help needs no other text.
+    #[test]
+    fn the_help_of_fault_names_every_member_of_every_kind() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../config.schema.json")).expect("it is JSON");
+        let members = &schema["$defs"]["fault"]["properties"];
+        for name in members.as_object().expect("members").keys() {
+            assert!(name == "kind" || super::KINDS.contains(&**name), "{name}");
+        }
+        for kind in members["kind"]["enum"].as_array().expect("kinds") {
+            let kind = kind.as_str().expect("a word");
+            assert!(super::KINDS.contains(&format!("\n  {kind} ")), "{kind}");
+        }
     }
 
     /// Environment variables are the only way in some containers.
