@@ -46,6 +46,8 @@ impl Places {
     /// Waits for a place.
     pub(crate) async fn take(&self) -> Place {
         loop {
+            // It hears of what comes after this line, so nothing that comes after the next one is missed.
+            let came = self.came.notified();
             let expected = self.expected.load(Ordering::Acquire) > 0;
             tokio::select! {
                 biased;
@@ -62,8 +64,23 @@ impl Places {
                     };
                 }
                 // Somebody waits for a dial now.
-                () = self.came.notified() => {}
+                () = came => {}
             }
+        }
+    }
+
+    /// The place of a client that has come, which may have waited long for it: one of the usual places, if
+    /// there is one by now.
+    pub(crate) fn settle(&self, place: Place) -> Place {
+        if !place.for_dial {
+            return place;
+        }
+        match Arc::clone(&self.all).try_acquire_owned() {
+            Err(_) => place,
+            Ok(permit) => Place {
+                _permit: permit,
+                for_dial: false,
+            },
         }
     }
 
@@ -74,9 +91,7 @@ impl Places {
             self.expected.fetch_sub(1, Ordering::AcqRel);
             return None;
         }
-        // One for each port that is listened on; who has a place already does not wait here.
         self.came.notify_waiters();
-        self.came.notify_one();
         Some(Expected(self))
     }
 }
@@ -107,7 +122,12 @@ mod tests {
         assert!(waits.is_err(), "no dial is expected");
         let (expected, dial) = tokio::join!(async { places.expect() }, places.take());
         assert!(dial.for_dial);
+        let dial = places.settle(dial);
+        assert!(dial.for_dial, "the usual place is taken");
         drop(first);
+        let settled = places.settle(dial);
+        assert!(!settled.for_dial, "the usual place is free");
+        drop(settled);
         assert!(!places.take().await.for_dial, "the usual places come first");
         drop(expected);
     }

@@ -68,7 +68,7 @@ async fn accept(
 ) -> std::io::Result<(TcpStream, SocketAddr, Place)> {
     let place = relay.places.take().await;
     let (stream, remote) = listener.accept().await?;
-    Ok((stream, remote, place))
+    Ok((stream, remote, relay.places.settle(place)))
 }
 
 /// Serves HTTP on a new connection until a request turns it into something else.

@@ -69,6 +69,13 @@ async fn senders_and_silent_clients_cannot_take_the_places_of_the_dials_they_wai
     sender.close(None).await.unwrap();
     listener.close(None).await.unwrap();
     drop(silent);
+    // The places are free again, for anybody.
+    within(async {
+        while relay.handshake_with(LISTEN, &token).await.status != 101 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
