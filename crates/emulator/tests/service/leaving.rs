@@ -173,7 +173,7 @@ async fn a_sender_that_leaves_before_it_is_answered_is_told_of() {
                 assert!(journal.contains("impatient_G1"), "{journal}");
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     })
     .await;
