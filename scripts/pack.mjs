@@ -138,12 +138,11 @@ async function tryPackages(packages) {
       () => fail('hyco-rs emulator was not ready in two minutes'),
       120_000,
     )
-    const line = await Promise.race([
-      once(createInterface({ input: relay.stdout }), 'line'),
-      ended.then(([code]) => fail(`hyco-rs emulator ended with ${code}`)),
-    ])
+    const line = once(createInterface({ input: relay.stdout }), 'line')
+    const said = await Promise.race([line, ended.then(() => undefined)])
+    if (said === undefined) fail('hyco-rs emulator ended before it was ready')
     const seconds = ((Date.now() - started) / 1000).toFixed(1)
-    const { port } = JSON.parse(line[0])
+    const { port } = JSON.parse(said[0])
     const answer = await fetch(`http://127.0.0.1:${port}/$admin/health`)
     if (answer.status !== 200) fail(`hyco-rs emulator answered with ${answer.status}`)
     if (isWindows) spawnSync('taskkill', ['/pid', String(relay.pid), '/t', '/f'])
