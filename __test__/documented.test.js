@@ -235,27 +235,6 @@ describe('code, types and docs', TIMEOUT, () => {
     }
   })
 
-  it('number tests as the checklist of docs/protocol.md does', () => {
-    const checklist = section('docs/protocol.md', '8. Checklist')
-    const listed = new Set(Array.from(checklist.matchAll(/^- ([CE]\d+) /gm), ([, line]) => line))
-    const rust = readdirSync(join(root, 'crates')).flatMap((name) =>
-      ['src', 'tests'].map((part) => `crates/${name}/${part}`),
-    )
-    const texts = ['__test__', ...rust].flatMap((folder) =>
-      readdirSync(join(root, folder), { recursive: true })
-        .filter((name) => /\.(?:js|rs)$/.test(name))
-        .map((name) => read(join(folder, name))),
-    )
-    // A function `…_c19()` of Rust, and a number in the name of a test of JavaScript.
-    const cited = texts.flatMap((text) =>
-      Array.from(text.matchAll(/\bfn \w+_([ce]\d+)\(|\bit\('.*\b([CE]\d{1,2})\b/g), ([, a, b]) =>
-        (a ?? b).toUpperCase(),
-      ),
-    )
-    assert.ok(cited.length > 50)
-    for (const line of new Set(cited)) assert.ok(listed.has(line), line)
-  })
-
   it('have the same codes of warnings', () => {
     const codes = (text) => sorted(text.match(/\bHYCO_WARN_[A-Z_]+\b/g) ?? [])
     const sources = readdirSync(join(root, 'lib'), { recursive: true })
