@@ -18,8 +18,10 @@ module.exports = {
   rows: [
     ...transports({ name: '100 sockets', sockets: 100, count: 100_000 }),
     ...transports({ name: '1 socket', sockets: 1, count: 20_000, growth: true }, ['tcp']),
-    ...transports({ name: '4 sockets', sockets: 4, count: 50_000, growth: true }, ['tcp']),
-    ...transports({ name: '16 sockets', sockets: 16, count: 100_000, growth: true }, ['tcp']),
+    ...transports({ name: '2 sockets', sockets: 2, count: 30_000, growth: true }),
+    ...transports({ name: '4 sockets', sockets: 4, count: 50_000, growth: true }),
+    ...transports({ name: '8 sockets', sockets: 8, count: 100_000, growth: true }),
+    ...transports({ name: '16 sockets', sockets: 16, count: 100_000, growth: true }),
     ...transports({ name: '1,000 sockets', sockets: 1_000, count: 100_000, growth: true }, ['tcp']),
     ...transports({ name: '5,000 sockets', sockets: 5_000, count: 100_000, growth: true }, ['tcp']),
   ],

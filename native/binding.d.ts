@@ -78,12 +78,9 @@ export declare class Hub {
    * large, events)` is called with records in the table and returns how many of them it has read;
    * or it is called with -1, to call `deliver` here later. It is referred to weakly until `root`.
    * `resource` is shown to those who look for what keeps a process; its `hasRef` answers them.
-   * Without `share` JavaScript gets copies
-   * of what was received, as it does where memory from outside is forbidden. `releases_all`
-   * says that the runtime, when the environment ends, releases memory which may have been moved
-   * to another one. `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
+   * `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
    */
-  constructor(memory: HubMemory, deliver: (count: number, lent?: ArrayBuffer[], large?: ArrayBuffer[], events?: string[]) => number, resource: object, share: boolean, releasesAll: boolean, transfer?: Function)
+  constructor(memory: HubMemory, deliver: (count: number, lent?: ArrayBuffer[], large?: ArrayBuffer[], events?: string[]) => number, resource: object, policy: HubPolicy, transfer?: Function)
   /**
    * Keeps the hub of JavaScript alive, or lets it be collected when nothing refers to it. It is
    * kept while something is open.
@@ -102,6 +99,8 @@ export declare class Hub {
    * Returns how many pairs (connection, acknowledged frames) stand in `results`.
    */
   flush(bytes: number): number
+  /** How many connections live on the event loop. */
+  onLoop(): number
   /**
    * Appends one large frame; `flags` as the third word of a frame in the ring. With `start` it
    * also starts to write; returns how many frames of the connection are acknowledged now.
@@ -294,6 +293,19 @@ export interface HubMemory {
   ring: Buffer
   /** The bytes of small messages. */
   stage: Buffer
+}
+
+/** What the runtime allows, and is asked for. */
+export interface HubPolicy {
+  /**
+   * JavaScript may see memory that it does not own. Else it gets copies of what was received, as
+   * it does where such memory is forbidden.
+   */
+  share: boolean
+  /** When the environment ends, the runtime releases memory which may have been moved to another. */
+  releasesAll: boolean
+  /** Where sockets live ([`Homes`]); all but `thread` need the functions of libuv. */
+  homes: string
 }
 
 /** A hybrid connection. */

@@ -17,6 +17,7 @@ pub mod hub;
 pub mod number;
 pub mod token;
 pub mod uncaught;
+mod uv;
 
 /// The version of this binary. The loader refuses one that is not that of the package.
 #[napi_derive::napi]

@@ -38,6 +38,8 @@ const QUESTIONS = [
   'send',
   'echo',
   'round-trip',
+  'sparse',
+  'beside',
   'accept',
   'idle',
   'memory',

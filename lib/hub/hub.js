@@ -15,6 +15,8 @@ const { kEvent } = require('./records')
 
 let current = null
 
+const isNode = !process.versions.bun && !process.versions.deno
+
 /**
  * The JavaScript end of the data plane: opens listeners and connections, and knows whose the events
  * are. One per environment, since each worker thread loads its own copy of this module.
@@ -54,8 +56,7 @@ class Hub {
       { table, results, ring: memory, stage },
       this.#deliver,
       this.#holds,
-      share,
-      !process.versions.bun && !process.versions.deno,
+      { share, releasesAll: isNode, homes: homes() },
       transfer,
     )
     this.#ring.open(this.#native)
@@ -297,6 +298,11 @@ class Hub {
     return this.#native.buffered(link.handle)
   }
 
+  /** How many sockets live on the event loop. @returns {number} */
+  get onLoop() {
+    return this.#native.onLoop()
+  }
+
   /** See `Link.pause`. @param {Link} link @param {boolean} pause */
   pause(link, pause) {
     this.#native.pause(link.handle, pause)
@@ -421,6 +427,17 @@ class Hub {
     if (held) this.#release()
     this.#leave()
   }
+}
+
+/**
+ * Where sockets live: see crates/hub/src/homes.rs. Only Node lends its event loop; others have no such
+ * functions, or some that abort.
+ *
+ * @returns {string}
+ */
+function homes() {
+  if (!isNode || process.platform === 'win32') return 'thread'
+  return process.env.HYCO_RS_HOMES ?? 'thread'
 }
 
 module.exports = { Hub, current: Hub.current }

@@ -35,7 +35,7 @@ const APPENDED = 1 << 31
 const FRAME_WORDS = 3
 
 /** At least INLINE_CONNECTIONS of src/hub/mod.rs. */
-const RESULT_PAIRS = 8
+const RESULT_PAIRS = 64
 
 /** What a hub calls on its sockets. */
 const kMessage = Symbol('message')

@@ -10,7 +10,7 @@ use hyco_client::{
     Answer, Dialer, Dialers, Error, Listener, Proxy, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions, Driver},
 };
-use hyco_hub::{Handle, HubInbox, KeepAlive};
+use hyco_hub::{Handle, HubInbox, KeepAlive, live};
 use napi_derive::napi;
 use serde_json::{Value, json};
 use tracing::Instrument;
@@ -163,11 +163,11 @@ impl Running {
         };
         let opening = async move {
             match opening.await {
-                Ok(upgraded) => match serve(handle, upgraded, read, &keep_alive, inbox) {
+                Ok(upgraded) => match serve(handle, upgraded, read, &keep_alive, &inbox) {
                     Ok(driver) => {
                         failed.disarm();
                         // A task of its own: this one's memory, which is a lot, is freed.
-                        tokio::spawn(driver.on_thread());
+                        tokio::spawn(live(driver, Arc::clone(&inbox)));
                     }
                     Err(error) => failed.report(&error),
                 },
@@ -220,7 +220,7 @@ fn serve(
     upgraded: Upgraded,
     read: ReadSpec,
     keep_alive: &KeepAlive,
-    inbox: Arc<HubInbox>,
+    inbox: &Arc<HubInbox>,
 ) -> std::result::Result<Driver<HubInbox>, Error> {
     let response = upgraded.answer.as_ref().map(response);
     let event = json!({ "type": "open", "protocol": upgraded.protocol, "response": response });
@@ -230,7 +230,7 @@ fn serve(
         handle.number,
         upgraded,
         read.into(),
-        Arc::clone(&inbox),
+        Arc::clone(inbox),
         pool,
     )
     .map_err(Error::Handshake)?;

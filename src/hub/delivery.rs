@@ -1,7 +1,7 @@
 //! Carries the queue to JavaScript: one wake, one call, many records.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     ffi::c_void,
     mem,
     ops::Range,
@@ -18,6 +18,7 @@ use napi::{
 };
 
 use super::{
+    event_loop::EventLoop,
     function::{Function, Revoked},
     lending::{Lending, Memory, check},
     values,
@@ -34,6 +35,8 @@ pub(super) struct JsSide {
     /// The JavaScript function that reads the table; a weak reference unless it is `root`ed.
     callback: sys::napi_ref,
     pub(super) links: RefCell<Links>,
+    /// Where connections live that JavaScript's thread reads; not in every process.
+    pub(super) event_loop: OnceCell<Rc<EventLoop>>,
     lending: Lending,
     /// Whether JavaScript may see memory of Rust's, as far as is known.
     share: Cell<bool>,
@@ -87,6 +90,7 @@ impl JsSide {
             stage: RefCell::new(given.stage),
             callback: given.callback,
             links: RefCell::default(),
+            event_loop: OnceCell::new(),
             lending,
             share: Cell::new(share),
             batch: RefCell::default(),
@@ -140,6 +144,20 @@ impl JsSide {
         }
     }
 
+    /// Does what was asked of the connections that live on the loop.
+    pub(super) fn attend(&self) {
+        if let Some(event_loop) = self.event_loop.get() {
+            event_loop.attend();
+        }
+    }
+
+    /// Whether a connection lives on the loop.
+    pub(super) fn is_on_loop(&self, handle: Handle) -> bool {
+        self.event_loop
+            .get()
+            .is_some_and(|event_loop| event_loop.has(handle.number))
+    }
+
     /// Runs `f` with an open connection; `None` when it is gone.
     pub(super) fn with<R>(&self, handle: Handle, f: impl FnOnce(&Connection) -> R) -> Option<R> {
         self.links
@@ -160,6 +178,7 @@ impl JsSide {
         // SAFETY: as this function's.
         let outcome = unsafe { self.deliver_once(env) };
         self.delivering.set(false);
+        self.attend();
         // An error means that the environment is ending, or that the function which reads has been
         // collected: JavaScript reads nothing further.
         if let Ok(true) = outcome {
@@ -191,6 +210,11 @@ impl JsSide {
         let mut queue = self.inbox.take(mem::take(&mut batch.queue));
         for (handle, connection) in queue.opened.drain(..) {
             self.links.borrow_mut().open(handle, connection);
+        }
+        if let Some(event_loop) = self.event_loop.get() {
+            for driver in queue.moved.drain(..) {
+                event_loop.attach(driver);
+            }
         }
         batch.queue = queue;
         batch.read = 0;

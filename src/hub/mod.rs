@@ -12,6 +12,7 @@
 pub mod connect;
 pub mod control;
 mod delivery;
+mod event_loop;
 mod function;
 mod handle;
 pub mod http;
@@ -24,7 +25,7 @@ use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
 
 use hyco_client::connection::Connection;
 use hyco_hub::{
-    Errands, Exchanges, Handle, HubInbox, IoThread, KeepAlive,
+    Errands, Exchanges, Handle, Homes, HubInbox, IoThread, KeepAlive,
     ring::{Frames, RingFrame},
 };
 use hyco_log::Log;
@@ -44,6 +45,7 @@ use crate::number::Whole;
 use self::{
     control::Control,
     delivery::{Given, JsSide},
+    event_loop::EventLoop,
     handle::JsHandle,
     lending::{Lending, check},
 };
@@ -71,6 +73,18 @@ pub struct HubMemory {
     pub stage: Buffer,
 }
 
+/// What the runtime allows, and is asked for.
+#[napi(object, object_to_js = false)]
+pub struct HubPolicy {
+    /// JavaScript may see memory that it does not own. Else it gets copies of what was received, as
+    /// it does where such memory is forbidden.
+    pub share: bool,
+    /// When the environment ends, the runtime releases memory which may have been moved to another.
+    pub releases_all: bool,
+    /// Where sockets live ([`Homes`]); all but `thread` need the functions of libuv.
+    pub homes: String,
+}
+
 /// What ends with the environment.
 struct Running {
     side: Rc<JsSide>,
@@ -92,10 +106,7 @@ impl Hub {
     /// large, events)` is called with records in the table and returns how many of them it has read;
     /// or it is called with -1, to call `deliver` here later. It is referred to weakly until `root`.
     /// `resource` is shown to those who look for what keeps a process; its `hasRef` answers them.
-    /// Without `share` JavaScript gets copies
-    /// of what was received, as it does where memory from outside is forbidden. `releases_all`
-    /// says that the runtime, when the environment ends, releases memory which may have been moved
-    /// to another one. `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
+    /// `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
@@ -105,8 +116,7 @@ impl Hub {
         )]
         deliver: Function<'_, (), ()>,
         resource: Object<'_>,
-        share: bool,
-        releases_all: bool,
+        policy: HubPolicy,
         #[napi(ts_arg_type = "Function")] transfer: Option<Function<'_, (), ()>>,
     ) -> Result<Self> {
         let HubMemory {
@@ -115,7 +125,16 @@ impl Hub {
             ring,
             stage,
         } = memory;
-        let inbox = HubInbox::new();
+        let HubPolicy {
+            share,
+            releases_all,
+            homes,
+        } = policy;
+        let homes: Homes = homes.parse().map_err(|()| {
+            let text = "HYCO_RS_HOMES must be 'thread', 'loop', 'rule' or 'roam'";
+            Error::from_reason(format!("{text}, not '{homes}'"))
+        })?;
+        let inbox = HubInbox::with_homes(homes);
         let turning = Arc::clone(&inbox);
         let log = log::of_hub(&inbox);
         let io = IoThread::start(log.clone(), move || turning.turns.end_turn())
@@ -142,14 +161,22 @@ impl Hub {
                 stage,
                 callback,
             };
-            JsSide::open(
+            let side = JsSide::open(
                 env.raw(),
                 resource.raw(),
                 Arc::clone(&inbox),
                 given,
                 lending,
                 share,
-            )?
+            )?;
+            if homes != Homes::Thread {
+                let (env, resource) = (env.raw(), resource.raw());
+                let opened = EventLoop::open(env, homes, &inbox, &errands, &side, resource)?;
+                if let Some(event_loop) = opened {
+                    let _ = side.event_loop.set(event_loop);
+                }
+            }
+            side
         };
         let running = Running {
             side: Rc::clone(&side),
@@ -230,20 +257,35 @@ impl Hub {
         // SAFETY: on the JavaScript thread, which does not run meanwhile.
         let results = unsafe { results.as_mut() };
         let mut pairs = 0;
-        if touched.len() > INLINE_CONNECTIONS {
-            self.leave(&touched);
-        } else {
-            for handle in touched {
-                let count = self.side.with(handle, Connection::flush).unwrap_or(0);
-                if count > 0 {
-                    results[pairs * 2] = handle.number;
-                    results[pairs * 2 + 1] = count;
-                    pairs += 1;
-                }
+        let few = touched.len() <= INLINE_CONNECTIONS;
+        let mut left = Vec::new();
+        for handle in touched {
+            let inline = few || self.side.is_on_loop(handle);
+            if !inline || (pairs + 1) * 2 > results.len() {
+                left.push(handle);
+                continue;
             }
+            let count = self.side.with(handle, Connection::flush).unwrap_or(0);
+            if count > 0 {
+                results[pairs * 2] = handle.number;
+                results[pairs * 2 + 1] = count;
+                pairs += 1;
+            }
+        }
+        if !left.is_empty() {
+            self.leave(&left);
         }
         self.give_errand();
         pairs as u32
+    }
+
+    /// How many connections live on the event loop.
+    #[napi(catch_unwind)]
+    pub fn on_loop(&self) -> u32 {
+        self.side
+            .event_loop
+            .get()
+            .map_or(0, |event_loop| event_loop.count())
     }
 
     /// Appends one large frame; `flags` as the third word of a frame in the ring. With `start` it
@@ -345,8 +387,9 @@ impl Hub {
         }
     }
 
-    /// Lets the I/O thread see at once that it has something to do.
+    /// Lets the I/O thread and the loop see at once that they have something to do.
     fn give_errand(&self) {
+        self.side.attend();
         if let Some(running) = self.running.borrow().as_ref() {
             running.inbox.turns.give_errand();
         }
@@ -384,6 +427,9 @@ impl ObjectFinalize for Hub {
                 hook,
             ))?;
             drop(Rc::from_raw(hook.cast::<RefCell<Option<Running>>>()));
+            if let Some(event_loop) = self.side.event_loop.get() {
+                event_loop.close();
+            }
             let function = running.side.revoke();
             // Joins the I/O thread: nobody calls the function any more.
             drop(running);
@@ -402,9 +448,13 @@ unsafe extern "C" fn end_hub(running: *mut c_void) {
         return;
     };
     let _ = running.side.revoke();
-    // Dropping `running` joins the I/O thread: it never waits for JavaScript.
+    // Dropping it joins the I/O thread, which never waits for JavaScript.
+    let inbox = Arc::clone(&running.inbox);
+    drop(running);
+    inbox.clear();
 }
 
-/// Frames for up to so many connections are written by `flush` itself, which saves a hand-over.
+/// Frames for up to so many connections of the I/O thread are written by `flush` itself, which saves a
+/// hand-over.
 /// Those for more are worth one: writing costs more than all that JavaScript does for an echo.
 const INLINE_CONNECTIONS: usize = 8;

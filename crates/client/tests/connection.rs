@@ -15,7 +15,9 @@ use std::{
 
 use hyco_client::{
     Stream, Upgraded,
-    connection::{Batch, BufferPool, Connection, ConnectionOptions, Driver, Frame, Inbox, Signal},
+    connection::{
+        Batch, BufferPool, Connection, ConnectionOptions, Driver, Frame, Home, Inbox, Signal,
+    },
 };
 use hyco_websocket::{Assembled, OpCode, Sink, Violation};
 use tokio::{
@@ -103,6 +105,14 @@ impl Inbox for Counting {
 
     fn signal(&self, _: u32, signal: Signal) {
         self.signals.lock().unwrap().push(signal);
+    }
+}
+
+impl Home for Counting {
+    type Stay = ();
+
+    fn leaves_thread(&self, (): &mut (), _: usize) -> bool {
+        false
     }
 }
 

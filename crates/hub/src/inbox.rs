@@ -6,9 +6,9 @@ use std::{
     task::{Poll, Waker},
 };
 
-use hyco_client::connection::{BufferPool, Connection, Inbox, Signal};
+use hyco_client::connection::{BufferPool, Connection, Driver, Home, Inbox, Signal};
 
-use crate::{Handle, Queue, Slab, SlabPool, Turns, batch::HubBatch, record::kind};
+use crate::{Handle, Homes, Queue, Slab, SlabPool, Stay, Turns, batch::HubBatch, record::kind};
 
 /// The inbox of an environment.
 #[derive(Debug)]
@@ -20,9 +20,10 @@ pub struct HubInbox {
     /// Memory of large messages, in both directions.
     pub buffers: Arc<BufferPool>,
     slabs: Arc<SlabPool>,
+    homes: Homes,
 }
 
-/// What only the I/O thread uses; the lock is never contended.
+/// What one home reads with; the lock around it is never contended.
 #[derive(Debug)]
 struct Reading {
     /// The slab that is being filled, and how far it is.
@@ -32,17 +33,35 @@ struct Reading {
     steps: u32,
 }
 
+/// The way of the connections that live on the loop of JavaScript. It wakes nobody: whoever reads
+/// there delivers afterwards.
+#[derive(Debug)]
+pub struct LoopInbox {
+    inbox: Arc<HubInbox>,
+    reading: Mutex<Reading>,
+}
+
+/// Drives a connection on the I/O thread until it is gone or leaves for the loop.
+pub async fn live(driver: Driver<HubInbox>, inbox: Arc<HubInbox>) {
+    if let Some(driver) = driver.on_thread().await {
+        inbox.moved(driver);
+    }
+}
+
 impl HubInbox {
-    /// An inbox in which nothing waits.
+    /// An inbox in which nothing waits, whose connections live with the I/O thread.
     #[must_use]
     pub fn new() -> Arc<Self> {
+        Self::with_homes(Homes::Thread)
+    }
+
+    /// An inbox in which nothing waits, whose connections live where `homes` says.
+    #[must_use]
+    pub fn with_homes(homes: Homes) -> Arc<Self> {
         let buffers = Arc::new(BufferPool::default());
         Arc::new(Self {
-            reading: Mutex::new(Reading {
-                slab: None,
-                batch: HubBatch::new(Arc::clone(&buffers)),
-                steps: 0,
-            }),
+            reading: Mutex::new(Reading::new(&buffers)),
+            homes,
             queue: Mutex::default(),
             turns: Turns::default(),
             buffers,
@@ -82,9 +101,22 @@ impl HubInbox {
         self.turns.wake_after_turn();
     }
 
+    /// Hands a connection over to the loop.
+    fn moved(&self, driver: Driver<Self>) {
+        self.queue().moved.push(driver);
+        self.turns.wake_after_turn();
+    }
+
     /// Nothing is delivered from now on.
     pub fn revoke(&self) {
         self.turns.revoke();
+    }
+
+    /// Ends the connections that are on their way to the loop. They hold this inbox, which must not
+    /// hold itself when the environment is gone.
+    pub fn clear(&self) {
+        let moved = mem::take(&mut self.queue().moved);
+        drop(moved);
     }
 
     /// Takes all that waits, leaving `empty` in its place, and lets stalled readers go on.
@@ -99,7 +131,7 @@ impl HubInbox {
     /// Whether nothing waits; if so the next record wakes JavaScript again.
     pub fn rest(&self) -> bool {
         let queue = self.queue();
-        if !queue.records.is_empty() {
+        if !queue.records.is_empty() || !queue.moved.is_empty() {
             return false;
         }
         self.turns.rest();
@@ -124,53 +156,138 @@ impl Inbox for HubInbox {
         step: impl FnOnce(&mut [u8], &mut HubBatch) -> Poll<R>,
     ) -> Poll<R> {
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let Reading { slab, batch, steps } = &mut *reading;
-        *steps = steps.wrapping_add(1);
-        if steps.is_multiple_of(STEPS_A_LOOK) {
+        reading.steps = reading.steps.wrapping_add(1);
+        if reading.steps.is_multiple_of(STEPS_A_LOOK) {
             self.turns.wake_if_late();
         }
-        {
-            let mut queue = self.queue();
-            if queue.is_full() {
-                queue.stall(connection, waker);
-                return Poll::Pending;
-            }
+        let (outcome, queued) = reading.lend(self, waker, connection, need, step);
+        match queued {
+            Queued::Nothing => return outcome,
+            Queued::Some => self.turns.wake_after_turn(),
+            Queued::Much => self.turns.wake(),
         }
-        slab.take_if(|(_, used)| Slab::SIZE - *used < need);
-        let (slab, used) = slab.get_or_insert_with(|| (Slab::new(&self.slabs), 0));
-
-        batch.begin(connection, *used);
-        #[expect(unsafe_code, reason = "lends the unused end of the slab")]
-        // SAFETY: this runs on the I/O thread under the lock of `reading`, and records only
-        // describe bytes before `used`.
-        let space = unsafe { slab.space(*used) };
-        let outcome = step(space, batch);
-        if batch.is_empty() {
-            return outcome;
-        }
-
-        *used += batch.used();
-        let mut queue = self.queue();
-        queue.append(batch, slab);
-        let much = queue.is_much();
-        drop(queue);
         self.turns.count_read();
-        if much {
-            self.turns.wake();
-        } else {
-            self.turns.wake_after_turn();
-        }
         outcome
     }
 
     fn signal(&self, connection: u32, signal: Signal) {
+        self.push(connection, signal);
+        self.turns.wake_after_turn();
+    }
+}
+
+impl Home for HubInbox {
+    type Stay = Stay;
+
+    fn leaves_thread(&self, stay: &mut Stay, bytes: usize) -> bool {
+        self.homes
+            .leaves_thread(stay, self.turns.last_reads(), bytes)
+    }
+}
+
+impl LoopInbox {
+    /// The way into the same queue.
+    #[must_use]
+    pub fn new(inbox: &Arc<HubInbox>) -> Self {
+        Self {
+            inbox: Arc::clone(inbox),
+            reading: Mutex::new(Reading::new(&inbox.buffers)),
+        }
+    }
+
+    /// Whether something waits for JavaScript.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        !self.inbox.queue().records.is_empty()
+    }
+}
+
+impl Inbox for LoopInbox {
+    type Batch = HubBatch;
+
+    fn poll_lend<R>(
+        &self,
+        waker: &Waker,
+        connection: u32,
+        need: usize,
+        step: impl FnOnce(&mut [u8], &mut HubBatch) -> Poll<R>,
+    ) -> Poll<R> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        reading.lend(&self.inbox, waker, connection, need, step).0
+    }
+
+    fn signal(&self, connection: u32, signal: Signal) {
+        self.inbox.push(connection, signal);
+    }
+}
+
+/// What a read step has put into the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queued {
+    Nothing,
+    Some,
+    /// More than should wait for the end of a turn.
+    Much,
+}
+
+impl Reading {
+    fn new(buffers: &Arc<BufferPool>) -> Self {
+        Self {
+            slab: None,
+            batch: HubBatch::new(Arc::clone(buffers)),
+            steps: 0,
+        }
+    }
+
+    fn lend<R>(
+        &mut self,
+        inbox: &HubInbox,
+        waker: &Waker,
+        connection: u32,
+        need: usize,
+        step: impl FnOnce(&mut [u8], &mut HubBatch) -> Poll<R>,
+    ) -> (Poll<R>, Queued) {
+        let Self { slab, batch, .. } = self;
+        {
+            let mut queue = inbox.queue();
+            if queue.is_full() {
+                queue.stall(connection, waker);
+                return (Poll::Pending, Queued::Nothing);
+            }
+        }
+        slab.take_if(|(_, used)| Slab::SIZE - *used < need);
+        let (slab, used) = slab.get_or_insert_with(|| (Slab::new(&inbox.slabs), 0));
+
+        batch.begin(connection, *used);
+        #[expect(unsafe_code, reason = "lends the unused end of the slab")]
+        // SAFETY: nobody else fills this slab, which `self` holds exclusively, and records only
+        // describe bytes before `used`.
+        let space = unsafe { slab.space(*used) };
+        let outcome = step(space, batch);
+        if batch.is_empty() {
+            return (outcome, Queued::Nothing);
+        }
+
+        *used += batch.used();
+        let mut queue = inbox.queue();
+        queue.append(batch, slab);
+        let queued = if queue.is_much() {
+            Queued::Much
+        } else {
+            Queued::Some
+        };
+        (outcome, queued)
+    }
+}
+
+impl HubInbox {
+    fn push(&self, connection: u32, signal: Signal) {
         let (kind, length) = match signal {
             Signal::Acknowledged(count) => (kind::ACKNOWLEDGED, count),
             Signal::Finished => (kind::FINISHED, 0),
             Signal::Closed => (kind::CLOSED, 0),
         };
         self.queue().push(connection, kind, length);
-        self.turns.wake_after_turn();
     }
 }
 

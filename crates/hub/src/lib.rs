@@ -6,6 +6,8 @@
 //! | [`Links`] | the connections, by number and generation |
 //! | [`HubInbox`] | what was received, and the [`Queue`] where it waits for JavaScript |
 //! | [`write_rows`] | how JavaScript gets it, in memory that is its own |
+//! | [`LoopInbox`] | the same, read on the loop of JavaScript |
+//! | [`Homes`] | where a connection is read: on the I/O thread or on that loop |
 //! | [`Turns`] | when the two threads wake each other |
 //! | [`KeepAlive`] | which connections have lost their other end |
 //! | [`Errands`] | what JavaScript leaves to the I/O thread |
@@ -15,6 +17,7 @@
 mod batch;
 mod errands;
 mod exchanges;
+mod homes;
 mod inbox;
 mod io_thread;
 mod keep_alive;
@@ -30,7 +33,8 @@ mod turns;
 pub use batch::HubBatch;
 pub use errands::{Errands, Task};
 pub use exchanges::{Exchanges, Gateway};
-pub use inbox::HubInbox;
+pub use homes::{Homes, LoopTurn, Stay};
+pub use inbox::{HubInbox, LoopInbox, live};
 pub use io_thread::IoThread;
 pub use keep_alive::KeepAlive;
 pub use links::{Full, Handle, Links};

@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, mem, sync::Arc, task::Waker};
 
-use hyco_client::connection::Connection;
+use hyco_client::connection::{Connection, Driver};
 
-use crate::{Handle, Record, Slab, batch::HubBatch, record::kind};
+use crate::{Handle, HubInbox, Record, Slab, batch::HubBatch, record::kind};
 
 /// Records, and what they refer to.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Queue {
     pub slabs: Vec<Arc<Slab>>,
     /// Connections that opened.
     pub opened: Vec<(Handle, Arc<Connection>)>,
+    /// Drivers that have left the I/O thread for the loop.
+    pub moved: Vec<Driver<HubInbox>>,
     cost: usize,
     /// Connections that wait for the queue to be taken.
     stalled: HashMap<u32, Waker>,

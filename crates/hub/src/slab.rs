@@ -2,10 +2,11 @@
 //!
 //! Rust owns it. Who may touch which bytes:
 //!
-//! - The I/O thread writes behind the last byte that a record describes, and nowhere else.
+//! - The thread that fills a slab, and it alone, writes behind the last byte that a record describes,
+//!   and nowhere else.
 //! - A record's bytes never change again while the slab lives. The JavaScript thread reads them, or
 //!   lends them to JavaScript, which may then write to them: a record is lent or copied once.
-//! - A slab goes back to the pool when the I/O thread has filled it, no record that waits refers to
+//! - A slab goes back to the pool when it was filled, no record that waits refers to
 //!   it, and nothing of it is lent.
 
 use std::{
@@ -89,7 +90,7 @@ impl Slab {
     /// The bytes from `offset` on.
     ///
     /// # Safety
-    /// Only the I/O thread may ask, one at a time, and only for bytes that no record describes.
+    /// Only the thread that fills the slab may ask, one at a time, and only for bytes that no record describes.
     #[expect(
         unsafe_code,
         reason = "lends memory that JavaScript sees other parts of"

@@ -4,32 +4,57 @@ use std::{
     fmt, io,
     pin::Pin,
     sync::{Arc, atomic::Ordering},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use super::{
-    Connection, Inbox, Pumped, Signal,
+    Connection, Home, Inbox, Pumped, Signal,
     reader::{Reader, Step},
-    registration::{Readiness, Registration},
+    registration::{OnLoop, Progress, Readiness, Registration},
 };
 
+/// What a driver wants after a turn on an event loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// To read when something has come.
+    Readable,
+    /// Nothing until its waker is woken.
+    Held,
+    /// To go to the I/O thread, which alone can do what is to be done.
+    Thread,
+    /// Nothing any more: the socket is gone.
+    Gone,
+}
+
+/// How a turn went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// All is done that can be.
+    Done,
+    /// There may be more to read.
+    More,
+    /// The connection is over.
+    Over,
+}
+
 /// Owns the reading side of a connection; shares the writing side with its owner.
-pub struct Driver<I: Inbox> {
+pub struct Driver<I: Home> {
     id: u32,
     reader: Reader,
     report: Report<I>,
+    stay: I::Stay,
     ended: bool,
     finished: bool,
 }
 
 /// Reports [`Signal::Closed`] however the driver ends, be it by a panic.
-struct Report<I: Inbox> {
+struct Report<I: Home> {
     id: u32,
     connection: Arc<Connection>,
     inbox: Arc<I>,
 }
 
-impl<I: Inbox> Drop for Report<I> {
+impl<I: Home> Drop for Report<I> {
     fn drop(&mut self) {
         // Nothing is acknowledged after this.
         self.connection.destroyed.store(true, Ordering::Release);
@@ -37,7 +62,7 @@ impl<I: Inbox> Drop for Report<I> {
     }
 }
 
-impl<I: Inbox> fmt::Debug for Driver<I> {
+impl<I: Home> fmt::Debug for Driver<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver")
             .field("id", &self.id)
@@ -47,7 +72,7 @@ impl<I: Inbox> fmt::Debug for Driver<I> {
     }
 }
 
-impl<I: Inbox> Driver<I> {
+impl<I: Home> Driver<I> {
     pub(super) fn new(id: u32, connection: Arc<Connection>, reader: Reader, inbox: Arc<I>) -> Self {
         let report = Report {
             id,
@@ -58,40 +83,105 @@ impl<I: Inbox> Driver<I> {
             id,
             reader,
             report,
+            stay: I::Stay::default(),
             ended: false,
             finished: false,
         }
     }
 
-    /// Drives the connection on the I/O thread until the socket is gone.
+    /// The number of its connection.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The descriptor of its socket; -1 where only the I/O thread can watch one. It is good as long
+    /// as the driver lives.
+    #[must_use]
+    pub fn descriptor(&self) -> i32 {
+        self.report.connection.socket.descriptor()
+    }
+
+    /// What the home remembers of it.
+    pub fn stay(&mut self) -> &mut I::Stay {
+        &mut self.stay
+    }
+
+    /// Drives the connection on the I/O thread: gives the driver back when it leaves that, or `None`
+    /// when the socket is gone.
     pub fn on_thread(self) -> OnThread<I> {
         OnThread {
+            inbox: Arc::clone(&self.report.inbox),
             driver: Some(self),
             registration: None,
         }
     }
 
-    fn turn<R: Readiness>(
+    /// A turn on an event loop, which does what was asked of the connection and reads nothing. It is
+    /// due when the driver has come and whenever `waker` was woken.
+    pub fn tend_on_loop(&mut self, waker: &Waker, inbox: &impl Inbox) -> Rest {
+        if self.report.connection.has_much_to_write() {
+            return Rest::Thread;
+        }
+        let mut readiness = OnLoop::new(false);
+        let turn = self.tend(&mut Context::from_waker(waker), &mut readiness, inbox);
+        self.rest_on_loop(turn, *readiness.progress())
+    }
+
+    /// A turn on an event loop, which says that there is something to read. Returns how many bytes
+    /// were read, too.
+    pub fn read_on_loop(&mut self, waker: &Waker, inbox: &impl Inbox) -> (Rest, usize) {
+        let mut readiness = OnLoop::new(true);
+        let turn = self.read(&mut Context::from_waker(waker), &mut readiness, inbox);
+        let progress = *readiness.progress();
+        (self.rest_on_loop(turn, progress), progress.bytes)
+    }
+
+    fn rest_on_loop(&self, turn: io::Result<Turn>, progress: Progress) -> Rest {
+        let held = self.ended || self.report.connection.paused.load(Ordering::Acquire);
+        match turn {
+            Ok(Turn::Over) => Rest::Gone,
+            Err(error) => {
+                tracing::debug!(%error, "a connection was lost");
+                Rest::Gone
+            }
+            Ok(_) if progress.blocked => Rest::Thread,
+            Ok(_) if held => Rest::Held,
+            Ok(Turn::More) => Rest::Readable,
+            Ok(Turn::Done) if progress.drained => Rest::Readable,
+            // The inbox lends no space.
+            Ok(Turn::Done) => Rest::Held,
+        }
+    }
+
+    /// Does what was asked of the connection.
+    fn tend(
+        &mut self,
+        cx: &mut Context<'_>,
+        readiness: &mut impl Readiness,
+        inbox: &impl Inbox,
+    ) -> io::Result<Turn> {
+        self.report.connection.driver.register(cx.waker());
+        if self.report.connection.destroyed.load(Ordering::Acquire) {
+            return Ok(Turn::Over);
+        }
+        self.write(cx, readiness, inbox)?;
+        Ok(self.rest())
+    }
+
+    fn read<R: Readiness>(
         &mut self,
         cx: &mut Context<'_>,
         readiness: &mut R,
-    ) -> Poll<io::Result<()>> {
-        self.report.connection.driver.register(cx.waker());
-        if self.report.connection.destroyed.load(Ordering::Acquire) {
-            return Poll::Ready(Ok(()));
-        }
-        self.write(cx, readiness)?;
+        inbox: &impl Inbox,
+    ) -> io::Result<Turn> {
         for _ in 0..R::STEPS {
             if self.ended || self.report.connection.paused.load(Ordering::Acquire) {
-                return self.rest();
+                return Ok(self.rest());
             }
-            let step = self.reader.poll_step(
-                cx,
-                self.id,
-                readiness,
-                &self.report.connection,
-                self.report.inbox.as_ref(),
-            );
+            let step =
+                self.reader
+                    .poll_step(cx, self.id, readiness, &self.report.connection, inbox);
             match step {
                 Poll::Ready(Ok(step)) => {
                     // Only this driver writes it.
@@ -104,30 +194,34 @@ impl<I: Inbox> Driver<I> {
                 }
                 Poll::Ready(Err(error)) => {
                     // An alert tells the peer what was wrong with its record.
-                    self.write(cx, readiness)?;
-                    return Poll::Ready(Err(error));
+                    self.write(cx, readiness, inbox)?;
+                    return Err(error);
                 }
                 Poll::Pending => {
                     // What TLS had to answer may have been encrypted while reading.
-                    self.write(cx, readiness)?;
-                    return self.rest();
+                    self.write(cx, readiness, inbox)?;
+                    return Ok(self.rest());
                 }
             }
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        Ok(Turn::More)
     }
 
-    fn rest(&self) -> Poll<io::Result<()>> {
+    fn rest(&self) -> Turn {
         if self.ended && self.finished {
-            Poll::Ready(Ok(()))
+            Turn::Over
         } else {
-            Poll::Pending
+            Turn::Done
         }
     }
 
     /// Writes until the outbox is empty or the socket is full, which wakes the driver later.
-    fn write(&mut self, cx: &mut Context<'_>, readiness: &mut impl Readiness) -> io::Result<()> {
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        readiness: &mut impl Readiness,
+        inbox: &impl Inbox,
+    ) -> io::Result<()> {
         if self.finished {
             return Ok(());
         }
@@ -137,9 +231,7 @@ impl<I: Inbox> Driver<I> {
         let mut pump = || {
             let (outcome, acknowledged) = writer.pump(&connection.socket, &connection.outbox);
             if acknowledged > 0 {
-                self.report
-                    .inbox
-                    .signal(self.id, Signal::Acknowledged(acknowledged));
+                inbox.signal(self.id, Signal::Acknowledged(acknowledged));
             }
             outcome
         };
@@ -152,7 +244,7 @@ impl<I: Inbox> Driver<I> {
         }
         if pumped == Pumped::Finished {
             self.finished = true;
-            self.report.inbox.signal(self.id, Signal::Finished);
+            inbox.signal(self.id, Signal::Finished);
         }
         Ok(())
     }
@@ -160,35 +252,64 @@ impl<I: Inbox> Driver<I> {
 
 /// A driver at home on the I/O thread.
 #[derive(Debug)]
-pub struct OnThread<I: Inbox> {
+pub struct OnThread<I: Home> {
     driver: Option<Driver<I>>,
+    inbox: Arc<I>,
     /// None before the first turn, since only the I/O thread can register.
     registration: Option<Registration>,
 }
 
 // By hand, since an async block would hold the driver twice.
-impl<I: Inbox> Future for OnThread<I> {
-    type Output = ();
+impl<I: Home> Future for OnThread<I> {
+    type Output = Option<Driver<I>>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // An error of the socket ends it like its close: the owner sees 1006, as with `ws`.
-        if let Err(error) = ready!(self.turn(cx)) {
-            tracing::debug!(%error, "a connection was lost");
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Driver<I>>> {
+        match ready!(self.turn(cx)) {
+            Ok(Leave::Loop) => {
+                // Taken off the poller before it lives elsewhere.
+                self.registration = None;
+                return Poll::Ready(self.driver.take());
+            }
+            Ok(Leave::Over) => {}
+            // An error of the socket ends it like its close: the owner sees 1006, as with `ws`.
+            Err(error) => tracing::debug!(%error, "a connection was lost"),
         }
         self.driver = None;
-        Poll::Ready(())
+        Poll::Ready(None)
     }
 }
 
-impl<I: Inbox> OnThread<I> {
-    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+enum Leave {
+    Loop,
+    Over,
+}
+
+impl<I: Home> OnThread<I> {
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Leave>> {
         let Some(driver) = &mut self.driver else {
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(Leave::Over));
         };
         let registration = match &mut self.registration {
             Some(registration) => registration,
             none => none.insert(Registration::new(&driver.report.connection)?),
         };
-        driver.turn(cx, registration)
+        *registration.progress() = Progress::default();
+        let inbox = self.inbox.as_ref();
+        let mut turn = driver.tend(cx, registration, inbox)?;
+        if turn == Turn::Done {
+            turn = driver.read(cx, registration, inbox)?;
+        }
+        match turn {
+            Turn::Over => return Poll::Ready(Ok(Leave::Over)),
+            Turn::More => cx.waker().wake_by_ref(),
+            Turn::Done => {
+                let progress = *registration.progress();
+                let calm = progress.bytes > 0 && progress.drained && !progress.blocked;
+                if calm && inbox.leaves_thread(&mut driver.stay, progress.bytes) {
+                    return Poll::Ready(Ok(Leave::Loop));
+                }
+            }
+        }
+        Poll::Pending
     }
 }

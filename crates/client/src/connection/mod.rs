@@ -21,7 +21,7 @@ mod socket;
 mod writer;
 
 use std::{
-    io,
+    fmt, io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -33,7 +33,7 @@ use atomic_waker::AtomicWaker;
 use hyco_websocket::{DecoderConfig, OpCode, Sink, Violation};
 
 pub use self::{
-    driver::{Driver, OnThread},
+    driver::{Driver, OnThread, Rest},
     pool::BufferPool,
 };
 use self::{outbox::Outbox, reader::Reader, socket::Socket, writer::Writer};
@@ -59,6 +59,15 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// Reports something that carries no bytes.
     fn signal(&self, connection: u32, signal: Signal);
+}
+
+/// Where drivers live on the I/O thread, and who decides when they leave it.
+pub trait Home: Inbox {
+    /// What is remembered of one connection for that.
+    type Stay: fmt::Debug + Default + Send + Unpin;
+
+    /// Whether a driver leaves the I/O thread, after a turn that has read all that had come: `bytes`.
+    fn leaves_thread(&self, stay: &mut Self::Stay, bytes: usize) -> bool;
 }
 
 /// What a read step collects: the decoder's records, and how the stream ended.
@@ -113,7 +122,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the operating system does not give the socket away.
-    pub fn new<I: Inbox>(
+    pub fn new<I: Home>(
         id: u32,
         upgraded: Upgraded,
         options: ConnectionOptions,
@@ -272,6 +281,11 @@ impl Connection {
     pub fn destroy(&self) {
         self.destroyed.store(true, Ordering::Release);
         self.driver.wake();
+    }
+
+    /// Whether more waits than the owner's thread should encrypt and write.
+    fn has_much_to_write(&self) -> bool {
+        self.outbox().len() > INLINE_WRITE
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {

@@ -32,11 +32,86 @@ pub(super) trait Readiness {
         cx: &mut Context<'_>,
         write: impl FnMut() -> io::Result<Pumped>,
     ) -> Poll<io::Result<Pumped>>;
+
+    /// What was learned in this turn.
+    fn progress(&mut self) -> &mut Progress;
+}
+
+/// What one turn of a driver learned about its socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Progress {
+    /// Bytes that were read.
+    pub(super) bytes: usize,
+    /// All that had come was read.
+    pub(super) drained: bool,
+    /// The socket takes no more at the moment.
+    pub(super) blocked: bool,
+}
+
+impl Progress {
+    /// Takes account of a read with room for `room` bytes.
+    fn read(&mut self, count: usize, room: usize) {
+        self.bytes += count;
+        // Room was left: nothing more is there, but for the end.
+        self.drained = count > 0 && count < room;
+    }
+}
+
+/// A driver at home on an event loop, which said whether there is something to read.
+#[derive(Debug, Default)]
+pub(super) struct OnLoop(Progress);
+
+impl OnLoop {
+    pub(super) fn new(readable: bool) -> Self {
+        Self(Progress {
+            drained: !readable,
+            ..Progress::default()
+        })
+    }
+}
+
+impl Readiness for OnLoop {
+    const STEPS: usize = STEPS_ON_LOOP;
+
+    fn poll_read(
+        &mut self,
+        _cx: &mut Context<'_>,
+        room: usize,
+        mut read: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        if self.0.drained {
+            return Poll::Pending;
+        }
+        match read() {
+            Ok(count) => {
+                self.0.read(count, room);
+                Poll::Ready(Ok(count))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.0.drained = true;
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn poll_write(
+        &mut self,
+        _cx: &mut Context<'_>,
+        _write: impl FnMut() -> io::Result<Pumped>,
+    ) -> Poll<io::Result<Pumped>> {
+        self.0.blocked = true;
+        Poll::Pending
+    }
+
+    fn progress(&mut self) -> &mut Progress {
+        &mut self.0
+    }
 }
 
 /// Registered with the poller of the I/O thread.
 #[derive(Debug)]
-pub(super) struct Registration(Registered);
+pub(super) struct Registration(Registered, Progress);
 
 #[cfg(unix)]
 type Registered = AsyncFd<Watched>;
@@ -51,7 +126,7 @@ pub(super) struct Watched(Arc<Connection>);
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for Watched {
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.socket.as_raw_fd()
+        self.0.socket.descriptor()
     }
 }
 
@@ -63,7 +138,7 @@ impl Registration {
         // SAFETY: the connection owns its socket as long as it lives, and `Watched` holds it. It is
         // dropped after it was taken off the poller.
         let socket = unsafe { AsyncFd::register(Watched(Arc::clone(connection))) }?;
-        Ok(Self(socket))
+        Ok(Self(socket, Progress::default()))
     }
 }
 
@@ -77,12 +152,14 @@ impl Readiness for Registration {
         room: usize,
         mut read: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        self.1.drained = true;
         loop {
             let mut ready = ready!(self.0.poll_read_ready(cx))?;
             match read() {
                 Ok(count) => {
-                    // Room was left: the poller tells when more comes, so nobody need ask.
-                    if count > 0 && count < room {
+                    self.1.read(count, room);
+                    // The poller tells when more comes, so nobody need ask.
+                    if self.1.drained {
                         ready.clear_ready();
                     }
                     return Poll::Ready(Ok(count));
@@ -98,13 +175,21 @@ impl Readiness for Registration {
         cx: &mut Context<'_>,
         mut write: impl FnMut() -> io::Result<Pumped>,
     ) -> Poll<io::Result<Pumped>> {
+        self.1.blocked = true;
         loop {
             let mut ready = ready!(self.0.poll_write_ready(cx))?;
             match write()? {
                 Pumped::Blocked => ready.clear_ready(),
-                pumped => return Poll::Ready(Ok(pumped)),
+                pumped => {
+                    self.1.blocked = false;
+                    return Poll::Ready(Ok(pumped));
+                }
             }
         }
+    }
+
+    fn progress(&mut self) -> &mut Progress {
+        &mut self.1
     }
 }
 
@@ -113,7 +198,7 @@ impl Registration {
     /// The socket is registered from its dial on.
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
     pub(super) fn new(connection: &Arc<Connection>) -> io::Result<Self> {
-        Ok(Self(Arc::clone(connection)))
+        Ok(Self(Arc::clone(connection), Progress::default()))
     }
 }
 
@@ -124,14 +209,19 @@ impl Readiness for Registration {
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        _room: usize,
+        room: usize,
         mut read: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        self.1.drained = true;
         loop {
             ready!(self.0.socket.tcp().poll_read_ready(cx))?;
             match read() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Poll::Ready(outcome),
+                Ok(count) => {
+                    self.1.read(count, room);
+                    return Poll::Ready(Ok(count));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -149,7 +239,14 @@ impl Readiness for Registration {
             }
         }
     }
+
+    fn progress(&mut self) -> &mut Progress {
+        &mut self.1
+    }
 }
 
 /// How many reads a turn of the I/O thread takes of one connection.
 const STEPS: usize = 16;
+
+/// How many reads a turn of the loop does: each fills what is left of a slab.
+const STEPS_ON_LOOP: usize = 2;

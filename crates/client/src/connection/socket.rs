@@ -51,9 +51,10 @@ impl Socket {
 }
 
 #[cfg(unix)]
-impl std::os::fd::AsRawFd for Socket {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.as_raw_fd()
+impl Socket {
+    /// Its descriptor, as long as it lives.
+    pub(super) fn descriptor(&self) -> i32 {
+        std::os::fd::AsRawFd::as_raw_fd(&self.0)
     }
 }
 
@@ -75,6 +76,12 @@ impl Socket {
 
     pub(super) fn receive_behind(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         self.0.try_read_buf(&mut bytes::BufMut::limit(buffer, most))
+    }
+
+    /// No event loop but that of the I/O thread watches it.
+    #[expect(clippy::unused_self, reason = "elsewhere it is asked")]
+    pub(super) fn descriptor(&self) -> i32 {
+        -1
     }
 
     pub(super) fn tcp(&self) -> &TcpStream {
