@@ -5,6 +5,7 @@ const { once } = require('node:events')
 const http = require('node:http')
 const https = require('node:https')
 const net = require('node:net')
+const { buffer } = require('node:stream/consumers')
 const { after, before, describe, it } = require('node:test')
 
 const hyco = require('..')
@@ -134,26 +135,30 @@ for (const secure of [false, true]) {
       })
     }
 
-    it('carries the answers to HTTP requests that go by a rendezvous', async () => {
+    it('carries HTTP requests: the control channel and every rendezvous (C41, C44)', async () => {
       const before = proxy.count()
-      const server = hyco.createRelayedServer({
+      const server = new hyco.RelayedServer({
         server: relay.listenUri('hyco'),
         token: relay.token(),
         tls,
         proxy: proxy.urls.http,
-        fetch: () => new Response('a'.repeat(200_000)),
+        fetch: async (request) => new Response(await request.arrayBuffer()),
       })
       await once(server, 'listening')
-      const { get } = secure ? https : http
-      const url = relay.sendUri('hyco').replace('ws', 'http').replace('/$hc', '').split('?')[0]
-      const headers = { ServiceBusAuthorization: relay.token() }
-      const [response] = await once(
-        get(url, { headers, ca: certificate.ca, agent: false }),
-        'response',
-      )
-      let length = 0
-      for await (const chunk of response) length += chunk.length
-      assert.deepEqual([response.statusCode, length], [200, 200_000])
+      const scheme = secure ? https : http
+      const url = relay.namespace.replace(/^ws/, 'http')
+      // A small body goes by the control channel both ways, a large one by one rendezvous.
+      for (const length of [10, 300_000]) {
+        const request = scheme.request(`${url}/hyco`, {
+          method: 'POST',
+          agent: false,
+          ca: certificate.ca,
+          headers: { ServiceBusAuthorization: relay.token() },
+        })
+        request.end(Buffer.alloc(length, 7))
+        const [response] = await once(request, 'response')
+        assert.equal((await buffer(response)).length, length)
+      }
       assert.equal(proxy.count() - before, 2)
       await server.close()
     })

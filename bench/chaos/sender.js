@@ -19,13 +19,13 @@ const PATIENCE = 30_000
  *
  * @param {{host: string, path: string}} place
  * @param {function(): boolean} over
+ * @param {number} next the number of the first request
  * @return {Promise<Object>} how many were answered, left and broken, and the failures
  */
-async function ask(place, over) {
+async function ask(place, over, next) {
   const result = { answered: 0, left: 0, broken: [], failures: [] }
   const agent = new http.Agent({ keepAlive: true, maxSockets: SENDERS })
   const names = Object.keys(KINDS)
-  let next = 1
   const run = async () => {
     while (!over()) {
       const id = next++

@@ -1,11 +1,14 @@
 'use strict'
 
+const { Buffer } = require('node:buffer')
 const { Duplex } = require('node:stream')
 
 const { clearTimeout, now, setTimeout } = require('../globals')
 
-/** How much may be written before the native side has taken it. */
-const WRITTEN_WINDOW = 64 * 1024
+/** How much may be written before the native side has taken it, and how much of a large chunk is handed
+ * over at once: it is copied there, so a stalled sender costs no more than both. */
+const WRITTEN_WINDOW = 128 * 1024
+const SLICE = 128 * 1024
 
 /** How long an answered exchange waits for its server to end it, in milliseconds. */
 const LINGER = 5_000
@@ -24,6 +27,9 @@ class Exchange extends Duplex {
   #outgoing
   #number
   #written = 0
+  /** Chunks that are not handed over yet, and what is called once they are and the window has room. */
+  #chunks = []
+  #next = 0
   #waiting = null
   #unconsumed = 0
   #closed = false
@@ -159,10 +165,7 @@ class Exchange extends Duplex {
   /** So many bytes of the answer have been taken. @param {Number} count */
   taken(count) {
     this.#written -= count
-    if (this.#waiting === null || this.#written > WRITTEN_WINDOW) return
-    const callback = this.#waiting
-    this.#waiting = null
-    callback()
+    if (this.#waiting !== null) this.#handOver()
   }
 
   /** It is over. @param {Number} outcome */
@@ -202,14 +205,26 @@ class Exchange extends Duplex {
 
   /** @override */
   _write(chunk, encoding, callback) {
-    this.#write(chunk, encoding)
-    this.#afterWrite(callback)
+    if (chunk.length <= SLICE && this.#written <= WRITTEN_WINDOW) {
+      this.#write(chunk, encoding)
+      if (this.#written <= WRITTEN_WINDOW) {
+        callback()
+        return
+      }
+    } else {
+      this.#chunks = [{ chunk, encoding }]
+      this.#next = 0
+    }
+    this.#waiting = callback
+    this.#handOver()
   }
 
   /** @override */
   _writev(chunks, callback) {
-    for (const { chunk, encoding } of chunks) this.#write(chunk, encoding)
-    this.#afterWrite(callback)
+    this.#chunks = chunks
+    this.#next = 0
+    this.#waiting = callback
+    this.#handOver()
   }
 
   /** @override */
@@ -223,6 +238,7 @@ class Exchange extends Duplex {
     clearTimeout(this.#timer)
     if (!this.#closed) this.#outgoing.destroy(this.#number)
     this.#waiting = null
+    this.#chunks = []
     callback(error)
   }
 
@@ -241,9 +257,29 @@ class Exchange extends Duplex {
     this.bytesWritten += length
   }
 
-  #afterWrite(callback) {
-    if (this.#written <= WRITTEN_WINDOW || this.#closed) callback()
-    else this.#waiting = callback
+  /** Hands over what fits into the window; goes on with the next write when that was all. */
+  #handOver() {
+    while (this.#next < this.#chunks.length && this.#hasRoom()) {
+      const { chunk, encoding } = this.#chunks[this.#next]
+      if (chunk.length <= SLICE || this.#closed) {
+        this.#next++
+        this.#write(chunk, encoding)
+      } else {
+        const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+        this.#write(bytes.subarray(0, SLICE))
+        this.#chunks[this.#next] = { chunk: bytes.subarray(SLICE) }
+      }
+    }
+    if (this.#next < this.#chunks.length || !this.#hasRoom()) return
+    const callback = this.#waiting
+    this.#waiting = null
+    this.#chunks = []
+    this.#next = 0
+    callback()
+  }
+
+  #hasRoom() {
+    return this.#written <= WRITTEN_WINDOW || this.#closed
   }
 
   #consume() {

@@ -139,12 +139,14 @@ impl Line<'_> {
                     tokio::select! {
                         // An answer may come before the body has been taken; the rest is sent all the
                         // same, since nothing else can follow within a message.
-                        outcome = &mut answering => {
-                            match timeout(self.relay.timing().gap, uploading).await {
-                                Ok(Ok(())) => outcome,
+                        outcome = &mut answering => match outcome {
+                            // The sender has left, or the listener: nothing can follow within the message.
+                            Err(_) => Err(End::Lost),
+                            Ok(()) => match timeout(self.relay.timing().gap, uploading).await {
+                                Ok(Ok(())) => Ok(()),
                                 _ => Err(End::Lost),
-                            }
-                        }
+                            },
+                        },
                         sent = &mut uploading => match sent {
                             Ok(()) => answering.await,
                             Err(()) => Err(End::Lost),

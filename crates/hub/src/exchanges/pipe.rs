@@ -248,7 +248,7 @@ const SECURE: u8 = 0x80;
 const PIECE: usize = 32 * 1024;
 /// How much of a body JavaScript may have without having consumed it.
 const WINDOW: usize = 128 * 1024;
-/// How much is taken before JavaScript is told. It waits above 64 KiB.
-const TOLD: usize = 32 * 1024;
+/// How much is taken before JavaScript is told. It waits above 128 KiB.
+const TOLD: usize = 64 * 1024;
 /// An id is a GUID with suffixes, an address has 45 characters.
 const LONGEST_TEXT: usize = 255;
