@@ -33,6 +33,10 @@ export declare class Hub {
   forward(listener: number, spec: ForwardSpec, serve: ServeSpec): void
   /** How many requests and upgrades of a listener are open. */
   openRequests(listener: number): number
+  /** How many requests and upgrades of a listener there were. */
+  totalRequests(listener: number): number
+  /** Whether a `served` event follows for each answer. */
+  reportServed(listener: number, reports: boolean): void
   /** Lets an `idle` event of a listener follow when none of its requests and upgrades is open. */
   watchRequests(listener: number): void
   /** Lets a listener's server upgrade a sender. */
@@ -279,8 +283,6 @@ export interface ForwardSpec {
   trust: number
   /** Milliseconds for each connection. */
   connectTimeout: number
-  /** Whether a `served` event follows for each answer. */
-  report: boolean
 }
 
 /** Memory of JavaScript's that the native side reads and writes. */

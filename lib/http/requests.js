@@ -2,6 +2,7 @@
 
 const http = require('node:http')
 
+const { wanted } = require('../diagnostics')
 const { invalidArgument, invalidOption } = require('../errors')
 const { createFetchListener } = require('./fetch')
 const Gateway = require('./gateway')
@@ -24,7 +25,8 @@ class Requests {
   #listener = null
   #spec = null
   #forwarding = null
-  #servedElsewhere = 0
+  /** How many were passed on, once that is over. */
+  #passedOn = 0
 
   /**
    * @param {RelayedServer} face Emits `'request'`
@@ -50,12 +52,15 @@ class Requests {
   /** How many there were. @type {Number} */
   get total() {
     if (this.#gateway === null) return 0
-    return this.#gateway.total + this.#servedElsewhere + this.#openElsewhere()
+    if (this.#forwarding === null) return this.#gateway.total
+    return this.#link === null ? this.#passedOn : this.#hub.totalRequests(this.#listener)
   }
 
-  /** One that was passed on elsewhere has been answered. */
-  served() {
-    this.#servedElsewhere++
+  /** Lets answers of requests that are passed on elsewhere be told, if anybody wants to know. */
+  reportServed() {
+    if (this.#forwarding === null || this.#link === null) return
+    const isHeard = this.#face.listenerCount('forwarded') > 0 || wanted('request:end')
+    this.#hub.reportServed(this.#listener, isHeard)
   }
 
   /** Whether a sender of a WebSocket meets a server, and not `'connection'` listeners. @type {Boolean} */
@@ -114,7 +119,9 @@ class Requests {
     this.#spec = spec
     this.#gateway = new Gateway(hub, () => this.#server(), changed, tell)
     this.#link = hub.serve(listener, this.#gateway, spec)
-    if (this.#forwarding !== null) hub.forward(listener, this.#forwarding, spec)
+    if (this.#forwarding === null) return
+    hub.forward(listener, this.#forwarding, spec)
+    this.reportServed()
   }
 
   /**
@@ -124,9 +131,13 @@ class Requests {
    */
   forward(forwarding) {
     this.checkFree('target')
-    const reported = { ...forwarding, report: true }
-    if (this.#hub !== null) this.#hub.forward(this.#listener, reported, this.#spec)
-    this.#forwarding = reported
+    if (this.#hub !== null) this.#hub.forward(this.#listener, forwarding, this.#spec)
+    this.#forwarding = forwarding
+    // Each answer would cost the event loop something, so they are told only to those who listen.
+    this.#face.on('newListener', (name) => {
+      if (name === 'forwarded' && this.#link !== null) this.#hub.reportServed(this.#listener, true)
+    })
+    this.reportServed()
   }
 
   /** Lets the end of those that are passed on elsewhere be told, of which JavaScript knows nothing. */
@@ -160,7 +171,10 @@ class Requests {
   stop() {
     if (this.#link === null) return
     this.#hub.unserve(this.#link)
-    if (this.#forwarding !== null) this.#hub.unforward(this.#listener)
+    if (this.#forwarding !== null) {
+      this.#passedOn = this.total
+      this.#hub.unforward(this.#listener)
+    }
     this.#link = null
   }
 

@@ -223,6 +223,21 @@ class Hub {
     return this.#native.openRequests(listener)
   }
 
+  /** How many requests of a listener there were. @param {number} listener @returns {number} */
+  totalRequests(listener) {
+    return this.#native.totalRequests(listener)
+  }
+
+  /**
+   * Says whether a `served` event is to follow for each answer.
+   *
+   * @param {number} listener
+   * @param {boolean} reports
+   */
+  reportServed(listener, reports) {
+    this.#native.reportServed(listener, reports)
+  }
+
   /** Lets an `idle` event follow when no request of a listener is open. @param {number} listener */
   watchRequests(listener) {
     this.#native.watchRequests(listener)

@@ -198,7 +198,6 @@ class ServerCore {
         break
       case 'served': {
         const { method, url, statusCode, duration } = event
-        this.requests.served()
         this.#tell('request:end', { method, url, statusCode, duration })
         this.#hub.guard(() => this.#server.emit('forwarded', { method, url, statusCode, duration }))
         break
@@ -247,6 +246,7 @@ class ServerCore {
   #online({ trackingId }) {
     if (this.#wasOnline) this.#reconnects++
     this.#wasOnline = true
+    this.requests.reportServed()
     this.#silence.online()
     this.#tell('listener:online', { trackingId: trackingId ?? undefined })
     this.#hub.guard(() => this.controlChannel.opened())

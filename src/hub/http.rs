@@ -42,8 +42,6 @@ pub struct ForwardSpec {
     pub trust: u32,
     /// Milliseconds for each connection.
     pub connect_timeout: f64,
-    /// Whether a `served` event follows for each answer.
-    pub report: bool,
 }
 
 /// A sender of a WebSocket that a server upgrades.
@@ -104,7 +102,6 @@ impl Hub {
             connection: "keep-alive",
             host: spec.host,
             forwarded: true,
-            report: spec.report,
             ..serve.into()
         };
         self.with_listener(listener, |listener| {
@@ -119,6 +116,20 @@ impl Hub {
         let mut open = 0;
         self.with_listener(listener, |listener| open = listener.open_requests() as u32);
         open
+    }
+
+    /// How many requests and upgrades of a listener there were.
+    #[napi(catch_unwind)]
+    pub fn total_requests(&self, listener: u32) -> f64 {
+        let mut total = 0;
+        self.with_listener(listener, |listener| total = listener.total_requests());
+        total as f64
+    }
+
+    /// Whether a `served` event follows for each answer.
+    #[napi(catch_unwind)]
+    pub fn report_served(&self, listener: u32, reports: bool) {
+        self.with_listener(listener, |listener| listener.report_served(reports));
     }
 
     /// Lets an `idle` event of a listener follow when none of its requests and upgrades is open.

@@ -74,8 +74,8 @@ pub enum ListenerEvent {
         /// Why.
         error: Arc<Error>,
     },
-    /// An HTTP request was answered; reported only if [`HttpOptions`](crate::http::HttpOptions) ask
-    /// for it.
+    /// An HTTP request was answered; reported only after
+    /// [`Listener::report_served`](crate::Listener::report_served).
     Served {
         /// The method.
         method: String,

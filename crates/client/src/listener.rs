@@ -177,6 +177,17 @@ impl Listener {
         self.shared.requests.open()
     }
 
+    /// How many HTTP requests and upgrades there were.
+    pub fn total_requests(&self) -> u64 {
+        self.shared.requests.total()
+    }
+
+    /// Whether every answered HTTP request is reported as [`Served`](crate::ListenerEvent::Served). At
+    /// first none is.
+    pub fn report_served(&self, reports: bool) {
+        self.shared.requests.report_served(reports);
+    }
+
     /// Completes when no HTTP request and no upgrade is open.
     pub fn idle(&self) -> impl Future<Output = ()> + Send + 'static {
         let shared = Arc::clone(&self.shared);

@@ -72,7 +72,7 @@ impl Exchange<'_> {
         }
         let follows = matches!(body, Body::Follows);
         let channel = self.pump(info, to_server, channel, follows).await;
-        if self.served.options.report {
+        if self.requests.reports_served() {
             self.requests.report(ListenerEvent::Served {
                 method: self.request.method,
                 target: self.request.request_target,

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, RwLock, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -39,6 +42,8 @@ pub(crate) struct Requests {
     events: Weak<dyn Fn(ListenerEvent) + Send + Sync>,
     served: RwLock<Option<Arc<Served>>>,
     open: watch::Sender<usize>,
+    total: AtomicU64,
+    reports_served: AtomicBool,
     /// Whether a control channel is up.
     online: watch::Sender<bool>,
     answers: mpsc::Sender<Answer>,
@@ -83,6 +88,8 @@ impl Requests {
             events: Arc::downgrade(events),
             served: RwLock::default(),
             open: watch::Sender::new(0),
+            total: AtomicU64::new(0),
+            reports_served: AtomicBool::new(false),
             online: watch::Sender::new(false),
             answers,
             queue: Mutex::new(Some(queue)),
@@ -99,6 +106,21 @@ impl Requests {
     /// How many requests and upgrades are open.
     pub(crate) fn open(&self) -> usize {
         *self.open.borrow()
+    }
+
+    /// How many requests and upgrades there were.
+    pub(crate) fn total(&self) -> u64 {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    /// Whether every answer is reported.
+    pub(super) fn reports_served(&self) -> bool {
+        self.reports_served.load(Ordering::Relaxed)
+    }
+
+    /// Says whether every answer is to be reported.
+    pub(crate) fn report_served(&self, reports: bool) {
+        self.reports_served.store(reports, Ordering::Relaxed);
     }
 
     /// Waits until no request and no upgrade is open.
@@ -267,7 +289,10 @@ impl Requests {
             *open += usize::from(is_free);
             is_free
         });
-        is_free.then(|| Place(Arc::clone(self)))
+        is_free.then(|| {
+            self.total.fetch_add(1, Ordering::Relaxed);
+            Place(Arc::clone(self))
+        })
     }
 
     /// Runs until it is done, or everything is given up and its sender has been told.

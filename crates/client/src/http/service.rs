@@ -87,8 +87,6 @@ pub struct HttpOptions {
     pub host: Option<String>,
     /// Whether the sender's address is told in `X-Forwarded-For` and `X-Forwarded-Proto`.
     pub forwarded: bool,
-    /// Whether every answer is reported as [`Served`](crate::ListenerEvent::Served).
-    pub report: bool,
 }
 
 impl Default for HttpOptions {
@@ -102,7 +100,6 @@ impl Default for HttpOptions {
             connection: "close",
             host: None,
             forwarded: false,
-            report: false,
         }
     }
 }
