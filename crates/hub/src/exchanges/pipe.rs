@@ -176,9 +176,14 @@ impl AsyncRead for Pipe {
                 Some(End::Destroyed | End::Finished) => {}
             }
         }
-        drop(state);
         this.taken += count;
-        if this.taken >= TOLD {
+        // Below that JavaScript does not wait, and has not to be woken.
+        let waits = state.untold > WRITTEN_WINDOW && this.taken >= TOLD;
+        if waits {
+            state.untold -= this.taken;
+        }
+        drop(state);
+        if waits {
             this.signal(Signal::Taken, this.taken as u32);
             this.taken = 0;
         }
@@ -248,7 +253,9 @@ const SECURE: u8 = 0x80;
 const PIECE: usize = 32 * 1024;
 /// How much of a body JavaScript may have without having consumed it.
 const WINDOW: usize = 128 * 1024;
-/// How much is taken before JavaScript is told. It waits above 128 KiB.
+/// Above this JavaScript waits until what it has written was taken; `lib/http/exchange.js` has the same.
+const WRITTEN_WINDOW: usize = 128 * 1024;
+/// How much is taken before JavaScript is told.
 const TOLD: usize = 64 * 1024;
 /// An id is a GUID with suffixes, an address has 45 characters.
 const LONGEST_TEXT: usize = 255;

@@ -8,6 +8,8 @@ use bytes::Bytes;
 #[derive(Default)]
 pub(super) struct State {
     pub(super) written: VecDeque<Bytes>,
+    /// Bytes that were written, and of which JavaScript was not told that they have been taken.
+    pub(super) untold: usize,
     pub(super) end: Option<End>,
     /// Bytes that JavaScript has got and not consumed.
     pub(super) unconsumed: usize,
@@ -26,6 +28,7 @@ pub(super) enum End {
 
 impl State {
     pub(super) fn wrote(&mut self, bytes: Bytes) {
+        self.untold += bytes.len();
         self.written.push_back(bytes);
         self.wake_reader();
     }
