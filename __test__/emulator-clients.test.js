@@ -142,7 +142,7 @@ describe('the clients in the documentation of the local relay (E71)', TIMEOUT, (
     const ending = new AbortController()
     const listening = run(python, ['-c', listener], { signal: ending.signal }).catch(() => {})
     try {
-      await until(() => relay.listeners().length === 1, 'the listener')
+      await until(() => relay.listeners().length === 1, 'the listener', 60_000)
       assert.equal((await run(python, ['-c', sender])).stdout, 'echo of hello\n')
     } finally {
       ending.abort()
