@@ -376,6 +376,15 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
     })
   })
 
+  it('names a message that does not come back', async () => {
+    relay.emulator.setFault({ kind: 'blackHole', on: 'connection' })
+    ending.push(() => relay.emulator.clearFaults())
+    const { code, checks } = await examine([...at('hyco'), '--timeout', '3'])
+    assert.notEqual(code, 0)
+    const { detail, status } = checks['round trip']
+    assert.deepEqual([status, detail], ['failed', 'The message did not come back.'])
+  })
+
   it('makes no round trip when told not to', async () => {
     const { checks } = await examine([...at('hyco'), '--round-trip', 'never'])
     assert.equal(checks.listen.status, 'skipped')
