@@ -62,6 +62,6 @@ impl SentAnswers {
 
 /// How old an answer may be that is said again. A relay that is silent is noticed later, but one that
 /// says that it is gone has taken what was sent before that.
-const SWALLOWED: Duration = Duration::from_secs(5);
+const SWALLOWED: Duration = Duration::from_secs(10);
 /// What the system may have taken without the relay having read it.
 const MOST_SENT: usize = 1024 * 1024;
