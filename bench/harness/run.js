@@ -8,6 +8,9 @@ const path = require('node:path')
 const { median } = require('./statistics')
 
 const DEADLINE = 180_000
+
+/** The processor that the measured process must stay on, as in a container that has one. */
+const PIN = process.env.BENCH_PIN
 const worker = path.join(__dirname, 'worker.js')
 
 /**
@@ -20,9 +23,10 @@ const worker = path.join(__dirname, 'worker.js')
  */
 function once(job, face, env) {
   const args = [worker, JSON.stringify(job)]
-  const [command, flags] = face.program
+  let [command, flags] = face.program
     ? [face.program, []]
     : [process.execPath, ['--expose-gc', '--no-warnings']]
+  if (PIN) [command, flags] = ['taskset', ['-c', PIN, command, ...flags]]
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...flags, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
