@@ -69,6 +69,12 @@ fn a_week_leaves_a_listener_online_and_nothing_behind() {
         let mut week = Week::start().await;
         let (up, online) = week.live().await;
         let log = week.end().await;
+        let patience = std::time::Instant::now() + Duration::from_secs(60);
+        while (tasks(), descriptors()) != before && std::time::Instant::now() < patience {
+            spawn_blocking(|| thread::sleep(Duration::from_millis(1)))
+                .await
+                .unwrap();
+        }
         assert_eq!((tasks(), descriptors()), before, "tasks and descriptors");
 
         let share = online.as_secs_f64() / up.as_secs_f64();
