@@ -92,6 +92,8 @@ class SocketCore {
     this.pendingPongs = 0
 
     this.paused = false
+    /** It is open since this turn of the event loop: who awaited that adds listeners only now. */
+    this.arriving = false
     /** Whether what comes is held back, in `held`. */
     this.holding = !options.allowSynchronousEvents
     this.held = null
@@ -373,9 +375,9 @@ class SocketCore {
 
   #concludeGone() {
     this.outgoing?.failUnwritten()
-    const { held } = this
-    if (held !== null && held.length > 0) {
-      if (!this.options.allowSynchronousEvents && !this.paused) {
+    const held = this.arriving ? this.#holder() : this.held
+    if (held !== null && (held.length > 0 || this.arriving)) {
+      if (this.arriving || (!this.options.allowSynchronousEvents && !this.paused)) {
         held.add(this.emitClose, EMPTY_BUFFER, [])
         return
       }

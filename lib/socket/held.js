@@ -44,7 +44,7 @@ class Held {
     const core = this.#core
     this.#events.push({ emit, data: compact(data), args })
     this.#cost += EVENT_COST + data.length
-    if (core.paused && !core.gone) return
+    if (core.arriving || (core.paused && !core.gone)) return
     if (this.#cost > MOST && !this.#throttled && !core.gone) {
       this.#throttled = true
       core.link.pause(true)
@@ -94,7 +94,7 @@ class Held {
 
   #mayEmit() {
     const core = this.#core
-    return (!core.paused || core.gone) && core.state !== CLOSED
+    return !core.arriving && (!core.paused || core.gone) && core.state !== CLOSED
   }
 
   #emit() {

@@ -5,7 +5,7 @@ const { CONNECTING, OPEN, CLOSING, CLOSED } = require('ws')
 const { run } = require('../context')
 const { publish, wanted } = require('../diagnostics')
 const { fromNative } = require('../errors')
-const { nextTick } = require('../globals')
+const { nextTick, setImmediate } = require('../globals')
 const HandshakeRequest = require('./handshake-request')
 const HandshakeResponse = require('./handshake-response')
 
@@ -36,7 +36,29 @@ function open(core, protocol) {
     if (wanted('socket:open')) publish('socket:open', about(core))
     hooks?.opened?.(core.face)
   } finally {
-    if (core.state === OPEN) core.face.emit('open')
+    if (core.state === OPEN) {
+      arrive(core)
+      core.face.emit('open')
+    }
+  }
+}
+
+/** Holds back what comes until the next turn, so that who awaits the socket by `once()` misses nothing. */
+function arrive(core) {
+  if (core.paused || core.gone) return
+  core.arriving = true
+  core.holding = true
+  core.settleMode()
+  setImmediate(arrived, core)
+}
+
+/** The turn in which a socket became open is over. */
+function arrived(core) {
+  core.arriving = false
+  if (core.held !== null) core.held.releaseSoon()
+  else if (!core.paused && !core.gone) {
+    core.holding = !core.options.allowSynchronousEvents
+    core.settleMode()
   }
 }
 
