@@ -30,7 +30,7 @@ describe('npm run test:azure', TIMEOUT, () => {
       const answers = program.output.split('7.2:\n')[1]
       assert.ok(answers.match(/^\d+\. /gm).length >= 15)
       assert.doesNotMatch(answers, /no answer|undefined/)
-      assert.match(answers, /^3\. .*\n {3}504 .* after [12] s$/m)
+      assert.match(answers, /^3\. .*\n {3}504 .* after \d+ s$/m)
       assert.match(answers, /^5\. .*\n {3}403 /m)
       assert.ok(!program.output.includes(key) && !program.output.includes('SharedAccessSignature'))
     } finally {

@@ -96,7 +96,7 @@ describe('the programs of the documents', TIMEOUT, () => {
     serves: async (text) => {
       const program = start(text)
       const ended = program.exited.then(() => assert.fail(program.output))
-      const online = until(() => relay.emulator.listeners().length > 0, 'a listener')
+      const online = until(() => relay.emulator.listeners().length > 0, 'a listener', 60_000)
       await Promise.race([online, ended])
     },
 
