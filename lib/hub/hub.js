@@ -452,7 +452,7 @@ class Hub {
  */
 function homes() {
   if (!isNode || process.platform === 'win32') return 'thread'
-  return process.env.HYCO_RS_HOMES ?? 'thread'
+  return process.env.HYCO_RS_HOMES ?? 'rule'
 }
 
 module.exports = { Hub, current: Hub.current }

@@ -302,16 +302,14 @@ impl EventLoop {
         let read = mem::take(&mut *self.read.borrow_mut());
         let start = Instant::now();
         self.deliver();
-        let turn = LoopTurn {
-            sockets: read.len(),
-            busy: start.elapsed(),
-        };
+        let busy = start.elapsed();
         for (seat, bytes) in &read {
-            let leaves = seat
-                .driver
-                .borrow_mut()
-                .as_mut()
-                .is_some_and(|driver| self.homes.leaves_loop(driver.stay(), &turn, *bytes));
+            let leaves = seat.driver.borrow_mut().as_mut().is_some_and(|driver| {
+                let stay = driver.stay();
+                let speakers = self.due.inbox.speakers(stay);
+                self.homes
+                    .leaves_loop(stay, &LoopTurn { speakers, busy }, *bytes)
+            });
             if leaves {
                 self.leave(seat);
             }

@@ -6,8 +6,8 @@
 //!
 //! | a socket | goes |
 //! |---|---|
-//! | whose reads were calm for a while | to the loop |
-//! | that the loop read together with a crowd, more than once | to the thread |
+//! | that speaks while few others do, for a while | to the loop |
+//! | that speaks while a crowd does, more than once | to the thread |
 //! | that was read much, more than once | to the thread |
 //! | in a turn whose listeners took long, more than once | to the thread |
 //! | that has much to write, or whose peer takes no more | to the thread |
@@ -53,6 +53,8 @@ pub struct Stay {
     strikes: u32,
     /// How often it has left the loop.
     returns: u32,
+    /// The window in which it was counted among those that speak.
+    pub(crate) counted: u32,
     /// The loop cannot watch its socket.
     bound: bool,
     chance: u32,
@@ -61,17 +63,17 @@ pub struct Stay {
 /// What a turn of the loop did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LoopTurn {
-    /// How many sockets it read from.
-    pub sockets: usize,
+    /// How many sockets speak, in both homes.
+    pub speakers: usize,
     /// How long JavaScript worked on what they brought.
     pub busy: Duration,
 }
 
 impl Homes {
-    /// Whether a connection leaves the I/O thread, which has just read all that had come: `bytes`, in
-    /// a turn like the last one, with `crowd` reads.
+    /// Whether a connection leaves the I/O thread, which has just read all that had come: `bytes`, while
+    /// so many `speakers` are there in both homes.
     #[must_use]
-    pub fn leaves_thread(self, stay: &mut Stay, crowd: usize, bytes: usize) -> bool {
+    pub fn leaves_thread(self, stay: &mut Stay, speakers: usize, bytes: usize) -> bool {
         if stay.bound {
             return false;
         }
@@ -80,7 +82,7 @@ impl Homes {
             Self::Loop => true,
             Self::Roam => stay.tosses(),
             Self::Rule => {
-                if crowd > FEW || bytes > MUCH {
+                if speakers > FEW || bytes > MUCH {
                     stay.calm = 0;
                     return false;
                 }
@@ -98,7 +100,7 @@ impl Homes {
             Self::Loop => false,
             Self::Roam => stay.tosses(),
             Self::Rule => {
-                if turn.sockets <= CROWD && bytes <= MUCH && turn.busy <= BUSY {
+                if turn.speakers <= CROWD && bytes <= MUCH && turn.busy <= BUSY {
                     stay.strikes = 0;
                     return false;
                 }
@@ -132,10 +134,12 @@ impl Stay {
     }
 }
 
-/// Reads in a turn of the I/O thread, up to which they are few.
+/// Sockets that speak, up to which the loop serves them best. Echo of 16 over TCP and TLS: 2.6 times the
+/// throughput of ws on the loop, 1.9 times with the thread.
 const FEW: usize = 16;
 
-/// Sockets in a turn of the loop, from which on the thread is cheaper.
+/// Sockets that speak, above which the thread is cheaper. Echo of 100 over TCP: CPU .55 of ws with the
+/// thread, .76 with some of them on the loop.
 const CROWD: usize = 32;
 
 /// Bytes of a socket in one turn, from which on reading beside JavaScript pays.
@@ -158,7 +162,7 @@ mod tests {
     use super::*;
 
     const CALM: LoopTurn = LoopTurn {
-        sockets: 1,
+        speakers: 1,
         busy: Duration::ZERO,
     };
 
@@ -172,14 +176,15 @@ mod tests {
     fn the_table_of_the_thread() {
         let rows = [
             ("a lone small read", 1, 100, true),
-            ("as many reads as are few", FEW, 100, true),
+            ("as many speakers as are few", FEW, 100, true),
             ("a crowd", FEW + 1, 100, false),
             ("as many bytes as are not much", 1, MUCH, true),
             ("much", 1, MUCH + 1, false),
         ];
-        for (name, crowd, bytes, leaves) in rows {
+        for (name, speakers, bytes, leaves) in rows {
             let mut stay = Stay::default();
-            let left = (0..CALM_READS).any(|_| Homes::Rule.leaves_thread(&mut stay, crowd, bytes));
+            let left =
+                (0..CALM_READS).any(|_| Homes::Rule.leaves_thread(&mut stay, speakers, bytes));
             assert_eq!(left, leaves, "{name}");
         }
     }
@@ -190,7 +195,7 @@ mod tests {
         let rows = [
             ("a lone small read", 1, 100, Duration::ZERO, false),
             (
-                "as many sockets as are no crowd",
+                "as many speakers as are no crowd",
                 CROWD,
                 100,
                 Duration::ZERO,
@@ -208,9 +213,9 @@ mod tests {
             ("listeners that are quick enough", 1, 100, BUSY, false),
             ("listeners that take long", 1, 100, busy, true),
         ];
-        for (name, sockets, bytes, busy, leaves) in rows {
+        for (name, speakers, bytes, busy, leaves) in rows {
             let mut stay = Stay::default();
-            let turn = LoopTurn { sockets, busy };
+            let turn = LoopTurn { speakers, busy };
             let mut left = false;
             for strike in 1..=STRIKES {
                 left = Homes::Rule.leaves_loop(&mut stay, &turn, bytes);
@@ -223,7 +228,7 @@ mod tests {
     #[test]
     fn one_calm_turn_makes_up_for_what_was_before() {
         let crowd = LoopTurn {
-            sockets: CROWD + 1,
+            speakers: CROWD + 1,
             ..CALM
         };
         let mut stay = Stay::default();
@@ -262,7 +267,7 @@ mod tests {
     #[test]
     fn forced_homes_keep_everything_and_chance_moves_both_ways() {
         let crowd = LoopTurn {
-            sockets: 1000,
+            speakers: 1000,
             busy: Duration::from_secs(1),
         };
         for _ in 0..100 {

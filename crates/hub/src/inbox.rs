@@ -8,7 +8,10 @@ use std::{
 
 use hyco_client::connection::{BufferPool, Connection, Driver, Home, Inbox, Signal};
 
-use crate::{Handle, Homes, Queue, Slab, SlabPool, Stay, Turns, batch::HubBatch, record::kind};
+use crate::{
+    Handle, Homes, Queue, Slab, SlabPool, Stay, Turns, batch::HubBatch, record::kind,
+    speakers::Speakers,
+};
 
 /// The inbox of an environment.
 #[derive(Debug)]
@@ -21,6 +24,7 @@ pub struct HubInbox {
     pub buffers: Arc<BufferPool>,
     slabs: Arc<SlabPool>,
     homes: Homes,
+    speakers: Speakers,
 }
 
 /// What one home reads with; the lock around it is never contended.
@@ -62,11 +66,21 @@ impl HubInbox {
         Arc::new(Self {
             reading: Mutex::new(Reading::new(&buffers)),
             homes,
+            speakers: Speakers::default(),
             queue: Mutex::default(),
             turns: Turns::default(),
             buffers,
             slabs: Arc::default(),
         })
+    }
+
+    /// A connection was read from; returns how many are, these milliseconds. Only the rule asks.
+    #[must_use]
+    pub fn speakers(&self, stay: &mut Stay) -> usize {
+        match self.homes {
+            Homes::Rule => self.speakers.count(&mut stay.counted),
+            Homes::Thread | Homes::Loop | Homes::Roam => 0,
+        }
     }
 
     /// Announces an open connection and what is known of it.
@@ -180,8 +194,8 @@ impl Home for HubInbox {
     type Stay = Stay;
 
     fn leaves_thread(&self, stay: &mut Stay, bytes: usize) -> bool {
-        self.homes
-            .leaves_thread(stay, self.turns.last_reads(), bytes)
+        let speakers = self.speakers(stay);
+        self.homes.leaves_thread(stay, speakers, bytes)
     }
 }
 

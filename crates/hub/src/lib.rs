@@ -27,6 +27,7 @@ mod record;
 pub mod ring;
 mod rows;
 mod slab;
+mod speakers;
 mod sync;
 mod turns;
 

@@ -38,8 +38,6 @@ pub struct Turns {
     start: OnceLock<Instant>,
     /// Reads of this turn that brought something.
     reads: AtomicUsize,
-    /// Those of the last turn that had some.
-    last_reads: AtomicUsize,
     /// The I/O thread has got something to do since it last looked.
     errand: AtomicBool,
     io: OnceLock<Thread>,
@@ -96,19 +94,9 @@ impl Turns {
         if self.due.load(Ordering::Relaxed) {
             self.wake();
         }
-        let reads = self.reads.swap(0, Ordering::Relaxed);
-        if reads > 0 {
-            self.last_reads.store(reads, Ordering::Relaxed);
-        }
-        if reads >= NAP_READS {
+        if self.reads.swap(0, Ordering::Relaxed) >= NAP_READS {
             self.nap();
         }
-    }
-
-    /// How many reads brought something in the last turn of the I/O thread that had any.
-    #[must_use]
-    pub fn last_reads(&self) -> usize {
-        self.last_reads.load(Ordering::Relaxed)
     }
 
     fn nap(&self) {
