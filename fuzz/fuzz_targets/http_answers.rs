@@ -23,7 +23,7 @@ impl AnswerSink for Seen {
     }
 }
 
-/// The first byte says how the rest is cut, and to which method it is the answer.
+// The first byte says how the rest is cut, and to which method it is the answer.
 fuzz_target!(|input: &[u8]| {
     let Some((&how, bytes)) = input.split_first() else {
         return;
