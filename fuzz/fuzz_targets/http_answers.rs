@@ -40,7 +40,10 @@ fuzz_target!(|input: &[u8]| {
 });
 
 /// What was read, whether it was whole, and whether it ended in an upgrade; none if it is malformed.
-fn read<'b>(method: &str, pieces: impl IntoIterator<Item = &'b [u8]>) -> Option<(Seen, bool, bool)> {
+fn read<'b>(
+    method: &str,
+    pieces: impl IntoIterator<Item = &'b [u8]>,
+) -> Option<(Seen, bool, bool)> {
     let (mut parser, mut seen) = (AnswerParser::new(method), Seen::default());
     for piece in pieces {
         let rest = parser.feed(piece, &mut seen).ok()?;
