@@ -1,9 +1,9 @@
 'use strict'
 
-// Where sockets live when the rule decides: those that are quiet on the event loop, the others with
-// the I/O thread.
+// Where sockets live when the rule decides, which is the default: those that are quiet on the event
+// loop, the others with the I/O thread.
 
-process.env.HYCO_RS_HOMES = 'rule'
+delete process.env.HYCO_RS_HOMES
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
