@@ -146,6 +146,20 @@ describe('loading the binary', TIMEOUT, () => {
     )
   })
 
+  it('refuses a binary of the same version that was built from other sources', () => {
+    const binary = fs.readFileSync(addon())
+    const stamp = require('../native/stamp')
+    const at = binary.indexOf(stamp)
+    assert.ok(at > 0, 'the binary carries the stamp')
+    for (let each = at; each > 0; each = binary.indexOf(stamp, each + 1)) {
+      binary.write('0'.repeat(stamp.length), each, 'latin1')
+    }
+    installed.addPlatform(platform, binary)
+    refused({}, /does not belong to hyco-rs .*: it was built from other sources/, /npm install/)
+    fs.writeFileSync(path.join(installed.package, 'Cargo.toml'), '')
+    refused({}, /it was built from other sources/, /npm run build.*in the clone/)
+  })
+
   it('refuses a binary from before there were versions, and one that lacks an export', () => {
     const { version } = require('../package.json')
     const stale = installed.write('stale.js', 'module.exports = {}')

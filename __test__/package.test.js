@@ -95,6 +95,7 @@ describe('the package', TIMEOUT, () => {
         ...lib,
         'native/binding.d.ts',
         'native/binding.js',
+        'native/stamp.js',
         'package.json',
         'testing.d.mts',
         'testing.d.ts',

@@ -40,6 +40,11 @@ test('the kinds of record are those of the native side', TIMEOUT, () => {
   for (const [name, value] of Object.entries(kinds)) assert.equal(records[name], value, name)
 })
 
+test('the stamp is that of the records and of the types of the boundary', TIMEOUT, async () => {
+  const { stampText } = await import('../scripts/stamp.mjs')
+  assert.equal(source('native', 'stamp.js'), stampText(), "'npm run build' writes it")
+})
+
 test('the flags of a frame are those of the native side', TIMEOUT, () => {
   const { LENGTH, ...flags } = constants(source('crates', 'hub', 'src', 'ring.rs'), 'flag')
   assert.equal(Object.keys(flags).length, 5)

@@ -430,6 +430,9 @@ export interface ServeSpec {
   stripPath: string
 }
 
+/** The stamp of the boundary that this binary was built with. The loader refuses another one than its own. */
+export declare const STAMP: string
+
 /** Whom to trust over TLS. */
 export interface TlsSpec {
   /** PEM texts of the trusted certificates. */

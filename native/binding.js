@@ -847,5 +847,6 @@ module.exports.parseConnectionString = nativeBinding.parseConnectionString
 module.exports.raise = nativeBinding.raise
 module.exports.redact = nativeBinding.redact
 module.exports.runEmulatorCommand = nativeBinding.runEmulatorCommand
+module.exports.STAMP = nativeBinding.STAMP
 module.exports.tokenExpiry = nativeBinding.tokenExpiry
 module.exports.VERSION = nativeBinding.VERSION

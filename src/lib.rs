@@ -22,3 +22,7 @@ mod uv;
 /// The version of this binary. The loader refuses one that is not that of the package.
 #[napi_derive::napi]
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The stamp of the boundary that this binary was built with. The loader refuses another one than its own.
+#[napi_derive::napi]
+pub const STAMP: &str = env!("HYCO_RS_STAMP");

@@ -6,7 +6,14 @@ const os = require('node:os')
 const path = require('node:path')
 
 const root = path.join(__dirname, '..', '..')
-const SHIPPED = ['index.js', 'index.mjs', 'lib', 'package.json', 'native/binding.js']
+const SHIPPED = [
+  'index.js',
+  'index.mjs',
+  'lib',
+  'package.json',
+  'native/binding.js',
+  'native/stamp.js',
+]
 
 /** The binary that the tests use, wherever it was built. */
 const addon = () => Object.keys(require.cache).find((name) => /hyco-rs\..*\.node$/.test(name))
