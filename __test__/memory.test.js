@@ -2,12 +2,14 @@
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
+const http = require('node:http')
 const { join } = require('node:path')
 const { test } = require('node:test')
 const { Worker } = require('node:worker_threads')
 const { WebSocketServer } = require('ws')
 
 const hyco = require('..')
+const HttpSetting = require('./support/http-server')
 const { uncaught } = require('./support/watch')
 
 const TIMEOUT = { timeout: 120_000 }
@@ -117,6 +119,77 @@ test('an arraybuffer message can be transferred, whatever its size', TIMEOUT, as
   for (const [i, data] of (await moved).entries()) {
     assert.deepEqual(Buffer.from(data), message(SIZES[i], 7))
   }
+})
+
+/** Whether memory is what Node shares among short Buffers: who moves that breaks `Buffer.from`. */
+const shared = (data) => data.buffer === Buffer.from('x').buffer
+
+for (const options of [{}, { allowSynchronousEvents: false }]) {
+  const which = JSON.stringify(options)
+  test(`a message that was held back has memory of its own: ${which}`, TIMEOUT, async (t) => {
+    const address = await serve(t, (peer) => {
+      for (let i = 0; i < 20; i++) peer.send(message(64, i))
+      peer.ping('ping')
+    })
+    const socket = await connect(t, address, options)
+    socket.pause()
+    const seen = collect(socket, 20, shared)
+    const pinged = once(socket, 'ping').then(([data]) => shared(data))
+    socket.send('go')
+    setImmediate(() => socket.resume())
+    assert.deepEqual(await seen, Array(20).fill(false))
+    assert.equal(await pinged, false)
+  })
+}
+
+test('an iterated message in fragments has memory of its own', TIMEOUT, async (t) => {
+  const address = await serve(t, (peer) => {
+    peer.send(message(32, 1), { fin: false })
+    peer.send(message(32, 2))
+  })
+  const socket = await connect(t, address)
+  socket.binaryType = 'fragments'
+  socket.send('go')
+  for await (const data of socket) {
+    assert.equal(data.length, 64)
+    assert.equal(shared(data), false)
+    break
+  }
+})
+
+test('what an upgraded connection brings has memory of its own', TIMEOUT, async (t) => {
+  const setting = await HttpSetting.start()
+  t.after(() => setting.close())
+  const inner = new WebSocketServer({ noServer: true })
+  const server = http.createServer()
+  server.on('upgrade', (req, socket, head) => {
+    inner.handleUpgrade(req, socket, head, (peer) => {
+      peer.on('message', (data) => peer.send(String(shared(data))))
+    })
+  })
+  setting.server.attach(server)
+  const socket = await connect(t, setting.relay.sendUri('hyco'))
+  for (let i = 0; i < 5; i++) {
+    socket.send(message(64, i))
+    assert.equal(String((await once(socket, 'message'))[0]), 'false')
+  }
+})
+
+test('the body of a refused handshake has memory of its own', TIMEOUT, async (t) => {
+  const server = http.createServer((_req, res) => res.end())
+  server.on('upgrade', (_req, socket) => {
+    socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const socket = hyco.relayedConnect(`ws://127.0.0.1:${server.address().port}`, null)
+  const [, response] = await once(socket, 'unexpected-response')
+  const [data] = await once(response, 'data')
+  assert.equal(String(data), 'no')
+  assert.equal(shared(data), false)
+  socket.on('error', () => {})
+  socket.terminate()
 })
 
 for (const size of [64, 20_000, 300_000]) {

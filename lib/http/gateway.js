@@ -1,10 +1,10 @@
 'use strict'
 
-const { Buffer } = require('node:buffer')
 const tls = require('node:tls')
 
 const { capture, run } = require('../context')
 const { nextTick } = require('../globals')
+const { copyOf } = require('../hub/bytes')
 const { kExchange, kMessage } = require('../hub/records')
 const Exchange = require('./exchange')
 
@@ -74,7 +74,7 @@ class Gateway {
     }
     const exchange = this.#open.get(number)
     // The handler may keep what it reads, so it gets memory of its own.
-    const bytes = Buffer.from(data.subarray(BYTES_AT))
+    const bytes = copyOf(data.subarray(BYTES_AT))
     if (exchange !== undefined) this.#run(exchange, () => exchange.received(bytes))
   }
 
@@ -117,7 +117,7 @@ class Gateway {
       exchange.notServed()
       return
     }
-    const bytes = Buffer.from(data.subarray(bytesAt))
+    const bytes = copyOf(data.subarray(bytesAt))
     this.#run(exchange, () => {
       server.emit(server instanceof tls.Server ? 'secureConnection' : 'connection', exchange)
       // A server reads one tick later. What is pushed before would be parsed out of our sight.

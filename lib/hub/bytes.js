@@ -29,4 +29,27 @@ const FastBuffer = Buffer[Symbol.species]
 
 const { allocUnsafeSlow, from: toBuffer } = Buffer
 
-module.exports = { FastBuffer, allocUnsafeSlow, copyInto, lengthOf, toBuffer, transfer, writeText }
+/**
+ * Copies what is handed to the program. `Buffer.from` and `Buffer.concat` would put a short copy into
+ * the memory that Node shares among all Buffers; a program that moves its message would take that
+ * away, and every `Buffer.from` of the process would throw from then on.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Buffer} with memory of its own
+ */
+function copyOf(bytes) {
+  const copy = allocUnsafeSlow(lengthOf(bytes))
+  copyInto(copy, bytes, 0)
+  return copy
+}
+
+module.exports = {
+  FastBuffer,
+  allocUnsafeSlow,
+  copyInto,
+  copyOf,
+  lengthOf,
+  toBuffer,
+  transfer,
+  writeText,
+}

@@ -3,6 +3,8 @@
 const { Buffer } = require('node:buffer')
 const http = require('node:http')
 
+const { copyOf } = require('../hub/bytes')
+
 /**
  * The answer to a handshake, for `'upgrade'` and `'unexpected-response'`. There is no connection
  * behind it: its body, if it has one, was read already.
@@ -31,7 +33,7 @@ class HandshakeResponse extends http.IncomingMessage {
     this._addHeaderLines(lines, lines.length)
     // Only now: what comes behind a complete message are trailers.
     this.complete = complete
-    if (body !== '') this.push(Buffer.from(body, 'latin1'))
+    if (body !== '') this.push(copyOf(Buffer.from(body, 'latin1')))
     this.push(null)
   }
 

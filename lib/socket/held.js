@@ -1,10 +1,9 @@
 'use strict'
 
-const { Buffer } = require('node:buffer')
-
 const { run } = require('../context')
 const Fifo = require('../fifo')
 const { nextTick, setImmediate } = require('../globals')
+const { copyOf } = require('../hub/bytes')
 const { CLOSED } = require('ws')
 
 /** What events that are held back may cost, in bytes, before the network is stopped. */
@@ -109,7 +108,7 @@ class Held {
  * @return {Buffer} The same bytes, without a large memory behind them that others share
  */
 function compact(data) {
-  return data.buffer.byteLength > data.length * WASTE ? Buffer.from(data) : data
+  return data.buffer.byteLength > data.length * WASTE ? copyOf(data) : data
 }
 
 module.exports = Held

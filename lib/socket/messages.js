@@ -5,6 +5,7 @@ const { CLOSED } = require('ws')
 
 const { CONNECTION_LOST, createError } = require('../errors')
 const Fifo = require('../fifo')
+const { copyOf } = require('../hub/bytes')
 
 /** What messages that nobody has taken may cost, in bytes, before the socket is paused. */
 const MOST = 64 * 1024
@@ -133,7 +134,7 @@ class Messages {
 
 /** `binaryType` may ask for fragments, which are not of use here. */
 function whole(data) {
-  return Array.isArray(data) ? Buffer.concat(data) : data
+  return Array.isArray(data) ? copyOf(Buffer.concat(data)) : data
 }
 
 function costOf(data) {
