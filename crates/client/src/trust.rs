@@ -13,6 +13,7 @@ use rustls::{
 use crate::{
     certificate::Certificate,
     error::{Error, Result},
+    tls::in_place,
     verifier::{TrustAnyone, TrustListed},
 };
 
@@ -105,6 +106,9 @@ fn provider() -> CryptoProvider {
             | CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => 1,
             _ => 2,
         });
+    for suite in &mut provider.cipher_suites {
+        *suite = in_place::suite(*suite);
+    }
     provider
 }
 

@@ -5,6 +5,8 @@
 //! [`TlsStream`] and hands its [`TlsSession`] on with [`TlsStream::into_parts`].
 
 mod drive;
+pub(crate) mod in_place;
+mod record;
 mod session;
 mod stream;
 

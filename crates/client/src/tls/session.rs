@@ -5,7 +5,7 @@
 //! - a record it wants to keep, because a handshake message goes on in the next one, is kept here:
 //!   the caller may drop its buffer, and writing works meanwhile.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 use hyco_websocket::Direct;
 use rustls::{
@@ -13,7 +13,11 @@ use rustls::{
     client::UnbufferedClientConnection, pki_types::ServerName, unbuffered::EncryptError,
 };
 
-use super::drive::{process, take_alert, write};
+use super::{
+    drive::{process, take_alert, write},
+    in_place,
+    record::{MAX_HELD, next_record, worst_length},
+};
 
 /// Where plaintext and ciphertext lie in a buffer after [`TlsSession::decrypt`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,44 +111,41 @@ impl TlsSession {
         let mut filled = plain;
         let mut delivered = false;
         let mut cipher = plain;
-        // rustls hands out plaintext, which it has copied to memory of its own, while it borrows the
-        // record, so it cannot go to its place directly: it takes a detour through a buffer that is used
-        // for all records of the call.
-        let mut record = Vec::new();
+        let mut copied = Vec::new();
         while !self.peer_closed
             && let Some(length) = next_record(&buf[cipher..end])
         {
-            let input = &mut buf[cipher..cipher + length];
-            // A record is longer than its plaintext.
-            let fitting = direct.as_mut().filter(|direct| length <= direct.missing);
-            let outcome = match fitting {
-                Some(direct) => {
-                    let before = direct.buffer.len();
-                    let outcome = self.process_record(input, direct.buffer, outgoing);
-                    let length = direct.buffer.len() - before;
-                    direct.missing -= length;
-                    delivered |= length > 0;
-                    outcome
-                }
-                None => {
-                    direct = None;
-                    record.clear();
-                    self.process_record(input, &mut record, outgoing)
-                }
-            };
-            match self.settle(outcome, outgoing) {
-                Ok(()) => cipher += length,
+            let record = cipher..cipher + length;
+            copied.clear();
+            let outcome = self.process_record(&mut buf[record.clone()], &mut copied, outgoing);
+            let place = match self.settle(outcome, outgoing) {
+                Ok(place) => place.map(|place| cipher + place.start..cipher + place.end),
                 Err(error) if !delivered => return Err(error),
                 Err(_) => {
                     cipher = end;
                     break;
                 }
+            };
+            cipher = record.end;
+            // A record is longer than its plaintext.
+            direct = direct.filter(|direct| length <= direct.missing);
+            let count = place.as_ref().map_or(copied.len(), Range::len);
+            match (&mut direct, place) {
+                (Some(direct), place) => {
+                    let bytes = place.map_or(&copied[..], |place| &buf[place]);
+                    direct.buffer.extend_from_slice(bytes);
+                    direct.missing -= count;
+                }
+                (None, Some(place)) => {
+                    buf.copy_within(place, filled);
+                    filled += count;
+                }
+                (None, None) => {
+                    buf[filled..filled + count].copy_from_slice(&copied);
+                    filled += count;
+                }
             }
-            if direct.is_none() {
-                buf[filled..filled + record.len()].copy_from_slice(&record);
-                filled += record.len();
-                delivered |= !record.is_empty();
-            }
+            delivered |= count > 0;
         }
         if self.peer_closed {
             cipher = end; // what follows a close_notify must be ignored (RFC 8446 section 6.1)
@@ -263,31 +264,35 @@ impl TlsSession {
         Ok(())
     }
 
-    /// Lets rustls work on one record, together with what it held on to before.
+    /// Lets rustls work on one record, together with what it held on to before. Returns where plaintext
+    /// lies in the record; where the cipher does not tell, it is copied to `copied`.
     fn process_record(
         &mut self,
         record: &mut [u8],
-        plain: &mut Vec<u8>,
+        copied: &mut Vec<u8>,
         outgoing: &mut Vec<u8>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Range<usize>>, Error> {
         if self.held.is_empty() {
-            let progress = process(&mut self.connection, record, plain, outgoing)?;
+            let (progress, place) = in_place::find(record, |record| {
+                process(&mut self.connection, record, copied, outgoing)
+            });
+            let progress = progress?;
             self.peer_closed = progress.closed;
             self.held.extend_from_slice(&record[progress.used..]);
-            return Ok(());
+            return Ok(place);
         }
 
         if self.held.len() + record.len() > MAX_HELD {
             return Err(InvalidMessage::HandshakePayloadTooLarge.into());
         }
         self.held.extend_from_slice(record);
-        let progress = process(&mut self.connection, &mut self.held, plain, outgoing)?;
+        let progress = process(&mut self.connection, &mut self.held, copied, outgoing)?;
         self.peer_closed = progress.closed;
         self.held.drain(..progress.used);
         if self.held.is_empty() {
             self.held = Vec::new();
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Makes a failure final and takes out the alert that tells the peer of it.
@@ -358,36 +363,3 @@ impl Sealed {
         }
     }
 }
-
-/// The most that `length` bytes become by encryption.
-fn worst_length(length: usize) -> usize {
-    length + length.div_ceil(MAX_PLAINTEXT) * MAX_OVERHEAD + KEY_UPDATE
-}
-
-/// The length of the first record in `bytes`, if all of it is there or if rustls can tell from its header
-/// that it never will be.
-fn next_record(bytes: &[u8]) -> Option<usize> {
-    let &[kind, _, _, high, low, ..] = bytes else {
-        return None;
-    };
-    let length = usize::from(u16::from_be_bytes([high, low]));
-    if !RECORD_TYPES.contains(&kind) || length >= MAX_CIPHERTEXT {
-        return Some(HEADER);
-    }
-    (bytes.len() >= HEADER + length).then_some(HEADER + length)
-}
-
-/// Length of a record's header.
-const HEADER: usize = 5;
-/// change_cipher_spec, alert, handshake, application_data, heartbeat.
-const RECORD_TYPES: std::ops::RangeInclusive<u8> = 20..=24;
-/// The most plaintext one record carries (RFC 8446 section 5.1).
-const MAX_PLAINTEXT: usize = 16 * 1024;
-/// From this payload length on rustls refuses a record.
-const MAX_CIPHERTEXT: usize = MAX_PLAINTEXT + 2048;
-/// The most a record grows: header, explicit nonce of TLS 1.2, tag. TLS 1.3 needs less.
-const MAX_OVERHEAD: usize = HEADER + 8 + 16;
-/// Room for a key update that rustls sends before the next record on its own accord.
-const KEY_UPDATE: usize = 32;
-/// More than the longest handshake message rustls takes (64 KiB) in records of a sensible size.
-const MAX_HELD: usize = 128 * 1024;

@@ -2,7 +2,7 @@
 
 use std::{io::Write, sync::Arc};
 
-use hyco_client::{Decrypted, TlsSession};
+use hyco_client::{Decrypted, TlsOptions, TlsSession};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion,
     crypto::ring::default_provider,
@@ -10,8 +10,30 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
-/// Both protocol versions a relay may speak.
-pub(crate) const VERSIONS: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+/// How a session may have been agreed on.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    pub(crate) version: &'static SupportedProtocolVersion,
+    /// The client has the configuration of a listener, whose ciphers leave plaintext where it was; else
+    /// one that anybody might bring.
+    own: bool,
+}
+
+/// Both protocol versions a relay may speak, and ciphers that are not ours.
+pub(crate) const KINDS: [Kind; 3] = [
+    Kind {
+        version: &TLS13,
+        own: true,
+    },
+    Kind {
+        version: &TLS12,
+        own: true,
+    },
+    Kind {
+        version: &TLS13,
+        own: false,
+    },
+];
 
 /// A server for `localhost` and a client that trusts it.
 pub(crate) struct Pair {
@@ -20,7 +42,12 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn new(version: &'static SupportedProtocolVersion) -> Self {
+    pub(crate) fn new(
+        Kind {
+            version,
+            own: is_own,
+        }: Kind,
+    ) -> Self {
         let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let certificate = own.cert.der().clone();
         let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
@@ -32,13 +59,22 @@ impl Pair {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.clone()], key)
             .unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).unwrap();
-        let client = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let client = if is_own {
+            let ca = vec![own.cert.pem()];
+            let options = TlsOptions {
+                ca,
+                ..TlsOptions::default()
+            };
+            options.config().unwrap()
+        } else {
+            let mut roots = RootCertStore::empty();
+            roots.add(certificate).unwrap();
+            ClientConfig::builder_with_provider(provider)
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth()
+        };
         Self {
             client: Arc::new(client),
             server: Arc::new(server),

@@ -9,12 +9,12 @@ use hyco_client::{Decrypted, TlsSession};
 use hyco_websocket::Direct;
 use rustls::{AlertDescription, Error, ServerConnection};
 
-use crate::peer::{Noise, Pair, VERSIONS, feed, localhost, nothing, sealed, take};
+use crate::peer::{KINDS, Noise, Pair, feed, localhost, nothing, sealed, take};
 
 #[test]
 fn records_are_joined_behind_plaintext_that_is_there() {
-    for version in VERSIONS {
-        let (mut session, mut server) = Pair::new(version).joined();
+    for kind in KINDS {
+        let (mut session, mut server) = Pair::new(kind).joined();
         let mut buf = b"before ".to_vec();
         for part in [b"one, ".as_slice(), b"two, ", b"three"] {
             buf.extend(sealed(&mut server, part));
@@ -44,8 +44,8 @@ fn records_are_joined_behind_plaintext_that_is_there() {
 
 #[test]
 fn records_go_into_a_large_message_only_as_far_as_that_goes() {
-    for version in VERSIONS {
-        let (mut session, mut server) = Pair::new(version).joined();
+    for kind in KINDS {
+        let (mut session, mut server) = Pair::new(kind).joined();
         let mut buf = Vec::new();
         for part in [[1; 60].as_slice(), &[2; 60], &[3; 5]] {
             buf.extend(sealed(&mut server, part));
@@ -71,7 +71,7 @@ fn records_go_into_a_large_message_only_as_far_as_that_goes() {
 
 #[test]
 fn a_buffer_without_a_whole_record_is_left_as_it_is() {
-    let (mut session, mut server) = Pair::new(VERSIONS[0]).joined();
+    let (mut session, mut server) = Pair::new(KINDS[0]).joined();
     let record = sealed(&mut server, b"data");
     let mut outgoing = Vec::new();
     for length in 0..record.len() {
@@ -90,8 +90,8 @@ fn a_buffer_without_a_whole_record_is_left_as_it_is() {
 
 #[test]
 fn any_sizes_and_chunks_arrive_whole_both_ways() {
-    for version in VERSIONS {
-        let (mut session, mut server) = Pair::new(version).joined();
+    for kind in KINDS {
+        let (mut session, mut server) = Pair::new(kind).joined();
         let mut noise = Noise(0x5eed);
         for round in 0..60 {
             let size = [1, 100, 16_384, 16_385, 70_000][round % 5];
@@ -130,8 +130,8 @@ fn any_sizes_and_chunks_arrive_whole_both_ways() {
 
 #[test]
 fn encrypting_into_given_memory_says_how_much_was_used() {
-    for version in VERSIONS {
-        let (mut session, mut server) = Pair::new(version).joined();
+    for kind in KINDS {
+        let (mut session, mut server) = Pair::new(kind).joined();
         for length in [0, 1, 16_384, 16_385, 100_000] {
             let plain = Noise(7).bytes(length);
             let mut out = vec![0; session.sealed_length(length)];
@@ -145,7 +145,7 @@ fn encrypting_into_given_memory_says_how_much_was_used() {
 
 #[test]
 fn a_key_update_of_the_peer_is_followed_and_answered() {
-    let (mut session, mut server) = Pair::new(VERSIONS[0]).joined();
+    let (mut session, mut server) = Pair::new(KINDS[0]).joined();
     let mut outgoing = Vec::new();
     for _ in 0..5 {
         let mut buf = sealed(&mut server, b"old keys, ");
@@ -170,7 +170,7 @@ fn a_key_update_of_the_peer_is_followed_and_answered() {
 
 #[test]
 fn a_handshake_message_over_many_records_does_not_hinder_writing() {
-    let mut pair = Pair::new(VERSIONS[0]);
+    let mut pair = Pair::new(KINDS[0]);
     let config = Arc::get_mut(&mut pair.server).unwrap();
     config.max_fragment_size = Some(40);
     // With these the session tickets span records, and the server flight many more.
@@ -206,8 +206,8 @@ fn a_handshake_message_over_many_records_does_not_hinder_writing() {
 
 #[test]
 fn close_notify_ends_reading_and_hides_what_follows() {
-    for version in VERSIONS {
-        let (mut session, mut server) = Pair::new(version).joined();
+    for kind in KINDS {
+        let (mut session, mut server) = Pair::new(kind).joined();
         let mut buf = sealed(&mut server, b"last words");
         server.send_close_notify();
         buf.extend(take(&mut server));
@@ -244,8 +244,8 @@ fn close_notify_ends_reading_and_hides_what_follows() {
 
 #[test]
 fn a_session_that_said_close_notify_still_reads() {
-    for version in VERSIONS {
-        let (mut session, mut server) = Pair::new(version).joined();
+    for kind in KINDS {
+        let (mut session, mut server) = Pair::new(kind).joined();
         let mut out = Vec::new();
         session.close_notify(&mut out);
         feed(&mut server, &out);
@@ -261,8 +261,8 @@ fn a_session_that_said_close_notify_still_reads() {
 
 #[test]
 fn a_corrupted_record_fails_for_good_and_alerts_the_peer() {
-    for version in VERSIONS {
-        let (mut session, mut server) = Pair::new(version).joined();
+    for kind in KINDS {
+        let (mut session, mut server) = Pair::new(kind).joined();
         let mut buf = sealed(&mut server, b"data");
         let end = buf.len();
         buf[end - 1] ^= 1;
@@ -289,7 +289,7 @@ fn a_corrupted_record_fails_for_good_and_alerts_the_peer() {
 
 #[test]
 fn plaintext_before_a_corrupted_record_is_not_lost() {
-    let (mut session, mut server) = Pair::new(VERSIONS[0]).joined();
+    let (mut session, mut server) = Pair::new(KINDS[0]).joined();
     let mut buf = sealed(&mut server, b"good");
     buf.extend(sealed(&mut server, b"bad"));
     let end = buf.len();
@@ -314,7 +314,7 @@ fn what_is_no_tls_is_refused_from_its_first_bytes() {
         b"220 mail",
         b"\x16\x03\x03\xff\xff",
     ] {
-        let mut session = TlsSession::new(Pair::new(VERSIONS[0]).client, localhost()).unwrap();
+        let mut session = TlsSession::new(Pair::new(KINDS[0]).client, localhost()).unwrap();
         let mut outgoing = Vec::new();
         session.start(&mut outgoing).unwrap();
         let mut buf = hello.to_vec();
@@ -328,7 +328,7 @@ fn what_is_no_tls_is_refused_from_its_first_bytes() {
 
 #[test]
 fn an_endless_handshake_message_is_refused() {
-    let mut session = TlsSession::new(Pair::new(VERSIONS[0]).client, localhost()).unwrap();
+    let mut session = TlsSession::new(Pair::new(KINDS[0]).client, localhost()).unwrap();
     let mut outgoing = Vec::new();
     session.start(&mut outgoing).unwrap();
     // A ServerHello that claims 65 535 bytes, one byte in each record.
@@ -346,7 +346,7 @@ fn an_endless_handshake_message_is_refused() {
 
 #[test]
 fn nothing_is_written_before_the_handshake_is_complete() {
-    let mut session = TlsSession::new(Pair::new(VERSIONS[0]).client, localhost()).unwrap();
+    let mut session = TlsSession::new(Pair::new(KINDS[0]).client, localhost()).unwrap();
     let mut out = Vec::new();
     assert_eq!(
         session.encrypt(b"early", &mut out),
@@ -359,7 +359,7 @@ fn nothing_is_written_before_the_handshake_is_complete() {
 
 #[test]
 fn debug_output_tells_the_state_and_no_secrets() {
-    let (session, _server) = Pair::new(VERSIONS[0]).joined();
+    let (session, _server) = Pair::new(KINDS[0]).joined();
     let shown = format!("{session:?}");
     assert!(
         shown.starts_with("TlsSession { version: Some(TLSv1_3), suite: Some(TLS13_"),

@@ -3,7 +3,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use hyco_client::{TlsParts, TlsStream};
-use rustls::{ClientConfig, Error, ProtocolVersion};
+use rustls::{ClientConfig, Error};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, split},
     net::{TcpListener, TcpStream},
@@ -12,17 +12,17 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream as ServerStream};
 
-use crate::peer::{Noise, Pair, VERSIONS, localhost};
+use crate::peer::{KINDS, Noise, Pair, localhost};
 
 #[tokio::test]
 async fn bytes_come_back_whatever_the_chunks() {
-    for (version, number) in VERSIONS
-        .into_iter()
-        .zip([ProtocolVersion::TLSv1_3, ProtocolVersion::TLSv1_2])
-    {
-        let pair = Pair::new(version);
+    for kind in KINDS {
+        let pair = Pair::new(kind);
         let (mut client, server) = connect(&pair).await;
-        assert_eq!(client.session().protocol_version(), Some(number));
+        assert_eq!(
+            client.session().protocol_version(),
+            Some(kind.version.version)
+        );
         assert!(!client.session().is_resumed());
         let echo = tokio::spawn(echo(server));
 
@@ -54,8 +54,8 @@ async fn bytes_come_back_whatever_the_chunks() {
 #[tokio::test]
 async fn much_data_flows_both_ways_at_once() {
     const TOTAL: usize = 64 << 20;
-    for version in VERSIONS {
-        let (client, server) = connect(&Pair::new(version)).await;
+    for kind in KINDS {
+        let (client, server) = connect(&Pair::new(kind)).await;
         let (client_read, client_write) = split(client);
         let (server_read, server_write) = split(server);
         let tasks = [
@@ -72,7 +72,7 @@ async fn much_data_flows_both_ways_at_once() {
 
 #[tokio::test]
 async fn key_updates_of_the_server_go_unnoticed() {
-    let (mut client, mut server) = connect(&Pair::new(VERSIONS[0])).await;
+    let (mut client, mut server) = connect(&Pair::new(KINDS[0])).await;
     let server = tokio::spawn(async move {
         for _ in 0..20 {
             server.write_all(b"before ").await.unwrap();
@@ -96,8 +96,8 @@ async fn key_updates_of_the_server_go_unnoticed() {
 
 #[tokio::test]
 async fn a_second_connection_resumes_the_session() {
-    for version in VERSIONS {
-        let pair = Pair::new(version);
+    for kind in KINDS {
+        let pair = Pair::new(kind);
         for resumed in [false, true, true] {
             let (mut client, mut server) = connect(&pair).await;
             assert_eq!(client.session().is_resumed(), resumed);
@@ -111,8 +111,8 @@ async fn a_second_connection_resumes_the_session() {
 
 #[tokio::test]
 async fn shutdown_says_close_notify_and_the_other_direction_goes_on() {
-    for version in VERSIONS {
-        let (mut client, mut server) = connect(&Pair::new(version)).await;
+    for kind in KINDS {
+        let (mut client, mut server) = connect(&Pair::new(kind)).await;
         client.write_all(b"request").await.unwrap();
         client.shutdown().await.unwrap();
         assert!(client.write_all(b"more").await.is_err());
@@ -130,8 +130,8 @@ async fn shutdown_says_close_notify_and_the_other_direction_goes_on() {
 
 #[tokio::test]
 async fn an_end_without_close_notify_is_an_error_after_the_data() {
-    for version in VERSIONS {
-        let (mut client, mut server) = connect(&Pair::new(version)).await;
+    for kind in KINDS {
+        let (mut client, mut server) = connect(&Pair::new(kind)).await;
         server.write_all(b"cut").await.unwrap();
         server.flush().await.unwrap();
         server.get_mut().0.shutdown().await.unwrap();
@@ -144,8 +144,8 @@ async fn an_end_without_close_notify_is_an_error_after_the_data() {
 
 #[tokio::test]
 async fn a_record_of_another_key_is_an_error_and_the_server_is_told() {
-    for version in VERSIONS {
-        let (mut client, mut server) = connect(&Pair::new(version)).await;
+    for kind in KINDS {
+        let (mut client, mut server) = connect(&Pair::new(kind)).await;
         let mut forged = vec![23, 3, 3, 0, 40];
         forged.extend([0x5a; 40]);
         server.get_mut().0.write_all(&forged).await.unwrap();
@@ -162,8 +162,8 @@ async fn a_record_of_another_key_is_an_error_and_the_server_is_told() {
 
 #[tokio::test]
 async fn a_certificate_of_another_name_or_issuer_is_refused() {
-    for version in VERSIONS {
-        let pair = Pair::new(version);
+    for kind in KINDS {
+        let pair = Pair::new(kind);
         let (outcome, server) = attempt(&pair, &pair.client, "elsewhere.test").await;
         assert!(matches!(
             cause(&outcome.unwrap_err()),
@@ -174,7 +174,7 @@ async fn a_certificate_of_another_name_or_issuer_is_refused() {
             Error::AlertReceived(_)
         ));
 
-        let stranger = Pair::new(version);
+        let stranger = Pair::new(kind);
         let (outcome, server) = attempt(&pair, &stranger.client, "localhost").await;
         assert!(matches!(
             cause(&outcome.unwrap_err()),
@@ -198,7 +198,7 @@ async fn a_handshake_that_ends_early_is_an_error() {
         tcp
     });
     let tcp = TcpStream::connect(address).await.unwrap();
-    let error = TlsStream::connect(tcp, Pair::new(VERSIONS[0]).client, localhost())
+    let error = TlsStream::connect(tcp, Pair::new(KINDS[0]).client, localhost())
         .await
         .unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
@@ -207,7 +207,7 @@ async fn a_handshake_that_ends_early_is_an_error() {
 
 #[tokio::test]
 async fn parts_carry_on_where_the_stream_stood() {
-    let (mut client, mut server) = connect(&Pair::new(VERSIONS[0])).await;
+    let (mut client, mut server) = connect(&Pair::new(KINDS[0])).await;
     server.write_all(b"head|body").await.unwrap();
     server.flush().await.unwrap();
     let mut head = [0; 5];
@@ -233,7 +233,7 @@ async fn parts_carry_on_where_the_stream_stood() {
 
 #[tokio::test]
 async fn parts_hold_the_beginning_of_a_record() {
-    let (mut client, mut server) = connect(&Pair::new(VERSIONS[0])).await;
+    let (mut client, mut server) = connect(&Pair::new(KINDS[0])).await;
     let mut wire = crate::peer::sealed(server.get_mut().1, b"first");
     let second = crate::peer::sealed(server.get_mut().1, b"second");
     wire.extend(&second[..9]);
