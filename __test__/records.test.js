@@ -58,7 +58,7 @@ test('layouts and sizes are those of the native side', TIMEOUT, () => {
   assert.equal(fields.length, records.RECORD_WORDS)
   const slab = source('crates', 'hub', 'src', 'slab.rs').match(/pub const SIZE: usize = (.+);/)[1]
   assert.equal(records.STAGE_BYTES, number(slab))
-  const inline = constant(source('src', 'hub', 'mod.rs'), 'INLINE_CONNECTIONS')
+  const inline = constant(source('src', 'hub', 'sending.rs'), 'INLINE_CONNECTIONS')
   assert.ok(records.RESULT_PAIRS >= inline)
   const bits = constant(source('crates', 'hub', 'src', 'links.rs'), 'NUMBER_BITS')
   assert.match(source('lib', 'hub', 'link.js'), new RegExp(`NUMBERS = 2 \\*\\* ${bits}\n`))

@@ -75,6 +75,18 @@ export declare class Hub {
   /** Whether `log` events are to come; they are lost while JavaScript is far behind. */
   setLogging(on: boolean): void
   /**
+   * Takes the frames in the first `bytes` of the ring and starts to write them.
+   *
+   * [`hyco_hub::ring`] says how a frame lies there.
+   * Returns how many pairs (connection, acknowledged frames) stand in `results`.
+   */
+  flush(bytes: number): number
+  /**
+   * Appends one large frame; `flags` as the third word of a frame in the ring. With `start` it
+   * also starts to write; returns how many frames of the connection are acknowledged now.
+   */
+  sendLarge(handle: number, flags: number, payload: Buffer, start: boolean): number
+  /**
    * Starts the I/O thread of this environment.
    *
    * `table` receives records and `results` acknowledgements, in 32-bit words; `stage` receives
@@ -96,20 +108,8 @@ export declare class Hub {
   deliver(): void
   /** A copy of a message that a row of the table describes, whose memory was moved away. */
   copy(row: number): ArrayBuffer
-  /**
-   * Takes the frames in the first `bytes` of the ring and starts to write them.
-   *
-   * [`hyco_hub::ring`] says how a frame lies there.
-   * Returns how many pairs (connection, acknowledged frames) stand in `results`.
-   */
-  flush(bytes: number): number
   /** How many connections live on the event loop. */
   onLoop(): number
-  /**
-   * Appends one large frame; `flags` as the third word of a frame in the ring. With `start` it
-   * also starts to write; returns how many frames of the connection are acknowledged now.
-   */
-  sendLarge(handle: number, flags: number, payload: Buffer, start: boolean): number
   /** Bytes that a connection has not yet handed to the operating system. */
   buffered(handle: number): number
   /** Stops reading from a connection, or goes on. */

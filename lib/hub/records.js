@@ -34,7 +34,7 @@ const APPENDED = 1 << 31
 /** Words before the payload of a frame in the ring. */
 const FRAME_WORDS = 3
 
-/** At least INLINE_CONNECTIONS of src/hub/mod.rs. */
+/** At least INLINE_CONNECTIONS of src/hub/sending.rs. */
 const RESULT_PAIRS = 64
 
 /** What a hub calls on its sockets. */

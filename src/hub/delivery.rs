@@ -3,15 +3,13 @@
 use std::{
     cell::{Cell, OnceCell, RefCell},
     ffi::c_void,
-    mem,
-    ops::Range,
-    ptr,
+    mem, ptr,
     rc::Rc,
     sync::Arc,
 };
 
 use hyco_client::connection::Connection;
-use hyco_hub::{Handle, HubInbox, Lend, Links, Queue, Slab, Wake, write_rows};
+use hyco_hub::{Handle, HubInbox, Links, Queue, Wake, write_rows};
 use napi::{
     bindgen_prelude::{Buffer, Result, Uint32Array},
     sys,
@@ -20,6 +18,7 @@ use napi::{
 use super::{
     event_loop::EventLoop,
     function::{Function, Revoked},
+    lender::Lender,
     lending::{Lending, Memory, check},
     values,
 };
@@ -227,7 +226,7 @@ impl JsSide {
         unsafe {
             let [large, events] = self.values(env)?;
             while !self.batch.borrow().is_read() {
-                let mut lender = Lender::new(env, self);
+                let mut lender = Lender::new(env, self.lending, &self.share);
                 let count = {
                     let batch = self.batch.borrow();
                     write_rows(
@@ -238,7 +237,7 @@ impl JsSide {
                         &mut lender,
                     )?
                 };
-                let values = [lender.buffers, large, events];
+                let values = [lender.into_buffers(), large, events];
                 let read = self.call_back(env, count as i32, values)?.min(count);
                 self.batch.borrow_mut().read += read;
                 if read < count {
@@ -367,59 +366,6 @@ impl JsSide {
             check(sys::napi_get_value_uint32(env, result, &mut read))?;
             Ok(read as usize)
         }
-    }
-}
-
-/// Collects the ArrayBuffers of one call.
-struct Lender<'a> {
-    env: sys::napi_env,
-    side: &'a JsSide,
-    /// The JavaScript array of them; null when there is none.
-    buffers: sys::napi_value,
-    count: u32,
-}
-
-impl<'a> Lender<'a> {
-    fn new(env: sys::napi_env, side: &'a JsSide) -> Self {
-        Self {
-            env,
-            side,
-            buffers: ptr::null_mut(),
-            count: 0,
-        }
-    }
-}
-
-impl Lend for Lender<'_> {
-    type Error = napi::Error;
-
-    fn lend(&mut self, slab: &Arc<Slab>, range: Range<usize>) -> Result<Option<u32>> {
-        if !self.side.share.get() {
-            return Ok(None);
-        }
-        let start = slab.pointer(&range);
-        #[expect(unsafe_code, reason = "Node-API calls")]
-        // SAFETY: within `deliver`. The bytes are those of records, which the I/O thread leaves
-        // alone, and nobody but JavaScript reads them after this.
-        unsafe {
-            let memory = Memory::Slab(Arc::clone(slab));
-            let lending = self.side.lending;
-            let Ok(buffer) = lending.lend(memory, start, range.len())? else {
-                self.side.share.set(false);
-                return Ok(None);
-            };
-            if self.buffers.is_null() {
-                check(sys::napi_create_array(self.env, &mut self.buffers))?;
-            }
-            check(sys::napi_set_element(
-                self.env,
-                self.buffers,
-                self.count,
-                buffer,
-            ))?;
-        }
-        self.count += 1;
-        Ok(Some(self.count))
     }
 }
 

@@ -1,16 +1,18 @@
 //! The connections at home on the event loop of JavaScript: read when libuv says so, with no other
 //! thread involved, and delivered together after the loop has polled.
 
+mod seat;
+
 use std::{
     cell::{Cell, RefCell},
-    ffi::{c_int, c_void},
+    ffi::c_void,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
     rc::{Rc, Weak},
     sync::{Arc, Mutex, PoisonError},
-    task::{Wake, Waker},
-    thread::{self, ThreadId},
+    task::Waker,
+    thread,
     time::Instant,
 };
 
@@ -18,8 +20,9 @@ use hyco_client::connection::{Driver, Rest};
 use hyco_hub::{Errands, Homes, HubInbox, LoopInbox, LoopTurn, live};
 use napi::{bindgen_prelude::Result, sys};
 
+use self::seat::{Due, Seat, SeatWaker, on_poll_closed};
 use super::{delivery::JsSide, lending::check};
-use crate::uv::{self, Check, Poll, RawHandle, Uv};
+use crate::uv::{self, Check, RawHandle, Uv};
 
 /// The loop of one environment.
 pub(super) struct EventLoop {
@@ -43,42 +46,6 @@ pub(super) struct EventLoop {
     handles: Cell<usize>,
     /// Makes the end of the environment wait for the handles.
     hook: Cell<Option<sys::napi_async_cleanup_hook_handle>>,
-}
-
-/// One connection at home here.
-struct Seat {
-    number: u32,
-    event_loop: Rc<EventLoop>,
-    driver: RefCell<Option<Driver<HubInbox>>>,
-    poll: RefCell<Option<Poll>>,
-    watched: Cell<bool>,
-    waker: Waker,
-}
-
-/// Connections whose drivers were woken.
-struct Due {
-    numbers: Mutex<Vec<u32>>,
-    javascript: ThreadId,
-    inbox: Arc<HubInbox>,
-}
-
-struct SeatWaker {
-    number: u32,
-    due: Arc<Due>,
-}
-
-impl Wake for SeatWaker {
-    fn wake(self: Arc<Self>) {
-        let mut numbers = self.due.numbers.lock();
-        let numbers = numbers.as_mut();
-        numbers
-            .unwrap_or_else(|poisoned| poisoned.get_mut())
-            .push(self.number);
-        // On the thread of JavaScript whoever caused it calls `attend` afterwards.
-        if thread::current().id() != self.due.javascript {
-            self.due.inbox.turns.wake();
-        }
-    }
 }
 
 impl EventLoop {
@@ -380,37 +347,6 @@ impl EventLoop {
     }
 }
 
-impl Seat {
-    fn watch(&self, watch: bool) {
-        if self.watched.replace(watch) == watch {
-            return;
-        }
-        if let Some(poll) = self.poll.borrow().as_ref() {
-            if watch {
-                poll.start(on_poll);
-            } else {
-                poll.stop();
-            }
-        }
-    }
-}
-
-#[expect(unsafe_code, reason = "called by libuv")]
-unsafe extern "C" fn on_poll(handle: RawHandle, status: c_int, _events: c_int) {
-    // SAFETY: the data is the seat, whose count stays until the handle was closed. One more keeps it
-    // while it is read.
-    let seat = unsafe {
-        let seat = uv::data(handle).cast::<Seat>();
-        Rc::increment_strong_count(seat);
-        Rc::from_raw(seat)
-    };
-    if status < 0 {
-        // An error of the socket, which reading tells; libuv has stopped.
-        seat.watched.set(false);
-    }
-    seat.event_loop.read(&seat);
-}
-
 #[expect(unsafe_code, reason = "called by libuv")]
 unsafe extern "C" fn on_check(handle: RawHandle) {
     // SAFETY: as in `on_poll`, with the loop.
@@ -420,16 +356,6 @@ unsafe extern "C" fn on_check(handle: RawHandle) {
         Rc::from_raw(event_loop)
     };
     event_loop.after_poll();
-}
-
-#[expect(unsafe_code, reason = "called by libuv")]
-unsafe extern "C" fn on_poll_closed(handle: RawHandle) {
-    // SAFETY: gives back the count of the handle, which is closed once, and its memory.
-    unsafe {
-        let seat = Rc::from_raw(uv::data(handle).cast::<Seat>());
-        uv::free_poll(seat.event_loop.uv, handle);
-        seat.event_loop.closed();
-    }
 }
 
 #[expect(unsafe_code, reason = "called by libuv")]
