@@ -7,7 +7,7 @@ const { describe, it } = require('node:test')
 const WebSocket = require('ws')
 
 const hyco = require('..')
-const { Hub } = require('../lib/hub/hub')
+const Listener = require('../lib/hub/listener')
 const anonymousRelay = require('./support/anonymous')
 const { closed, message, uncaught, until } = require('./support/watch')
 
@@ -19,7 +19,7 @@ describe('a sender for whom there is no connection left', TIMEOUT, () => {
   it("is refused with 503, told as 'acceptError', and is not left pending", async (context) => {
     const full = new Error('this thread has 2097151 connections already')
     await serving({}, async (server) => {
-      const { mock } = context.mock.method(Hub.prototype, 'accept', () => {
+      const { mock } = context.mock.method(Listener.prototype, 'accept', () => {
         throw full
       })
       const [[error, request], refused] = await Promise.all([

@@ -8,7 +8,7 @@ const { after, before, describe, it } = require('node:test')
 const WebSocket = require('ws')
 
 const hyco = require('..')
-const { Hub } = require('../lib/hub/hub')
+const Listener = require('../lib/hub/listener')
 const certificate = require('./support/certificate')
 const HttpSetting = require('./support/http-server')
 const { mirror, until } = HttpSetting
@@ -229,7 +229,7 @@ describe('a forward() that fails', { timeout: 60_000 }, () => {
     })
     server.on('offline', () => {})
     const failure = new Error('there is no room')
-    const { mock } = context.mock.method(Hub.prototype, 'forward', () => {
+    const { mock } = context.mock.method(Listener.prototype, 'forward', () => {
       throw failure
     })
     assert.throws(() => server.forward(1), failure)

@@ -20,7 +20,6 @@ class Requests {
   #fetchServer = null
   #eventServer = null
   #gateway = null
-  #hub = null
   #link = null
   #listener = null
   #spec = null
@@ -53,14 +52,14 @@ class Requests {
   get total() {
     if (this.#gateway === null) return 0
     if (this.#forwarding === null) return this.#gateway.total
-    return this.#link === null ? this.#passedOn : this.#hub.totalRequests(this.#listener)
+    return this.#link === null ? this.#passedOn : this.#listener.totalRequests()
   }
 
   /** Lets answers of requests that are passed on elsewhere be told, if anybody wants to know. */
   reportServed() {
     if (this.#forwarding === null || this.#link === null) return
     const isHeard = this.#face.listenerCount('forwarded') > 0 || wanted('request:end')
-    this.#hub.reportServed(this.#listener, isHeard)
+    this.#listener.reportServed(isHeard)
   }
 
   /** Whether a sender of a WebSocket meets a server, and not `'connection'` listeners. @type {Boolean} */
@@ -108,19 +107,18 @@ class Requests {
    * Takes the requests of a listener.
    *
    * @param {Hub} hub
-   * @param {Number} listener
+   * @param {Listener} listener
    * @param {Object} spec For the hub
    * @param {Function} changed Called when a request has ended
    * @param {Function} tell Tells those who have subscribed to such events
    */
   start(hub, listener, spec, changed, tell) {
-    this.#hub = hub
     this.#listener = listener
     this.#spec = spec
     this.#gateway = new Gateway(hub, () => this.#server(), changed, tell)
-    this.#link = hub.serve(listener, this.#gateway, spec)
+    this.#link = listener.serve(this.#gateway, spec)
     if (this.#forwarding === null) return
-    hub.forward(listener, this.#forwarding, spec)
+    listener.forward(this.#forwarding, spec)
     this.reportServed()
   }
 
@@ -131,11 +129,11 @@ class Requests {
    */
   forward(forwarding) {
     this.checkFree('target')
-    if (this.#hub !== null) this.#hub.forward(this.#listener, forwarding, this.#spec)
+    this.#listener?.forward(forwarding, this.#spec)
     this.#forwarding = forwarding
     // Each answer would cost the event loop something, so they are told only to those who listen.
     this.#face.on('newListener', (name) => {
-      if (name === 'forwarded' && this.#link !== null) this.#hub.reportServed(this.#listener, true)
+      if (name === 'forwarded' && this.#link !== null) this.#listener.reportServed(true)
     })
     this.reportServed()
   }
@@ -143,7 +141,7 @@ class Requests {
   /** Lets the end of those that are passed on elsewhere be told, of which JavaScript knows nothing. */
   drain() {
     if (this.#forwarding === null || this.#link === null) return
-    if (this.#openElsewhere() > 0) this.#hub.watchRequests(this.#listener)
+    if (this.#openElsewhere() > 0) this.#listener.watchRequests()
   }
 
   /**
@@ -152,7 +150,7 @@ class Requests {
    * @param {Object} event What the relay says about it
    */
   upgrade({ accept, id, headers, remoteAddress, remotePort }) {
-    this.#hub.upgrade(this.#listener, accept, {
+    this.#listener.upgrade(accept, {
       id,
       headers,
       remoteAddress: remoteAddress ?? '',
@@ -163,23 +161,23 @@ class Requests {
   /** Gives up what is open. */
   destroy() {
     // First, so that senders are told that the listener is closed, and not that its server failed.
-    this.#hub?.endRequests(this.#listener)
+    this.#listener?.endRequests()
     this.#gateway?.destroy()
   }
 
   /** Nothing is open, and nothing comes any more. */
   stop() {
     if (this.#link === null) return
-    this.#hub.unserve(this.#link)
+    this.#listener.unserve(this.#link)
     if (this.#forwarding !== null) {
       this.#passedOn = this.total
-      this.#hub.unforward(this.#listener)
+      this.#listener.unforward()
     }
     this.#link = null
   }
 
   #openElsewhere() {
-    return this.#forwarding === null ? 0 : this.#hub.openRequests(this.#listener)
+    return this.#forwarding === null ? 0 : this.#listener.openRequests()
   }
 
   /** The server for a new request, or `null`. */

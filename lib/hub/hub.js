@@ -9,6 +9,7 @@ const { transfer } = require('./bytes')
 const Delivery = require('./delivery')
 const Holds = require('./holds')
 const Link = require('./link')
+const Listener = require('./listener')
 const Ring = require('./ring')
 const Trust = require('./trust')
 const { kEvent } = require('./records')
@@ -27,9 +28,8 @@ class Hub {
   #sockets = [undefined]
   /** Their links. */
   #links = [undefined]
+  /** Those of servers, by their numbers. */
   #listeners = new Map()
-  /** Those whose requests are passed on: they are known, and hold the process, until `unforward`. */
-  #forwarding = new Set()
   #nextListener = 1
   /** Listeners, connections and gateways that the native side knows. */
   #open = 0
@@ -82,192 +82,16 @@ class Hub {
    *
    * @param {object} spec what to listen on; see `ListenSpec` in native/binding.d.ts
    * @param {(event: object) => void} onEvent
-   * @returns {number} the listener's number
+   * @returns {Listener}
    */
   listen(spec, onEvent) {
     this.#attendLog()
     const { tls, ...rest } = spec
     const id = this.#nextListener++
     this.#native.listen(id, { ...rest, trust: this.#trust.prepare(tls) })
-    this.#listeners.set(id, { onEvent, held: true })
-    this.#enter()
-    this.#hold()
-    return id
-  }
-
-  /** Lets the process end although this listener is open. @param {number} id */
-  unrefListener(id) {
-    const listener = this.#listeners.get(id)
-    if (listener?.held) {
-      listener.held = false
-      this.#release()
-    }
-  }
-
-  /** Keeps the process alive for this listener again. @param {number} id */
-  refListener(id) {
-    const listener = this.#listeners.get(id)
-    if (listener && !listener.held) {
-      listener.held = true
-      this.#hold()
-    }
-  }
-
-  /**
-   * Answers a `token` event.
-   *
-   * @param {number} listener
-   * @param {number} request
-   * @param {(Object|null)} given `token`, `expiresOn` and `refreshAfter`, as a TokenSource fetches it
-   * @param {string} [errorMessage] why there is none
-   */
-  provideToken(listener, request, given, errorMessage) {
-    const { token, expiresOn, refreshAfter } = given ?? {}
-    this.#native.provideToken(listener, request, token, errorMessage, expiresOn, refreshAfter)
-  }
-
-  /**
-   * Answers a `reconnect` event.
-   *
-   * @param {number} listener
-   * @param {number} request
-   * @param {number} delay milliseconds, or -1 to stop
-   */
-  decideReconnect(listener, request, delay) {
-    this.#native.decideReconnect(listener, request, delay)
-  }
-
-  /**
-   * Accepts a sender: dials its rendezvous for `socket`, which opens or fails later.
-   *
-   * @param {number} listener
-   * @param {number} accept
-   * @param {object} socket as for `connect`
-   * @param {string|undefined} protocol the subprotocol to answer with
-   * @param {string[][]} headers further ones of the handshake, names and values
-   * @throws {Error} when the listener has ended
-   */
-  accept(listener, accept, socket, protocol, headers) {
-    const link = new Link(this)
-    const read = socket.attach(link)
-    this.#attach(socket, link, this.#native.accept(listener, accept, protocol, headers, read))
-  }
-
-  /**
-   * Refuses a sender.
-   *
-   * @param {number} listener
-   * @param {number} accept
-   * @param {number} status
-   * @param {string} description the reason phrase that the sender sees
-   */
-  reject(listener, accept, status, description) {
-    this.#native.reject(listener, accept, status, description)
-  }
-
-  /**
-   * Says whether the next failure or loss of a listener is the last.
-   *
-   * @param {number} listener
-   * @param {boolean} staysDown
-   */
-  stayDown(listener, staysDown) {
-    this.#native.stayDown(listener, staysDown)
-  }
-
-  /**
-   * Serves a listener's HTTP requests: each becomes an exchange, whose messages and signals go to
-   * `gateway` until `unserve`.
-   *
-   * @param {number} listener
-   * @param {object} gateway an object with the methods `kMessage` and `kExchange`
-   * @param {object} spec see `ServeSpec` in native/binding.d.ts
-   * @returns {Link} to be given to `unserve`
-   */
-  serve(listener, gateway, spec) {
-    const link = new Link(this)
-    link.bind(this.#native.reserve())
-    this.#sockets[link.number] = gateway
-    this.#links[link.number] = link
-    this.#enter()
-    this.#native.serve(listener, link.handle, spec)
-    return link
-  }
-
-  /** No exchange of that link is open any more. @param {Link} link */
-  unserve(link) {
-    this.#sockets[link.number] = undefined
-    this.#links[link.number] = undefined
-    this.#delivery.forget(link.number)
-    this.#native.forget(link.handle)
-    link.unbind()
-    this.#leave()
-  }
-
-  /**
-   * Passes a listener's HTTP requests on to a server elsewhere.
-   *
-   * @param {number} listener
-   * @param {object} forward see `ForwardSpec` in native/binding.d.ts; its `trust` is set here, after its
-   *   `tls`
-   * @param {object} spec see `ServeSpec` in native/binding.d.ts
-   */
-  forward(listener, { tls, ...forward }, spec) {
-    this.#native.forward(listener, { ...forward, trust: this.#trust.prepare(tls) }, spec)
-    if (!this.#forwarding.has(listener)) this.#enter()
-    this.#forwarding.add(listener)
-  }
-
-  /** How many requests of a listener are open. @param {number} listener @returns {number} */
-  openRequests(listener) {
-    return this.#native.openRequests(listener)
-  }
-
-  /** How many requests of a listener there were. @param {number} listener @returns {number} */
-  totalRequests(listener) {
-    return this.#native.totalRequests(listener)
-  }
-
-  /**
-   * Says whether a `served` event is to follow for each answer.
-   *
-   * @param {number} listener
-   * @param {boolean} reports
-   */
-  reportServed(listener, reports) {
-    this.#native.reportServed(listener, reports)
-  }
-
-  /** Lets an `idle` event follow when no request of a listener is open. @param {number} listener */
-  watchRequests(listener) {
-    this.#native.watchRequests(listener)
-  }
-
-  /** No request of a listener is passed on any more. @param {number} id */
-  unforward(id) {
-    if (this.#forwarding.delete(id)) this.#leave()
-    if (this.#listeners.get(id)?.closed) this.#forget(id)
-  }
-
-  /**
-   * Lets the server that serves requests upgrade a sender.
-   *
-   * @param {number} listener
-   * @param {number} accept
-   * @param {object} spec see `UpgradeSpec` in native/binding.d.ts
-   */
-  upgrade(listener, accept, spec) {
-    this.#native.upgrade(listener, accept, spec)
-  }
-
-  /** Gives up the HTTP requests that are open. @param {number} listener */
-  endRequests(listener) {
-    this.#native.endRequests(listener)
-  }
-
-  /** Closes a listener; its `closed` event follows. @param {number} id */
-  closeListener(id) {
-    this.#native.closeListener(id)
+    const listener = new Listener(id, this.#forListeners(), onEvent)
+    this.#listeners.set(id, listener)
+    return listener
   }
 
   /**
@@ -282,9 +106,7 @@ class Hub {
   connect(socket, spec) {
     this.#attendLog()
     spec.trust = this.#trust.prepare(spec.tls)
-    const link = new Link(this)
-    const read = socket.attach(link)
-    this.#attach(socket, link, this.#native.connect(spec, read))
+    this.#attach(socket, (read) => this.#native.connect(spec, read))
   }
 
   /** See `Link.abort`. @param {Link} link */
@@ -354,23 +176,57 @@ class Hub {
     native.raise(error)
   }
 
-  #attach(socket, link, handle) {
-    link.bind(handle)
+  /** What a listener needs of the hub. */
+  #forListeners() {
+    return {
+      native: this.#native,
+      trust: this.#trust,
+      enter: () => this.#enter(),
+      leave: () => this.#leave(),
+      hold: () => this.#hold(),
+      release: () => this.#release(),
+      attach: (socket, open) => this.#attach(socket, open),
+      reserve: (gateway) => this.#reserve(gateway),
+      free: (link) => this.#free(link),
+      forget: (id) => this.#listeners.delete(id),
+    }
+  }
+
+  /** Gives a socket the connection that `open` begins, which is told how to read. */
+  #attach(socket, open) {
+    const link = new Link(this)
+    const read = socket.attach(link)
+    link.bind(open(read))
+    this.#enlist(socket, link)
+    this.#hold()
+  }
+
+  /** A link without a connection, for what a gateway is told. */
+  #reserve(gateway) {
+    const link = new Link(this)
+    link.bind(this.#native.reserve())
+    this.#enlist(gateway, link)
+    return link
+  }
+
+  #enlist(socket, link) {
     this.#sockets[link.number] = socket
     this.#links[link.number] = link
     this.#enter()
-    this.#hold()
   }
 
   /** The socket knows that its connection is gone: the number may be given to another. */
   #detach(number) {
-    const link = this.#links[number]
-    this.#sockets[number] = undefined
-    this.#links[number] = undefined
+    this.#free(this.#links[number])
+    this.#release()
+  }
+
+  #free(link) {
+    this.#sockets[link.number] = undefined
+    this.#links[link.number] = undefined
+    this.#delivery.forget(link.number)
     this.#native.forget(link.handle)
     link.unbind()
-    this.#delivery.forget(number)
-    this.#release()
     this.#leave()
   }
 
@@ -403,7 +259,7 @@ class Hub {
   #log(event) {
     const listener = this.#listeners.get(event.listener)
     if (listener !== undefined) {
-      listener.onEvent(event)
+      listener.on(event)
       return
     }
     if (!wanted('log')) return
@@ -426,21 +282,7 @@ class Hub {
       }
       return
     }
-    const listener = this.#listeners.get(event.listener)
-    if (listener === undefined) return
-    if (event.type === 'closed') {
-      listener.closed = true
-      if (!this.#forwarding.has(event.listener)) this.#forget(event.listener)
-    }
-    listener.onEvent(event)
-  }
-
-  #forget(id) {
-    const { held } = this.#listeners.get(id)
-    this.#listeners.delete(id)
-    this.#native.forgetListener(id)
-    if (held) this.#release()
-    this.#leave()
+    this.#listeners.get(event.listener)?.on(event)
   }
 }
 

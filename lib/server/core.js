@@ -8,8 +8,8 @@ const { clearTimeout, nextTick, now, setTimeout } = require('../globals')
 const Requests = require('../http/requests')
 const hub = require('../hub/hub')
 const { MAX_DELAY } = require('../options/checks')
-const { reconnectDelay } = require('../options/reconnect')
 const { metricsOf } = require('./metrics')
+const Questions = require('./questions')
 const Senders = require('./senders')
 const Silence = require('./silence')
 const { callSite } = require('../socket/connect-errors')
@@ -28,13 +28,10 @@ class ServerCore {
   loops = new Set()
   #server
   #options
-  #reconnect
-  #tokens
+  #questions
   #hub = null
   #listener = null
-  #tokenError = null
   #silence
-  #blame
   #wasOnline = false
   #reconnects = 0
   #senders
@@ -60,8 +57,6 @@ class ServerCore {
   constructor(server, { options, reconnect, serving, tokens }) {
     this.#server = server
     this.#options = options
-    this.#reconnect = reconnect
-    this.#tokens = tokens
     this.#silence = new Silence(server)
     const tell = (name, message) => this.#tell(name, message)
     this.#senders = new Senders(server, options, tell, () => this.#settle())
@@ -69,7 +64,7 @@ class ServerCore {
     /** The HTTP requests. */
     this.requests = new Requests(server, options)
     // What fails later fails in another thread: its stack is that of the one who made the server.
-    this.#blame = callSite(server.constructor)
+    this.#questions = new Questions({ tokens, reconnect, blame: callSite(server.constructor) })
   }
 
   /**
@@ -88,6 +83,7 @@ class ServerCore {
       spec,
       bind((event) => this.#on(event)),
     )
+    this.#questions.comeFrom(this.#listener)
     this.#senders.comeFrom(this.#hub, this.#listener)
     const settle = () => this.#settle()
     const tell = (name, exchange) => this.#tellOfRequest(name, exchange)
@@ -107,7 +103,7 @@ class ServerCore {
 
   set closeRequested(value) {
     this.#closeRequested = Boolean(value)
-    if (this.#listener !== null) this.#hub.stayDown(this.#listener, this.#closeRequested)
+    this.#listener?.stayDown(this.#closeRequested)
     // A try that is under way may succeed, as with hyco-ws; what fails is not tried again.
     if (this.#closeRequested && this.status === 'offline') this.#stopRedialling()
   }
@@ -126,12 +122,12 @@ class ServerCore {
 
   /** Keeps the process alive while it listens. */
   ref() {
-    if (this.#listener !== null) this.#hub.refListener(this.#listener)
+    this.#listener?.ref()
   }
 
   /** Lets the process end although it listens. */
   unref() {
-    if (this.#listener !== null) this.#hub.unrefListener(this.#listener)
+    this.#listener?.unref()
   }
 
   /**
@@ -181,10 +177,10 @@ class ServerCore {
         if (!this.#stopped) this.#changed(event)
         break
       case 'token':
-        this.#provideToken(event.request)
+        this.#questions.token(event)
         break
       case 'reconnect':
-        this.#decideReconnect(event)
+        this.#questions.reconnect(event)
         break
       case 'accept':
         if (!this.#stopped && this.requests.takesUpgrades) this.requests.upgrade(event)
@@ -209,7 +205,7 @@ class ServerCore {
         this.#tell('listener:renewed', {})
         break
       case 'renewalFailed':
-        if (this.#hears('error')) this.#server.emit('error', this.#errorOf(event.error))
+        if (this.#hears('error')) this.#server.emit('error', this.#questions.errorOf(event.error))
         break
       case 'idle':
         this.requests.drain()
@@ -222,6 +218,7 @@ class ServerCore {
         break
       }
       case 'closed':
+        this.#questions.comeFrom(null)
         this.#senders.refuseUndecided()
         this.#listener = null
         this.requests.drain()
@@ -255,7 +252,7 @@ class ServerCore {
   }
 
   #offline({ attempt, delay, final = false, fatal = false, error: failure }) {
-    const error = this.#errorOf(failure)
+    const error = this.#questions.errorOf(failure)
     this.#tell('listener:offline', { attempt, delay, final, error, trackingId: error.trackingId })
     this.#hub.guard(() => this.controlChannel.failed(error))
     this.#hub.guard(() => this.#server.emit('offline', { attempt, delay, final, error }))
@@ -268,27 +265,6 @@ class ServerCore {
     else if (!caught && !this.#stopped) this.#silence.offline(error, { delay, final })
   }
 
-  /** The error that a failure stands for: where a token is missing, with what its function threw. */
-  #errorOf(failure) {
-    const isOurs = failure.code === TOKEN && this.#tokenError !== null
-    return isOurs ? this.#tokenError : this.#blame(fromNative(failure))
-  }
-
-  #provideToken(request) {
-    const provide = (given, message) => {
-      if (given !== null) this.#tokenError = null
-      if (this.#listener !== null) {
-        this.#hub.provideToken(this.#listener, request, given, message)
-      }
-    }
-    const answered = (given) => provide(given)
-    // A failure comes back with the event of the try or of the renewal that failed for it.
-    this.#tokens.fetch().then(answered, (error) => {
-      this.#tokenError = error
-      provide(null, error.message)
-    })
-  }
-
   /** A token that cannot be renewed is about to end: told once, while something can be done. */
   #tokenExpiring(left) {
     process.emitWarning(
@@ -297,31 +273,6 @@ class ServerCore {
       { type: 'RelayedServerWarning', code: TOKEN },
     )
     this.#server.emit('tokenExpiring', { left })
-  }
-
-  /** Asks the function that was given as `reconnect`; where it throws, the schedule decides. */
-  #decideReconnect({ request, attempt, delay, error }) {
-    const decide = (wait) => {
-      if (this.#listener !== null) this.#hub.decideReconnect(this.#listener, request, wait)
-    }
-    const failed = (thrown) => {
-      decide(delay)
-      throw thrown
-    }
-    try {
-      const answer = this.#reconnect.decide({ attempt, delay, error: this.#errorOf(error) })
-      if (typeof answer?.then !== 'function') {
-        decide(reconnectDelay(answer, delay))
-        return
-      }
-      answer.then(
-        (value) => decide(reconnectDelay(value, delay)),
-        // In a tick of its own, where an exception is not taken for a rejection.
-        (thrown) => nextTick(failed, thrown),
-      )
-    } catch (thrown) {
-      failed(thrown)
-    }
   }
 
   #requestFailed({ error, trackingId, remoteAddress, remotePort }) {
@@ -364,7 +315,7 @@ class ServerCore {
     this.#silence.stop()
     this.status = 'closing'
     this.#senders.refuseUndecided()
-    if (this.#listener !== null) this.#hub.closeListener(this.#listener)
+    this.#listener?.close()
     this.requests.drain()
   }
 

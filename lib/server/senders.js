@@ -51,7 +51,7 @@ class Senders {
    * Says by whom the senders are announced.
    *
    * @param {Hub} hub
-   * @param {Number} listener
+   * @param {Listener} listener
    */
   comeFrom(hub, listener) {
     this.#hub = hub
@@ -91,7 +91,7 @@ class Senders {
       reject: (statusCode, reason, error) => {
         this.#undecided.delete(decision)
         this.#counts.rejected++
-        this.#hub.reject(this.#listener, event.accept, statusCode, reason)
+        this.#listener.reject(event.accept, statusCode, reason)
         this.#tell('accept:rejected', { request, statusCode, reason, error, trackingId: event.id })
         if (error) this.#hub.guard(() => this.#server.emit('acceptError', error, request))
       },
@@ -138,10 +138,10 @@ class Senders {
     })
     this.#dialling.add(core.face)
     try {
-      this.#hub.accept(this.#listener, event.accept, core, protocol, headers)
+      this.#listener.accept(event.accept, core, protocol, headers)
     } catch (error) {
       // Nothing is dialled, and the sender would wait until its own time is over.
-      this.#hub.reject(this.#listener, event.accept, BUSY, 'The listener is busy')
+      this.#listener.reject(event.accept, BUSY, 'The listener is busy')
       fail(core, error)
     }
   }
