@@ -1,7 +1,6 @@
 //! The task behind a listener; the table of its states is in [`listener`](crate::listener).
 
 use std::{
-    collections::VecDeque,
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -10,7 +9,7 @@ use std::{
 use futures_util::FutureExt;
 use hyco_protocol::Accept;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep, sleep_until, timeout},
 };
@@ -21,7 +20,7 @@ use crate::{
     control_channel::{Arrival, ControlChannel},
     error::{Error, Result},
     event::{AcceptRequest, Events, ListenerEvent},
-    http::{Answer, LAST_WORDS, SentAnswers},
+    http::{LAST_WORDS, Outgoing},
     options::{ListenOptions, Policy, TokenSource},
     random::fraction,
     refusals::Refusals,
@@ -46,12 +45,8 @@ pub(crate) struct Keeper {
     refusals: Refusals,
     /// Channels that are being closed.
     goodbyes: JoinSet<()>,
-    /// Answers to HTTP requests, and those that could not be sent yet.
-    answers: mpsc::Receiver<Answer>,
-    unsent: VecDeque<Answer>,
-    /// Those that were sent last. A lost channel may have swallowed them, so they are said again on the
-    /// next one.
-    sent: SentAnswers,
+    /// Answers to HTTP requests.
+    outgoing: Outgoing,
 }
 
 impl Keeper {
@@ -63,11 +58,9 @@ impl Keeper {
     ) -> Self {
         let (question, provider_events) = (Arc::clone(&shared.tokens), Arc::clone(&events));
         let tokens = TokenProvider::new(options.token.clone(), question, provider_events);
-        let answers = shared.requests.take_queue();
+        let outgoing = Outgoing::new(shared.requests.take_queue());
         Self {
-            answers,
-            unsent: VecDeque::new(),
-            sent: SentAnswers::default(),
+            outgoing,
             shared,
             address,
             backoff: Backoff::new(options.reconnect.schedule.clone()),
@@ -188,10 +181,8 @@ impl Keeper {
         let mut renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
         let mut jump = std::pin::pin!(clock::jump());
         self.shared.requests.set_online(true);
-        self.unsent
-            .retain(|answer| answer.at.elapsed() < LATE_ANSWER);
-        self.sent.take_back(&mut self.unsent);
-        let mut answered = self.answer(&mut channel).await;
+        self.outgoing.begin_anew();
+        let mut answered = self.outgoing.send(&mut channel).await;
         let lost = loop {
             if let Err(error) = answered {
                 break error;
@@ -225,13 +216,13 @@ impl Keeper {
                 arrival = channel.next() => match arrival {
                     Ok(arrival) => {
                         self.take(arrival);
-                        self.answer(&mut channel).await
+                        self.outgoing.send(&mut channel).await
                     }
                     Err(error) => Err(error),
                 },
-                Some(answer) = self.answers.recv() => {
-                    self.unsent.push_back(answer);
-                    self.answer(&mut channel).await
+                Some(answer) = self.outgoing.recv() => {
+                    self.outgoing.push(answer);
+                    self.outgoing.send(&mut channel).await
                 }
                 () = due(beat) => channel.beat(period.unwrap_or_default()).await,
                 () = &mut jump, if period.is_some() => {
@@ -262,23 +253,9 @@ impl Keeper {
                 None
             }
         };
-        self.unsent.extend(answer);
-    }
-
-    /// Sends the answers that are there in one go. They stay until they are sent, so that those of a
-    /// channel that is lost leave by the next one; the relay ignores one that it has already.
-    async fn answer(&mut self, channel: &mut ControlChannel) -> Result<()> {
-        while self.unsent.len() < ANSWERS_AT_ONCE
-            && let Ok(answer) = self.answers.try_recv()
-        {
-            self.unsent.push_back(answer);
+        if let Some(answer) = answer {
+            self.outgoing.push(answer);
         }
-        if self.unsent.is_empty() {
-            return Ok(());
-        }
-        channel.answer(&self.unsent).await?;
-        self.sent.extend(self.unsent.drain(..));
-        Ok(())
     }
 
     /// Sends the last answers before the channel is closed. Requests that are given up say so to their
@@ -291,16 +268,16 @@ impl Keeper {
             }
         });
         loop {
-            self.answer(channel).await?;
+            self.outgoing.send(channel).await?;
             tokio::select! {
                 biased;
-                Some(answer) = self.answers.recv() => self.unsent.push_back(answer),
+                Some(answer) = self.outgoing.recv() => self.outgoing.push(answer),
                 () = &mut over => break,
             }
         }
         // What is answered later finds no queue, and goes by a rendezvous.
-        self.answers.close();
-        self.answer(channel).await
+        self.outgoing.close();
+        self.outgoing.send(channel).await
     }
 
     fn announce(&mut self, accept: Accept) {
@@ -403,9 +380,5 @@ const STABLE: Duration = Duration::from_secs(1);
 const DECISION_TIMEOUT: Duration = Duration::from_secs(60);
 /// The least pause after a panic of which nobody could be told.
 const AFTER_PANIC: Duration = Duration::from_secs(1);
-/// After so long the relay has answered in the listener's place.
-const LATE_ANSWER: Duration = Duration::from_secs(60);
-/// Answers of 128 KiB at the most, written together.
-const ANSWERS_AT_ONCE: usize = 64;
 /// For an attempt after having been online, with its wait for a token.
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(20);

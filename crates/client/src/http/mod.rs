@@ -34,5 +34,5 @@ pub use service::{
     HandlerFailed, HttpOptions, NotServed, Opening, Outcome, RequestInfo, Service, Transport,
 };
 
-pub(crate) use outgoing::{Answer, SentAnswers};
+pub(crate) use outgoing::{Answer, Outgoing};
 pub(crate) use requests::{LAST_WORDS, Requests};

@@ -2,8 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_tungstenite::tungstenite::Bytes;
+
+use crate::{control_channel::ControlChannel, error::Result};
 
 /// An answer for the control channel: a text message, and the binary one right behind it.
 #[derive(Clone, Debug)]
@@ -29,15 +31,74 @@ impl Answer {
     }
 }
 
+/// The answers of one listener.
+pub(crate) struct Outgoing {
+    queue: mpsc::Receiver<Answer>,
+    /// Those that could not be sent yet.
+    unsent: VecDeque<Answer>,
+    /// Those that were sent last. A lost channel may have swallowed them, so they are said again on the
+    /// next one.
+    sent: SentAnswers,
+}
+
+impl Outgoing {
+    pub(crate) fn new(queue: mpsc::Receiver<Answer>) -> Self {
+        Self {
+            queue,
+            unsent: VecDeque::new(),
+            sent: SentAnswers::default(),
+        }
+    }
+
+    /// There is a new channel: what the last one may have swallowed is to be said again, and what is too
+    /// old is not.
+    pub(crate) fn begin_anew(&mut self) {
+        self.unsent
+            .retain(|answer| answer.at.elapsed() < LATE_ANSWER);
+        self.sent.take_back(&mut self.unsent);
+    }
+
+    /// An answer that requests have given.
+    pub(crate) async fn recv(&mut self) -> Option<Answer> {
+        self.queue.recv().await
+    }
+
+    /// Puts an answer behind those that are to be sent.
+    pub(crate) fn push(&mut self, answer: Answer) {
+        self.unsent.push_back(answer);
+    }
+
+    /// Sends the answers that are there in one go. They stay until they are sent, so that those of a
+    /// channel that is lost leave by the next one; the relay ignores one that it has already.
+    pub(crate) async fn send(&mut self, channel: &mut ControlChannel) -> Result<()> {
+        while self.unsent.len() < ANSWERS_AT_ONCE
+            && let Ok(answer) = self.queue.try_recv()
+        {
+            self.unsent.push_back(answer);
+        }
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        channel.answer(&self.unsent).await?;
+        self.sent.extend(self.unsent.drain(..));
+        Ok(())
+    }
+
+    /// Takes no answers any more.
+    pub(crate) fn close(&mut self) {
+        self.queue.close();
+    }
+}
+
 /// The answers that were sent last, as many as a connection may hold on its way.
 #[derive(Default)]
-pub(crate) struct SentAnswers {
+struct SentAnswers {
     answers: VecDeque<Answer>,
     size: usize,
 }
 
 impl SentAnswers {
-    pub(crate) fn extend(&mut self, sent: impl Iterator<Item = Answer>) {
+    fn extend(&mut self, sent: impl Iterator<Item = Answer>) {
         for answer in sent {
             self.size += answer.size();
             self.answers.push_back(answer);
@@ -50,7 +111,7 @@ impl SentAnswers {
     }
 
     /// Puts those that are not too old before what is to be sent.
-    pub(crate) fn take_back(&mut self, unsent: &mut VecDeque<Answer>) {
+    fn take_back(&mut self, unsent: &mut VecDeque<Answer>) {
         self.size = 0;
         for answer in self.answers.drain(..).rev() {
             if answer.at.elapsed() < SWALLOWED {
@@ -60,6 +121,10 @@ impl SentAnswers {
     }
 }
 
+/// After so long the relay has answered in the listener's place.
+const LATE_ANSWER: Duration = Duration::from_secs(60);
+/// Answers of 128 KiB at the most, written together.
+const ANSWERS_AT_ONCE: usize = 64;
 /// How old an answer may be that is said again. A relay that is silent is noticed later, but one that
 /// says that it is gone has taken what was sent before that.
 const SWALLOWED: Duration = Duration::from_secs(10);

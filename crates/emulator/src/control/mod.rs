@@ -16,14 +16,16 @@
 //! | the listener closes, or is lost | forget it at once |
 //! | the hybrid connection is deleted, or the emulator closes | close 1001 |
 
-use std::{fmt, io, sync::Arc, time::Duration};
+mod end;
+
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use hyco_protocol::{
     Demand, Reply, Response, Right,
     command::MAX_CONTROL_BODY,
-    status::{CLOSE_GOING_AWAY, CLOSE_POLICY_VIOLATION, clean_reason},
+    status::{CLOSE_GOING_AWAY, CLOSE_POLICY_VIOLATION},
     token::WebToken,
     verify,
 };
@@ -34,21 +36,20 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Error, Message, Utf8Bytes,
-        error::ProtocolError,
-        protocol::{CloseFrame, Role, WebSocketConfig},
+        Error, Message,
+        protocol::{Role, WebSocketConfig},
     },
 };
 use tracing::{debug, warn};
 
+use self::end::End;
 use crate::{
     authorize::verify_web_token,
     bridge::Joined,
     events::EventKind,
-    faults::{Ending, Exposure, FaultTarget, State},
+    faults::{Exposure, FaultTarget, State},
     http::Answered,
     hybrid_connection::{HybridConnection, Outgoing, Registration},
-    linger::{LINGER, linger},
     relay::Relay,
     stream::Stream,
 };
@@ -101,11 +102,7 @@ impl ControlChannel {
             to_listener: None,
             to_sender: None,
         });
-        match end {
-            End::Close(code, reason) => close(socket, code, &reason).await,
-            End::ByListener => conclude(socket).await,
-            End::Lost(_) | End::Dropped => {}
-        }
+        end.conclude(socket).await;
     }
 
     async fn run(&mut self, socket: &mut WebSocketStream<Stream>) -> End {
@@ -326,55 +323,6 @@ fn interval_of(pause: Duration) -> Interval {
     interval_at(Instant::now() + pause, pause)
 }
 
-/// Why a channel ends.
-#[derive(Debug)]
-enum End {
-    /// The relay ends it, with code and reason.
-    Close(u16, String),
-    /// The listener has sent a close frame.
-    ByListener,
-    /// The connection has failed.
-    Lost(Error),
-    /// The relay drops it, as it was asked to.
-    Dropped,
-}
-
-impl From<Ending> for End {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Close(code, reason) => Self::Close(code, reason),
-            Ending::Drop => Self::Dropped,
-        }
-    }
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Close(code, reason) => write!(f, "closed by the relay with {code}: {reason}"),
-            Self::ByListener => f.write_str("closed by the listener"),
-            Self::Lost(error) => write!(f, "lost: {error}"),
-            Self::Dropped => f.write_str("dropped by the relay, as it was asked to"),
-        }
-    }
-}
-
-/// What breaks the protocol is told why; what fails is lost.
-impl From<Error> for End {
-    fn from(error: Error) -> Self {
-        match &error {
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Lost(error),
-            Error::Protocol(violation) => Self::Close(1002, violation.to_string()),
-            Error::Utf8(_) => Self::Close(1007, "The text is not valid UTF-8.".to_owned()),
-            Error::Capacity(_) => {
-                let reason = format!("A message has at most {MAX_MESSAGE} bytes.");
-                Self::Close(1009, reason)
-            }
-            _ => Self::Lost(error),
-        }
-    }
-}
-
 /// Waits for a listener to take what it is sent.
 async fn within(
     limit: Duration,
@@ -386,29 +334,8 @@ async fn within(
     }
 }
 
-/// Answers the listener's close frame.
-async fn conclude(mut socket: WebSocketStream<Stream>) {
-    let _ = timeout(LINGER, socket.flush()).await;
-    linger(socket.into_inner()).await;
-}
-
-/// Sends a close frame and waits for the listener's end.
-async fn close(mut socket: WebSocketStream<Stream>, code: u16, reason: &str) {
-    let reason = clean_reason(reason);
-    let reason: Utf8Bytes = reason[..reason.len().min(LONGEST_REASON)].into();
-    let frame = CloseFrame {
-        code: code.into(),
-        reason,
-    };
-    if let Ok(Ok(())) = timeout(LINGER, socket.close(Some(frame))).await {
-        linger(socket.into_inner()).await;
-    }
-}
-
 /// The longest message. An answer has 64 KiB, but a listener that sends a longer one is not lost.
 const MAX_MESSAGE: usize = 1024 * 1024;
-/// What fits into a close frame beside its code.
-const LONGEST_REASON: usize = 123;
 /// How many bytes of commands are written together.
 const MOST_AT_ONCE: usize = 64 * 1024;
 const CLOSE_INTERNAL_ERROR: u16 = 1011;
