@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::support::{Observed, Relay, dialer, read_head};
 
 const ADDRESS: &str = "/$hc/hyco/a%2Fb?x=%c3&sb-hc-action=accept&sb-hc-id=1_G17_G30";
-const TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn the_address_is_dialled_as_it_stands_without_token_c27_c29() {
@@ -94,14 +94,14 @@ async fn a_dead_address_means_that_the_sender_is_gone_c28() {
 async fn a_silent_relay_is_not_waited_for_c28() {
     let relay = Relay::bind().await;
     let (dialer, address) = (dialer(), relay.address(ADDRESS));
-    let timeout = Duration::from_millis(50);
+    let timeout = Duration::from_secs(1);
     let accept = rendezvous::accept(&dialer, address, None, Vec::new(), timeout);
     let (accepted, _silent) = tokio::join!(accept, relay.tcp());
     let error = accepted.unwrap_err();
     assert_eq!(error.code(), "HYCO_ERR_TIMEOUT");
     assert_eq!(
         error.to_string(),
-        "opening handshake has timed out after 50 ms"
+        "opening handshake has timed out after 1000 ms"
     );
 }
 

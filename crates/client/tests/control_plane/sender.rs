@@ -9,7 +9,7 @@ use crate::support::{Relay, dialer};
 
 fn options(relay: &Relay, path: &str) -> ConnectOptions {
     let mut options = ConnectOptions::new(relay.address(path));
-    options.timeout = Duration::from_secs(5);
+    options.timeout = Duration::from_secs(60);
     options
 }
 
@@ -179,7 +179,7 @@ async fn a_port_without_server_is_named_as_node_names_it() {
         .port();
     for host in ["127.0.0.1", "localhost"] {
         let mut options = ConnectOptions::new(format!("ws://{host}:{port}/?sb-hc-token=secret"));
-        options.timeout = Duration::from_secs(5);
+        options.timeout = Duration::from_secs(60);
         let error = connect(options).await.unwrap_err();
         assert_eq!(
             (error.code(), error.cause_code()),

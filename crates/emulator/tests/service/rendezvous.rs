@@ -337,7 +337,7 @@ async fn the_loss_of_the_control_channel_leaves_relayed_sockets_alone_e46() {
 
 fn quick_accept() -> EmulatorOptions {
     let timing = Timing {
-        accept: Duration::from_millis(200),
+        accept: Duration::from_secs(1),
         ..Timing::default()
     };
     EmulatorOptions {

@@ -52,8 +52,8 @@ async fn renew(control: &mut Socket, token: &str) {
 #[tokio::test]
 async fn a_renewed_token_keeps_the_channel_open_e22() {
     let relay = with_grace(Duration::ZERO).await;
-    let mut control = listen_with(&relay, &token(&relay, 2)).await;
-    let mut without = listen_with(&relay, &token(&relay, 2)).await;
+    let mut control = listen_with(&relay, &token(&relay, 4)).await;
+    let mut without = listen_with(&relay, &token(&relay, 4)).await;
     renew(&mut control, &token(&relay, 60)).await;
     let (code, reason) = next_close_code(&mut without).await;
     assert_eq!(
@@ -109,7 +109,7 @@ async fn a_token_that_is_not_valid_ends_the_channel_e22() {
 #[tokio::test]
 async fn without_renewal_the_channel_ends_after_the_grace_and_relayed_sockets_stay_e23() {
     let relay = with_grace(Duration::from_secs(1)).await;
-    let mut control = listen_with(&relay, &token(&relay, 1)).await;
+    let mut control = listen_with(&relay, &token(&relay, 3)).await;
     let (mut sender, mut listener) = relay.pair_by(&mut control).await;
     assert_eq!(next_close_code(&mut control).await.0, 1008);
     sender.send(Message::text("still here")).await.unwrap();

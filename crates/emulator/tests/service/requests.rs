@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::support::{Relay, Socket, next, next_command, within};
 
-const SHORT: Duration = Duration::from_millis(200);
+const SHORT: Duration = Duration::from_secs(1);
 
 async fn relay(change: impl FnOnce(&mut Timing)) -> Relay {
     let mut options = EmulatorOptions::default();

@@ -82,7 +82,7 @@ async fn senders_and_silent_clients_cannot_take_the_places_of_the_dials_they_wai
 async fn a_client_that_sends_its_request_byte_by_byte_is_given_up_and_told_of() {
     let relay = Relay::with(EmulatorOptions {
         timing: Timing {
-            handshake: Duration::from_millis(200),
+            handshake: Duration::from_secs(2),
             ..Timing::default()
         },
         ..EmulatorOptions::default()

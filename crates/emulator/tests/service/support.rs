@@ -268,7 +268,7 @@ pub(crate) async fn ping(socket: &mut Socket) {
 }
 
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    timeout(Duration::from_secs(10), future)
+    timeout(Duration::from_secs(60), future)
         .await
         .expect("it takes too long")
 }

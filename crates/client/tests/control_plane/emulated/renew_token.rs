@@ -29,16 +29,16 @@ async fn a_renewed_token_keeps_the_channel_c19() {
     let request = observed.token_request().await;
     observed
         .listener
-        .provide_token(request, Ok(relay.token(3).into()));
+        .provide_token(request, Ok(relay.token(6).into()));
     observed.online().await;
     // Asked again before the first token ends; the second one is asked for, too, before it ends.
-    for life in [3, 3600] {
+    for life in [6, 3600] {
         let request = observed.token_request().await;
         observed
             .listener
             .provide_token(request, Ok(relay.token(life).into()));
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
     let (mut sender, mut listener) = relay.join(&mut observed).await;
     sender.say(Message::text("still here")).await;
     assert_eq!(listener.hear().await, Message::text("still here"));
@@ -47,7 +47,7 @@ async fn a_renewed_token_keeps_the_channel_c19() {
 #[tokio::test]
 async fn a_fixed_token_ends_the_channel_but_no_accepted_connection_c16_c18_c19() {
     let relay = strict().await;
-    let token = TokenSource::Fixed(relay.token(2));
+    let token = TokenSource::Fixed(relay.token(4));
     let mut observed = relay.listen(|options| options.token = token);
     observed.connecting().await;
     observed.online().await;
