@@ -19,7 +19,7 @@ describe('npm run test:azure', TIMEOUT, () => {
   })
 
   it('passes with the local relay, and has an answer to each question', async () => {
-    const relay = await TestRelay.start({ hybridConnections: ['hyco'], acceptTimeout: 1500 })
+    const relay = await TestRelay.start({ hybridConnections: ['hyco'], acceptTimeout: 5000 })
     const { connectionString, key } = relay.emulator
     const env = { HYCO_CONNECTION_STRING: `${connectionString};EntityPath=hyco` }
     const program = new Program(SCRIPT, { env })

@@ -305,7 +305,7 @@ describe('a rendezvous by hand', TIMEOUT, () => {
 
   test('ends a control channel whose token has expired (E23)', async () => {
     const relay = await start({ renewalGrace: 0 })
-    const life = 3 // in whole seconds, of which the first may be nearly over
+    const life = 5 // in whole seconds, of which the first may be nearly over
     const token = createRelayToken(`${relay.namespace}/hyco`, relay.keyName, relay.key, life)
     const headers = { ServiceBusAuthorization: token }
     const control = socket(createRelayListenUri(relay.namespace, 'hyco'), [], { headers })

@@ -33,9 +33,9 @@ const kinds = {
   before: 'fakes that were there before the package was loaded, and know what they stand for',
 }
 
-describe('sockets go on with fake timers', { timeout: 90_000 }, () => {
+describe('sockets go on with fake timers', { timeout: 300_000 }, () => {
   for (const [kind, name] of Object.entries(kinds)) {
-    it(name, { timeout: 20_000 }, async (t) => {
+    it(name, { timeout: 90_000 }, async (t) => {
       const program = new Program('fake-timers', {
         args: [kind, relay.sendUri('hyco'), relay.token()],
       })

@@ -128,7 +128,7 @@ describe('what fails on the way has a hint', TIMEOUT, () => {
   it('silence, in plain and where TLS is expected', async () => {
     const silent = await serve(() => {})
     for (const scheme of ['ws', 'wss']) {
-      const options = { handshakeTimeout: 200 }
+      const options = { handshakeTimeout: 1000 }
       await hints(PROXY_NEEDED, `${scheme}://${silent}/$hc/hyco`, 'x', options)
     }
   })

@@ -144,14 +144,17 @@ describe('forward()', TIMEOUT, () => {
     assert.equal((await slow.request('')).statusCode, 504)
     await until(() => closed === 1)
     assert.equal(slow.errors[0].code, 'HYCO_ERR_TIMEOUT')
+    await slow.close()
+    const other = await HttpSetting.start()
+    other.server.forward(upstream.address().port)
     handler = (req, res) => {
       res.writeHead(200, { 'content-length': 10 }).write('half')
       setImmediate(() => req.socket.destroy())
     }
-    const broken = await slow.request('')
+    const broken = await other.request('')
     assert.equal(broken.statusCode, 502)
     assert.match(String(broken.body), /broke its answer off/)
-    await slow.close()
+    await other.close()
     handler = mirror
   })
 

@@ -89,7 +89,7 @@ describe('options', TIMEOUT, () => {
 
   it('responseTimeout answers 504 and closes the request', async () => {
     const app = http.createServer()
-    const setting = await HttpSetting.start({ responseTimeout: 100, httpServer: app })
+    const setting = await HttpSetting.start({ responseTimeout: 1000, httpServer: app })
     const closed = new Promise((resolve) =>
       app.on('request', (req, res) => res.on('close', resolve)),
     )
@@ -142,7 +142,7 @@ describe('diagnostics channels', TIMEOUT, () => {
     const app = http.createServer((req, res) => {
       if (!req.url.endsWith('/late')) res.end()
     })
-    const setting = await HttpSetting.start({ responseTimeout: 50, httpServer: app })
+    const setting = await HttpSetting.start({ httpServer: app })
     await setting.request('')
     await until(() => told.length === 2)
     assert.deepEqual(
@@ -152,10 +152,12 @@ describe('diagnostics channels', TIMEOUT, () => {
     assert.equal(told[0].server, setting.server)
     assert.equal(told[0].trackingId, told[1].trackingId)
     assert.ok(told[1].duration >= 0)
-    await setting.request('/late')
+    const impatient = await HttpSetting.start({ responseTimeout: 1000, httpServer: app })
+    await impatient.request('/late')
     await until(() => told.some(({ name }) => name === names[2]))
     assert.equal(told.find(({ name }) => name === names[2]).error.code, 'HYCO_ERR_TIMEOUT')
     for (const name of names) diagnostics.unsubscribe(name, hear)
+    await impatient.close()
     await setting.close()
   })
 })

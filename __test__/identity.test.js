@@ -22,6 +22,11 @@ async function serve(t, onPeer) {
   return `ws://127.0.0.1:${server.address().port}`
 }
 
+/** Blocks JavaScript, so that nothing is emitted, while what is on its way comes. */
+function block(milliseconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
+
 test('listeners of held messages reach no other socket after a reset', TIMEOUT, async (t) => {
   const resets = await serve(t, (peer) => {
     for (let i = 0; i < 200; i++) peer.send(`held ${i}`)
@@ -43,11 +48,13 @@ test('listeners of held messages reach no other socket after a reset', TIMEOUT, 
   let others
   victim.on('message', (data) => {
     if (String(data) === 'held 0') {
-      // Nothing is emitted while this blocks; meanwhile all has come, and the reset as well.
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+      // Nothing is emitted while this blocks; meanwhile all has come.
+      block(500)
       others = Array.from({ length: 4 }, () => hyco.relayedConnect(innocent, null))
       return
     }
+    // Some messages are to be left when the reset is noticed, however late that is.
+    if (victim.readyState === 1) block(50)
     states.push(victim.readyState)
     victim.send('stray', () => {})
     victim.ping('stray', undefined, () => {})
@@ -85,8 +92,9 @@ test('a socket is CLOSING while it emits what it held back', TIMEOUT, async (t) 
   socket.on('error', () => {})
   let last
   socket.on('message', (data) => {
-    if (String(data) === '0') {
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+    if (String(data) !== 'last') {
+      // The reset is to be noticed before the last message, however late that is.
+      if (socket.readyState === 1) block(String(data) === '0' ? 300 : 100)
     } else if (String(data) === 'last') {
       last = socket.readyState
       socket.send('too late', (error) => {

@@ -384,7 +384,7 @@ asyncio.run(main())
       }
       const URI = hyco.createRelaySendUri(relay.namespace, 'hyco', relay.token())
       const env = { ...process.env, URI, ...(secure && { CA: relay.ca }) }
-      await run(python, ['-c', program], { env, timeout: 20_000 })
+      await run(python, ['-c', program], { env, timeout: 120_000 })
       assert.deepEqual(await ends[0], { code: 4003, reason: 'from python' })
     })
 

@@ -87,8 +87,8 @@ describe('a program written for ws', TIMEOUT, () => {
     await everybodyHas(3, 2)
     people.grace.send(Buffer.from([1, 2, 3]))
     await everybodyHas(4, 3)
-    // Long enough for the heartbeat to find everybody alive.
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    // The heartbeat finds everybody alive.
+    await Promise.all([...server.clients].map((client) => once(client, 'pong')))
     const end = closed(people.grace)
     people.grace.send('/quit')
     heard.end = await end
@@ -122,7 +122,7 @@ describe('a program written for ws', TIMEOUT, () => {
         const ws = connect()
         ending.push(() => ws.terminate())
         await once(ws, 'open')
-        const client = jayson.client.websocket({ ws, timeout: 5000 })
+        const client = jayson.client.websocket({ ws, timeout: 60_000 })
         const call = (name, args) =>
           new Promise((resolve, reject) =>
             client.request(name, args, (error, answer) =>
@@ -154,7 +154,7 @@ describe('a program written for ws', TIMEOUT, () => {
           },
         },
       }
-      const disposable = useServer({ schema, roots }, server, 50)
+      const disposable = useServer({ schema, roots }, server, 1_500)
       function RelayedClient(url, protocols) {
         return hyco.relayedConnect(relay.sendUri('hyco'), relay.token(), { protocols })
       }
@@ -173,10 +173,10 @@ describe('a program written for ws', TIMEOUT, () => {
           counted,
           Array.from({ length: 20 }, (_, i) => ({ count: i + 1 })),
         )
-        // Long enough for the server's pings to be answered.
-        await new Promise((resolve) => setTimeout(resolve, 150))
-        assert.deepEqual(await results('{ hello(name: "again") }'), [{ hello: 'hello again' }])
+        // The server's pings are answered.
         const [socket] = server.clients
+        await once(socket, 'pong')
+        assert.deepEqual(await results('{ hello(name: "again") }'), [{ hello: 'hello again' }])
         assert.equal(socket.protocol, 'graphql-transport-ws')
         const end = closed(socket)
         await client.dispose()

@@ -155,14 +155,16 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
     ['refuses', 'HTTP/1.1 403 No\r\n\r\n', /^tunnel: .* answers 403 No\. .*CONNECT/],
     ['wants a password', 'HTTP/1.1 407 Who\r\n\r\n', /^tunnel: .* answers 407 Who\. .*password/],
     ['is none', 'nonsense\r\n\r\n', /^tunnel: The proxy .* does not answer: HPE_/],
-    ['is silent', '', /^tunnel: The proxy .* does not answer: no answer within 0\.5 s/],
+    ['is silent', '', /^tunnel: The proxy .* does not answer: no answer within 2 s/],
   ]) {
     it(`names a proxy that ${name}`, async () => {
       const port = await serve(
         net.createServer((socket) => socket.once('data', () => socket.write(answer))),
       )
       const proxy = `http://user:s3cret@127.0.0.1:${port}`
-      const where = ['-n', 'relay.example', '-p', 'hyco', ...KEYS, '--timeout', '0.5']
+      const where = ['-n', 'relay.example', '-p', 'hyco', ...KEYS]
+      // What answers must not be late on a slow machine.
+      if (answer === '') where.push('--timeout', '2')
       const option = await examine([...where, '--proxy', proxy])
       assert.equal(option.code, 3)
       assert.match(failure(option.checks), what)
@@ -236,14 +238,14 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
     assert.equal(spoken.code, 3)
     assert.match(failure(spoken.checks), /^TLS: What answers there speaks no TLS.*ws:\/\//)
     const port = await serve(net.createServer())
-    const silent = ['-n', `wss://localhost:${port}`, '-p', 'hyco', ...KEYS, '--timeout', '0.5']
-    assert.match(failure((await examine(silent)).checks), /^TLS: .*no answer within 0\.5 s/)
+    const silent = ['-n', `wss://localhost:${port}`, '-p', 'hyco', ...KEYS, '--timeout', '2']
+    assert.match(failure((await examine(silent)).checks), /^TLS: .*no answer within 2 s/)
   })
 
   for (const [skew, status, what] of [
-    [600_000, 'failed', /is (599|60\d) s behind the relay's/],
-    [-600_000, 'failed', /is (599|60\d) s ahead of the relay's/],
-    [60_000, 'warning', /is (59|6\d) s behind/],
+    [600_000, 'failed', /is (59\d|60\d) s behind the relay's/],
+    [-600_000, 'failed', /is (59\d|60\d) s ahead of the relay's/],
+    [60_000, 'warning', /is (5\d|6\d) s behind/],
     [0, 'ok', /is \d s/],
     [undefined, 'skipped', /does not tell its time/],
   ]) {
@@ -272,11 +274,11 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
 
   it('names a port that takes connections and is silent, and what may be the cause', async () => {
     const port = await serve(net.createServer())
-    const where = ['-n', `ws://127.0.0.1:${port}`, '-p', 'hyco', ...KEYS, '--timeout', '0.5']
+    const where = ['-n', `ws://127.0.0.1:${port}`, '-p', 'hyco', ...KEYS, '--timeout', '2']
     const { code, checks } = await examine(where)
     assert.equal(code, 3)
     assert.equal(checks.TCP.status, 'ok')
-    assert.match(failure(checks), /^clock: .*no answer within 0\.5 s.*firewall.*proxy/)
+    assert.match(failure(checks), /^clock: .*no answer within 2 s.*firewall.*proxy/)
   })
 
   const signed = (uri, seconds) => hyco.createRelayToken(uri, 'all', 'a-secret-key', seconds)
@@ -379,7 +381,7 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
   it('names a message that does not come back', async () => {
     relay.emulator.setFault({ kind: 'blackHole', on: 'connection' })
     ending.push(() => relay.emulator.clearFaults())
-    const { code, checks } = await examine([...at('hyco'), '--timeout', '3'])
+    const { code, checks } = await examine([...at('hyco'), '--timeout', '8'])
     assert.notEqual(code, 0)
     const { detail, status } = checks['round trip']
     assert.deepEqual([status, detail], ['failed', 'The message did not come back.'])

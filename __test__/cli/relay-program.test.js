@@ -53,10 +53,10 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }
     const sender = new WebSocket(address, { headers, ca: readFileSync(ready.ca) })
     await once(sender, 'open')
     sender.terminate()
-    assert.match(cli.stderr, /101 listen \/hyco from/)
+    await cli.says(/101 listen \/hyco from/)
     const started = Date.now()
     assert.equal((await cli.interrupt('SIGTERM')).code, 0)
-    assert.ok(Date.now() - started < 5000)
+    assert.ok(Date.now() - started < 30_000)
   })
 
   it('writes a file of environment variables, and a log in JSON', async () => {

@@ -2,6 +2,9 @@
 
 const { WebSocket } = require('ws')
 
+/** Often, and seldom enough for a machine that stands still for a moment. */
+const HEARTBEAT = 1_500
+
 // A chat room, written for a `WebSocketServer` of `ws` and for nothing else: it knows the server by
 // its 'connection' event and its `clients`, and sockets by what the documentation of `ws` says.
 
@@ -53,7 +56,7 @@ function chat(wss) {
       ws.isAlive = false
       ws.ping()
     })
-  }, 30)
+  }, HEARTBEAT)
 
   wss.on('close', () => clearInterval(heartbeat))
 }
