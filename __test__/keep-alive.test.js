@@ -2,63 +2,18 @@
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
-const net = require('node:net')
 const { after, before, describe, it } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
 
 const hyco = require('..')
 const TestRelay = require('./support/relay')
+const Way = require('./support/way')
 const { failed, message } = require('./support/watch')
 
 const TIMEOUT = { timeout: 60_000 }
 const INTERVAL = 300
 /** For sockets that are to live: a machine that stands still for a while must not end them. */
 const PATIENT = 2_000
-
-/** A way to the relay that can swallow whatever goes over it. */
-class Way {
-  #server = net.createServer((near) => this.#join(near))
-  #ends = []
-  #port
-
-  /** Whether bytes vanish. */
-  swallows = false
-
-  constructor(port) {
-    this.#port = port
-  }
-
-  async open() {
-    this.#server.listen(0, '127.0.0.1')
-    await once(this.#server, 'listening')
-  }
-
-  /** The address, led over this way. */
-  lead(address) {
-    const url = new URL(address)
-    url.hostname = '127.0.0.1'
-    url.port = this.#server.address().port
-    return url.href
-  }
-
-  #join(near) {
-    const far = net.connect(this.#port, '127.0.0.1')
-    this.#ends.push(near, far)
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ]) {
-      from.on('data', (bytes) => this.swallows || to.write(bytes))
-      from.on('close', () => this.swallows || to.destroy())
-      from.on('error', () => {})
-    }
-  }
-
-  close() {
-    for (const end of this.#ends) end.destroy()
-    return new Promise((resolve) => this.#server.close(resolve))
-  }
-}
 
 describe('keepAliveInterval on relayed sockets', TIMEOUT, () => {
   let relay

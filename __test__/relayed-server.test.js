@@ -7,6 +7,7 @@ const { inspect } = require('node:util')
 
 const hyco = require('..')
 const TestRelay = require('./support/relay')
+const Way = require('./support/way')
 const { closed, failed, uncaught, until } = require('./support/watch')
 
 const TIMEOUT = { timeout: 300_000 }
@@ -229,7 +230,7 @@ describe('a failure to listen', TIMEOUT, () => {
     })
     const infos = []
     server.on('offline', (info) => infos.push(info))
-    await until(() => infos.length === 3, 'three tries')
+    await until(() => infos.length >= 3, 'three tries')
     assert.deepEqual(
       infos.slice(0, 3).map(({ attempt, delay, final }) => ({ attempt, delay, final })),
       [1, 2, 3].map((attempt) => ({ attempt, delay: 60, final: false })),
@@ -317,13 +318,13 @@ describe('a token that is a text', TIMEOUT, () => {
     const warned = []
     const hear = (warning) => warning.code === 'HYCO_ERR_TOKEN' && warned.push(warning.message)
     process.on('warning', hear)
-    const server = create({ token: relay.token(4) })
+    const server = create({ token: relay.token(6) })
     const told = []
     server.on('tokenExpiring', (info) => told.push(info))
     server.on('error', () => {})
     await once(server, 'listening')
     await until(() => told.length > 0 && warned.length > 0, 'both', 20_000)
-    assert.ok(told[0].left > 0 && told[0].left <= 4000, JSON.stringify(told))
+    assert.ok(told[0].left > 0 && told[0].left <= 6000, JSON.stringify(told))
     assert.match(warned[0], /cannot be renewed/)
     assert.deepEqual([told.length, warned.length], [1, 1])
     process.removeListener('warning', hear)
@@ -334,10 +335,12 @@ describe('a token that is a text', TIMEOUT, () => {
 describe('a loss', TIMEOUT, () => {
   it('of the relay brings the server back, and says so each time', async () => {
     let own = await TestRelay.start()
-    const { port } = own.emulator.address
+    // The port of a relay that has ended may be given to somebody else at once.
+    const way = new Way(own.emulator.address.port)
+    await way.open()
     const rules = [{ keyName: own.emulator.keyName, key: own.emulator.key }]
     const server = new hyco.RelayedServer({
-      server: own.listenUri('hyco'),
+      server: way.lead(own.listenUri('hyco')),
       token: own.token(),
       reconnect: { delays: [10], jitter: 0 },
     })
@@ -345,12 +348,14 @@ describe('a loss', TIMEOUT, () => {
     await once(server, 'listening')
     await own.close()
     await until(() => events.includes('error'), 'the loss')
-    own = await TestRelay.start({ port, rules })
+    own = await TestRelay.start({ rules })
+    way.port = own.emulator.address.port
     await until(() => server.status === 'online', 'the return')
     assert.equal(server.metrics().reconnects, 1)
     assert.deepEqual(events.slice(0, 5), ['connecting', 'online', 'listening', 'offline', 'error'])
     assert.deepEqual(events.slice(-3), ['connecting', 'online', 'listening'])
     await close(server)
+    await way.close()
     await own.close()
   })
 })
