@@ -64,15 +64,6 @@ describe('the examples', { timeout: 180_000 }, () => {
     return String(data)
   }
 
-  /** A port that was free a moment ago. */
-  async function freePort() {
-    const server = net.createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address()
-    await new Promise((resolve) => server.close(resolve))
-    return port
-  }
-
   /** Waits until a program ends by itself, and well. */
   async function endsWell(program) {
     assert.deepEqual(await program.exited, { code: 0, signal: null }, program.output)
@@ -107,9 +98,10 @@ describe('the examples', { timeout: 180_000 }, () => {
   })
 
   it('echo-listener.js and echo-sender.js talk to each other', async () => {
-    const env = { PORT: String(await freePort()) }
-    await start('echo-listener.js', { env }).says('listening at')
-    const sender = start('echo-sender.js', { args: ['good morning'], env })
+    const listener = start('echo-listener.js', { env: { PORT: '0' } })
+    await listener.says('listening at')
+    const [, PORT] = /listening at ws:\/\/[^/]+:(\d+)\//.exec(listener.output)
+    const sender = start('echo-sender.js', { args: ['good morning'], env: { PORT } })
     await endsWell(sender)
     assert.equal(sender.output, 'echo: good morning\n')
   })

@@ -31,7 +31,10 @@ struct Relay {
 
 impl Relay {
     async fn start(options: EmulatorOptions) -> Self {
-        let emulator = Emulator::bind(options).await.unwrap();
+        Self::of(Emulator::bind(options).await.unwrap())
+    }
+
+    fn of(emulator: Emulator) -> Self {
         let ca = emulator
             .certificate()
             .map(ToOwned::to_owned)

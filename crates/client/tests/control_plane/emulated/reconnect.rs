@@ -1,6 +1,9 @@
 //! Coming back.
 
-use hyco_emulator::EmulatorOptions;
+use std::time::Duration;
+
+use hyco_emulator::{Emulator, EmulatorOptions};
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::Relay;
@@ -21,13 +24,18 @@ async fn a_listener_comes_back_after_the_relay_restarts_c14_c16() {
         Some("ECONNREFUSED")
     );
 
-    let rules = vec![rule];
-    let relay = Relay::start(EmulatorOptions {
-        port,
-        rules,
-        ..EmulatorOptions::default()
-    })
-    .await;
+    let relay = loop {
+        let options = EmulatorOptions {
+            port,
+            rules: vec![rule.clone()],
+            ..EmulatorOptions::default()
+        };
+        // Another test may have been given the port for a moment.
+        match Emulator::bind(options).await {
+            Ok(emulator) => break Relay::of(emulator),
+            Err(_) => sleep(Duration::from_millis(20)).await,
+        }
+    };
     while observed.try_online().await.is_none() {}
     let (mut sender, mut listener) = relay.join(&mut observed).await;
     sender.say(Message::text("back again")).await;
