@@ -1699,7 +1699,8 @@ declare namespace WebSocket {
     createHybridConnection(options: string | RelayEmulatorHybridConnection): void
 
     /**
-     * Deletes a hybrid connection: its control channels and relayed sockets are closed with 1001.
+     * Deletes a hybrid connection: its control channels and relayed sockets are closed with 1001, senders that
+     * wait for a listener are answered 404, and HTTP requests without an answer 502.
      *
      * @throws TypeError when there is none of that path
      */

@@ -43,6 +43,7 @@ use crate::{
 /// Answers a sender when a listener has decided.
 pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answer, Failure> {
     let (connection, _) = authorize(&visit.relay, &handshake, Right::Send)?;
+    let dismissed = connection.dismissed();
     let candidates = candidates(&connection, &handshake.headers)?;
     let _expected = expect_dial(&visit.relay)?;
     let id = &handshake.tracking_id;
@@ -60,13 +61,15 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
         };
         tell(candidates, command).await?;
         Ok(decision(decided).await)
-    })
-    .await
-    .unwrap_or_else(|_| {
-        let hint =
-            "the listener was told of the sender, and did not dial the address in its accept";
-        Err(Failure::new(504, ACCEPT_TIMED_OUT).with_hint(hint))
     });
+    let decision = tokio::select! {
+        decision = decision => decision.unwrap_or_else(|_| {
+            let hint =
+                "the listener was told of the sender, and did not dial the address in its accept";
+            Err(Failure::new(504, ACCEPT_TIMED_OUT).with_hint(hint))
+        }),
+        failure = dismissed.failure() => Err(failure),
+    };
     waiting.answered();
     let decision = decision?;
     Ok(match decision {
@@ -123,6 +126,8 @@ pub(crate) fn candidates(
     headers: &HeaderMap,
 ) -> Result<Vec<Arc<Listener>>, Failure> {
     let mut listeners = connection.listeners();
+    // One that was told to end would not tell of the sender any more.
+    listeners.retain(|listener| !listener.is_ending());
     if listeners.is_empty() {
         let hint = format!("start a listener at {}", connection.path);
         return Err(Failure::new(404, NO_LISTENERS).with_hint(hint));

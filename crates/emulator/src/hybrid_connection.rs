@@ -10,10 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use hyco_protocol::{Rule, tracking::bare_id};
+use hyco_protocol::{Rule, status::ENDPOINT_DOES_NOT_EXIST, tracking::bare_id};
 use tokio::sync::{mpsc, watch};
 
-use crate::{error::Error, options::HybridConnectionOptions};
+use crate::{answer::Failure, error::Error, options::HybridConnectionOptions};
 
 /// A named meeting point.
 pub(crate) struct HybridConnection {
@@ -22,7 +22,8 @@ pub(crate) struct HybridConnection {
     pub(crate) created: SystemTime,
     rules: RwLock<Vec<Rule>>,
     listeners: Mutex<Vec<Arc<Listener>>>,
-    deleted: AtomicBool,
+    /// Tells those who wait here that there is nothing to wait for.
+    dismissal: watch::Sender<Dismissal>,
     /// Its frames go into the journal.
     recorded: AtomicBool,
 }
@@ -54,6 +55,21 @@ pub(crate) struct Orders {
     pub(crate) end: Option<Option<(u16, String)>>,
 }
 
+/// What has become of a hybrid connection while somebody waits at it.
+#[derive(Clone, Copy, Default)]
+struct Dismissal {
+    deleted: bool,
+    /// How often the relay was reset.
+    resets: u64,
+}
+
+/// A sender's view of the hybrid connection at which it waits.
+pub(crate) struct Dismissed {
+    now: watch::Receiver<Dismissal>,
+    /// How often the relay had been reset when it began to wait.
+    resets: u64,
+}
+
 /// Keeps a listener registered; dropping it makes its place free.
 pub(crate) struct Registration {
     connection: Arc<HybridConnection>,
@@ -61,9 +77,14 @@ pub(crate) struct Registration {
     pub(crate) orders: watch::Receiver<Orders>,
 }
 
-/// As many listeners are registered as may be.
+/// Why a listener is not registered.
 #[derive(Debug)]
-pub(crate) struct TooManyListeners;
+pub(crate) enum Unregistered {
+    /// As many are registered as may be.
+    TooMany,
+    /// The hybrid connection has just been deleted.
+    Deleted,
+}
 
 impl HybridConnection {
     pub(crate) fn new(options: HybridConnectionOptions) -> Result<Self, Error> {
@@ -80,7 +101,7 @@ impl HybridConnection {
             created: SystemTime::now(),
             rules: RwLock::new(options.rules),
             listeners: Mutex::default(),
-            deleted: AtomicBool::new(false),
+            dismissal: watch::Sender::default(),
             recorded: AtomicBool::new(false),
         })
     }
@@ -93,12 +114,16 @@ impl HybridConnection {
         remote: SocketAddr,
         commands: mpsc::Sender<Outgoing>,
         most: usize,
-    ) -> Result<Registration, TooManyListeners> {
+    ) -> Result<Registration, Unregistered> {
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let (orders, ordered) = watch::channel(Orders::default());
         let mut listeners = self.lock();
+        // Whoever deletes it says so first, and then ends the listeners of this list.
+        if self.is_deleted() {
+            return Err(Unregistered::Deleted);
+        }
         if listeners.len() >= most {
-            return Err(TooManyListeners);
+            return Err(Unregistered::TooMany);
         }
         listeners.push(Arc::new(Listener {
             serial,
@@ -140,13 +165,27 @@ impl HybridConnection {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
-    /// It is no more; whoever still holds it finds out here.
+    /// It is no more; whoever still holds it finds out here, and those who wait hear it.
     pub(crate) fn delete(&self) {
-        self.deleted.store(true, Ordering::Release);
+        self.dismissal
+            .send_modify(|dismissal| dismissal.deleted = true);
     }
 
     pub(crate) fn is_deleted(&self) -> bool {
-        self.deleted.load(Ordering::Acquire)
+        self.dismissal.borrow().deleted
+    }
+
+    /// Sends those away who wait now.
+    pub(crate) fn dismiss(&self) {
+        self.dismissal
+            .send_modify(|dismissal| dismissal.resets += 1);
+    }
+
+    /// What a sender watches while it waits.
+    pub(crate) fn dismissed(&self) -> Dismissed {
+        let now = self.dismissal.subscribe();
+        let resets = now.borrow().resets;
+        Dismissed { now, resets }
     }
 
     pub(crate) fn is_recorded(&self) -> bool {
@@ -164,6 +203,19 @@ impl HybridConnection {
     }
 }
 
+impl Dismissed {
+    /// Resolves when there is nothing to wait for any more, with what the sender hears.
+    pub(crate) async fn failure(mut self) -> Failure {
+        let resets = self.resets;
+        let over = |now: &Dismissal| now.deleted || now.resets != resets;
+        match self.now.wait_for(over).await {
+            Ok(now) if !now.deleted => Failure::new(502, "The relay was reset."),
+            _ => Failure::new(404, ENDPOINT_DOES_NOT_EXIST)
+                .with_hint("the hybrid connection was deleted while the sender waited"),
+        }
+    }
+}
+
 impl Listener {
     /// Whether one of the ids is this listener's; ids are compared by their GUID, in any case.
     pub(crate) fn is_named_in(&self, ids: &[&str]) -> bool {
@@ -177,6 +229,11 @@ impl Listener {
         self.orders.send_modify(|orders| {
             orders.end.get_or_insert(closing);
         });
+    }
+
+    /// Whether its control channel has been told to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.orders.borrow().end.is_some()
     }
 
     /// Lets its control channel look at the faults again.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use hyco_protocol::{Right, status::TOO_MANY_LISTENERS};
+use hyco_protocol::{
+    Right,
+    status::{ENDPOINT_DOES_NOT_EXIST, TOO_MANY_LISTENERS},
+};
 use tokio::sync::mpsc;
 use tracing::debug;
 
@@ -11,6 +14,7 @@ use crate::{
     authorize::authorize,
     control::ControlChannel,
     handshake::Handshake,
+    hybrid_connection::Unregistered,
     visit::{Next, Visit},
 };
 
@@ -28,13 +32,17 @@ pub(crate) fn listen(visit: &Visit, handshake: Handshake) -> Result<Answer, Fail
             commands,
             visit.relay.max_listeners,
         )
-        .map_err(|_| {
-            let most = visit.relay.max_listeners;
-            let hint = format!(
-                "{most} listeners are connected to {} already",
-                connection.path
-            );
-            Failure::new(403, TOO_MANY_LISTENERS).with_hint(hint)
+        .map_err(|unregistered| match unregistered {
+            Unregistered::TooMany => {
+                let most = visit.relay.max_listeners;
+                let hint = format!(
+                    "{most} listeners are connected to {} already",
+                    connection.path
+                );
+                Failure::new(403, TOO_MANY_LISTENERS).with_hint(hint)
+            }
+            Unregistered::Deleted => Failure::new(404, ENDPOINT_DOES_NOT_EXIST)
+                .with_hint("the hybrid connection was deleted at this moment"),
         })?;
     let id = handshake.tracking_id;
     debug!(id, path = connection.path, "listening");

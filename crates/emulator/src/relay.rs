@@ -176,23 +176,24 @@ impl Relay {
         self.read().clone()
     }
 
-    /// Adds a hybrid connection; gives it back if there is one of that path.
-    pub(crate) fn create(&self, connection: HybridConnection) -> Result<(), HybridConnection> {
+    /// Adds a hybrid connection, unless there is one of that path; gives whether it did.
+    pub(crate) fn create(&self, connection: HybridConnection) -> bool {
         let mut connections = self.write();
         let taken = connections
             .iter()
             .any(|known| known.path.eq_ignore_ascii_case(&connection.path));
         if taken {
-            return Err(connection);
+            return false;
         }
         let what = format!("created the hybrid connection {}", connection.path);
         connections.push(Arc::new(connection));
         drop(connections);
         self.events.tell(EventKind::Changed { what });
-        Ok(())
+        true
     }
 
-    /// Deletes a hybrid connection: its control channels and relayed connections end with 1001.
+    /// Deletes a hybrid connection: its control channels and relayed connections end with 1001, and the
+    /// senders that wait at it hear 404.
     pub(crate) fn delete(&self, path: &str) -> bool {
         let Some(connection) = self.named(path) else {
             return false;

@@ -15,7 +15,7 @@
 //! | GET, POST, DELETE `faults`; DELETE `faults/{number}` | lists, sets, removes all, removes one |
 //! | GET, DELETE `journal` | what has happened (`?since={serial}`); empties it |
 //! | GET, POST, DELETE `recordings` | whose frames go into the journal |
-//! | POST `reset` | removes faults and recordings, ends what is connected, empties the journal |
+//! | POST `reset` | removes faults and recordings, ends what is connected or waits, empties the journal |
 //! | GET `metrics` | numbers for Prometheus |
 
 mod connections;
@@ -207,6 +207,7 @@ impl Operation<'_> {
         self.relay.clear_faults();
         for connection in self.relay.hybrid_connections() {
             self.relay.record(&connection, false);
+            connection.dismiss();
             for listener in connection.listeners() {
                 listener.end(None);
             }

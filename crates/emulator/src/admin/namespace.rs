@@ -106,8 +106,8 @@ impl Operation<'_> {
                     HybridConnection::new(options).map_err(|error| (400, error.to_string()))?;
                 let path = connection.path.clone();
                 match self.relay.create(connection) {
-                    Ok(()) => Ok(json!({ "path": path })),
-                    Err(_) => Err((
+                    true => Ok(json!({ "path": path })),
+                    false => Err((
                         409,
                         format!("there is a hybrid connection '{path}' already"),
                     )),

@@ -131,6 +131,10 @@ impl Ongoing {
         });
         state.open.insert(record.serial, Arc::clone(&record));
         drop(state);
+        // Whoever deletes the hybrid connection says so first, and then ends the requests of this table.
+        if connection.is_deleted() {
+            record.end();
+        }
         Self {
             relay: Arc::clone(relay),
             record,

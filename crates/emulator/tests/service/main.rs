@@ -8,6 +8,7 @@ mod announce;
 mod authorize;
 mod close;
 mod control;
+mod dismissal;
 mod faults;
 mod leaving;
 mod listen;
