@@ -222,10 +222,12 @@ declare namespace WebSocket {
     closeTimeout?: number | undefined
 
     /**
-     * Milliseconds of silence after which the other end is sent a ping, 0 for never. If nothing is
-     * heard for two intervals it is lost: a socket emits `'error'` with `HYCO_ERR_CONNECTION_LOST` and
-     * closes with 1006. Whatever is received counts as a sign of life. For a server this is also
-     * about its control channel.
+     * Milliseconds without a sign of life after which the other end is sent a ping, 0 for never. After
+     * two such intervals the other end is lost: the socket emits `'error'` with
+     * `HYCO_ERR_CONNECTION_LOST` and closes with 1006. Whatever is received is a sign of life, and so is
+     * progress of an upload: a full socket takes more. A ping waits behind what you have sent, so an end
+     * that is paused for two intervals while you send is lost, too; choose a longer interval where that
+     * may happen. A server uses the interval for its control channel, too.
      *
      * @defaultValue `30000`
      */
