@@ -61,6 +61,21 @@ describe('TLS options', TIMEOUT, () => {
     refuses(() => tlsSpec({ servername: 5 }), 'tls.servername')
   })
 
+  it('are refused by name where any certificate of several cannot be read', () => {
+    const cut = certificate.slice(0, certificate.length / 2)
+    const garbled = certificate.replace(/^MII/m, 'AAA')
+    for (const bad of [cut, garbled]) {
+      for (const ca of [[certificate, bad], [Buffer.from(bad)], `${certificate}\n${bad}`]) {
+        refuses(() => tlsSpec({ ca }), 'tls.ca')
+      }
+      refuses(() => tlsSpec({ cert: `${certificate}\n${bad}`, key }), 'tls.cert')
+    }
+    assert.throws(() => tlsSpec({ ca: `${certificate}\n${cut}` }), /number 2 of 2 cannot be read/)
+    // What stands around them is for people.
+    const noted = `# mine\n${certificate}\n# another\n${certificate}\n# the end`
+    assert.equal(tlsSpec({ ca: noted }).ca[0], noted)
+  })
+
   it('are read again when the program has changed them in place', () => {
     const [other, third] = rootCertificates
     const bytes = Buffer.from(certificate)

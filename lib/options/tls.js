@@ -9,6 +9,9 @@ const { invalidOption } = require('../errors')
 /** The options that `relayedConnect` also takes beside `tls`, as ws does. */
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'rejectUnauthorized', 'servername']
 
+/** How a certificate begins within a PEM file. */
+const BEGIN = '-----BEGIN CERTIFICATE-----'
+
 /** One certificate within a PEM file. */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
@@ -40,7 +43,9 @@ function extraRoots() {
   const file = process.env.NODE_EXTRA_CA_CERTS
   if (!file) return []
   try {
-    return readFileSync(file, 'utf8').match(CERTIFICATE) ?? []
+    const texts = readFileSync(file, 'utf8').match(CERTIFICATE) ?? []
+    for (const text of texts) certificates('NODE_EXTRA_CA_CERTS', text)
+    return texts
   } catch {
     return []
   }
@@ -215,15 +220,22 @@ function pemText(name, value) {
 /**
  * @param {String} name The option
  * @param {String} text
- * @return {String} The same text, now known to begin with a certificate
+ * @return {String} The same text, now known to hold certificates that can be read, at least one
+ * @throws {TypeError} for the first that cannot
  */
 function certificates(name, text) {
-  try {
-    new X509Certificate(text)
-    return text
-  } catch (error) {
-    throw invalidOption(name, 'must hold certificates in PEM form', error)
+  const list = text.split(BEGIN).slice(1)
+  if (list.length === 0) throw invalidOption(name, 'must hold certificates in PEM form')
+  for (const [index, rest] of list.entries()) {
+    try {
+      new X509Certificate(BEGIN + rest)
+    } catch (error) {
+      const which =
+        list.length === 1 ? '' : `; number ${index + 1} of ${list.length} cannot be read`
+      throw invalidOption(name, `must hold certificates in PEM form${which}`, error)
+    }
   }
+  return text
 }
 
 /**
