@@ -268,7 +268,13 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
       const port = await serve(
         net.createServer((socket) => socket.once('data', () => socket.end(answer))),
       )
-      const { code, checks } = await examine(['-n', `ws://127.0.0.1:${port}`, '-p', 'hyco', ...KEYS])
+      const { code, checks } = await examine([
+        '-n',
+        `ws://127.0.0.1:${port}`,
+        '-p',
+        'hyco',
+        ...KEYS,
+      ])
       assert.notEqual(code, 0)
       assert.equal(checks.listeners, undefined)
       assert.match(failure(checks), hint)
