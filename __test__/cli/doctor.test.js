@@ -208,10 +208,17 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
   })
 
   it('heeds NO_PROXY', async () => {
-    const env = { ALL_PROXY: 'http://127.0.0.1:1', NO_PROXY: 'example.org, 127.0.0.1' }
+    const { port } = new URL(relay.namespace)
+    for (const NO_PROXY of ['example.org, 127.0.0.1', '10.0.0.0/8 127.0.0.0/8', `*:${port}`]) {
+      const env = { ALL_PROXY: 'http://127.0.0.1:1', NO_PROXY }
+      const { checks } = await examine(at('hyco'), { env })
+      assert.equal(checks.proxy.detail, 'none')
+      assert.equal(checks.TCP.status, 'ok')
+      assert.equal(checks['round trip'].status, 'ok')
+    }
+    const env = { ALL_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1:1' }
     const { checks } = await examine(at('hyco'), { env })
-    assert.equal(checks.proxy.detail, 'none')
-    assert.equal(checks.TCP.status, 'ok')
+    assert.match(failure(checks), /^TCP: 127\.0\.0\.1:1 cannot be reached/)
   })
 
   for (const [file, what] of [
