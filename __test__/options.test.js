@@ -252,6 +252,13 @@ describe('an address', TIMEOUT, () => {
 })
 
 describe('the option reconnect', TIMEOUT, () => {
+  it('is no list, and is warned of where a member has no effect', async () => {
+    refuses(() => reconnectPolicy([5, 10]), 'reconnect')
+    const messages = await warnings(() => reconnectPolicy({ delay: [5], jitter: 0 }))
+    const about = messages.filter((message) => message.includes("'delay' of reconnect"))
+    assert.deepEqual(about, ["the option 'delay' of reconnect has no effect"])
+  })
+
   it('takes a schedule', () => {
     const { spec } = reconnectPolicy({ delays: [5, 10], jitter: 0 })
     assert.deepEqual(spec, { delays: [5, 10], jitter: 0, policy: 'schedule' })

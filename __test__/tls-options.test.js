@@ -8,6 +8,7 @@ const { rootCertificates } = require('node:tls')
 const { flatTlsOptions, tlsSpec } = require('../lib/options/tls')
 const { cert: certificate, key } = require('./support/certificate')
 const refuses = require('./support/refuses')
+const warnings = require('./support/warnings')
 
 const TIMEOUT = { timeout: 300_000 }
 
@@ -74,6 +75,19 @@ describe('TLS options', TIMEOUT, () => {
     // What stands around them is for people.
     const noted = `# mine\n${certificate}\n# another\n${certificate}\n# the end`
     assert.equal(tlsSpec({ ca: noted }).ca[0], noted)
+  })
+
+  it('are warned of by name where they have no effect', async () => {
+    const messages = await warnings(() => {
+      tlsSpec({ ca: certificate, minVersion: 'TLSv1.3', checkServerIdentity() {} })
+      tlsSpec({ ca: certificate, minVersion: 'TLSv1.3', servername: undefined })
+    })
+    assert.deepEqual(
+      messages.filter((message) => message.includes(' of tls ')),
+      ['minVersion', 'checkServerIdentity'].map(
+        (name) => `the option '${name}' of tls has no effect`,
+      ),
+    )
   })
 
   it('are read again when the program has changed them in place', () => {

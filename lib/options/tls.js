@@ -5,9 +5,12 @@ const { readFileSync } = require('node:fs')
 const tls = require('node:tls')
 
 const { invalidOption } = require('../errors')
+const { warnOfUnknown } = require('./unknown')
 
 /** The options that `relayedConnect` also takes beside `tls`, as ws does. */
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'rejectUnauthorized', 'servername']
+
+const KNOWN = new Set(TLS_OPTIONS)
 
 /** How a certificate begins within a PEM file. */
 const BEGIN = '-----BEGIN CERTIFICATE-----'
@@ -77,6 +80,8 @@ function tlsSpec(options) {
   const environment = process.env.NODE_TLS_REJECT_UNAUTHORIZED
   const at = recent.findIndex((known) => known.environment === environment && known.is(options))
   const known = at === -1 ? new Known(options, environment) : recent.splice(at, 1)[0]
+  // One that has no effect may be what a program relies on, such as `checkServerIdentity`.
+  warnOfUnknown('tls', options, KNOWN)
   known.spec ??= readSpec(options)
   if (recent.length === KEPT) recent.shift()
   recent.push(known)
