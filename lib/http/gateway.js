@@ -92,6 +92,7 @@ class Gateway {
         break
       case CLOSED:
         this.#open.delete(number)
+        this.#hub.release()
         this.#run(exchange, () => exchange.closed(value))
         this.#tell('request:end', exchange)
         this.#changed()
@@ -110,6 +111,8 @@ class Gateway {
       encrypted: (data[KIND_AT] & SECURE) !== 0,
     })
     this.#open.set(number, exchange)
+    // As the connection of an http.Server does, although its server may have stopped listening.
+    this.#hub.hold()
     this.#total++
     this.#tell('request:start', exchange)
     const server = this.#serverFor()
