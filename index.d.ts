@@ -1818,19 +1818,20 @@ declare namespace WebSocket {
 
   /**
    * What `node:diagnostics_channel` carries: the name of each channel, and its messages. `trackingId` is
-   * the id under which the relay knows what the message is about.
+   * the id under which the relay knows what the message is about. For a control channel that is the id
+   * which the relay gave it, or the `id` of the listener.
    */
   interface DiagnosticsMessages {
     /** A control channel is being opened, for the `attempt`-th time since it was up. */
-    'hyco-rs:listener:connecting': { server: RelayedServer; attempt: number }
+    'hyco-rs:listener:connecting': { server: RelayedServer; trackingId: string; attempt: number }
 
     /** A control channel is up. */
-    'hyco-rs:listener:online': { server: RelayedServer; trackingId?: string }
+    'hyco-rs:listener:online': { server: RelayedServer; trackingId: string }
 
     /** A control channel is down, or could not be opened. */
     'hyco-rs:listener:offline': {
       server: RelayedServer
-      trackingId?: string
+      trackingId: string
       attempt: number
       delay: number
       final: boolean
@@ -1838,10 +1839,10 @@ declare namespace WebSocket {
     }
 
     /** A new token was sent on a control channel. */
-    'hyco-rs:listener:renewed': { server: RelayedServer }
+    'hyco-rs:listener:renewed': { server: RelayedServer; trackingId: string }
 
     /** A server is closed. */
-    'hyco-rs:listener:closed': { server: RelayedServer }
+    'hyco-rs:listener:closed': { server: RelayedServer; trackingId: string }
 
     /** A sender is there. */
     'hyco-rs:accept:asked': { server: RelayedServer; trackingId: string; request: RelayedRequest }
