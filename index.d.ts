@@ -1174,21 +1174,21 @@ declare namespace WebSocket {
 
   /** A rule of the local relay. */
   interface RelayEmulatorRule {
-    /** Its name, of 1 to 256 characters. */
+    /** The name of the rule, of 1 to 256 characters. */
     keyName: string
 
     /**
-     * Its key, of 1 to 256 characters.
+     * The key of the rule, of 1 to 256 characters.
      *
      * @defaultValue a new one
      */
     key?: string | undefined
 
-    /** A second key. */
+    /** A second key, which is as good as the first. */
     secondaryKey?: string | undefined
 
     /**
-     * What it grants.
+     * The rights that it grants.
      *
      * @defaultValue all three
      */
@@ -1207,7 +1207,7 @@ declare namespace WebSocket {
      */
     requiresClientAuthorization?: boolean | undefined
 
-    /** Its own rules, beside those of the namespace. */
+    /** Rules of its own, beside those of the namespace. */
     rules?: RelayEmulatorRule[] | undefined
   }
 
@@ -1228,29 +1228,29 @@ declare namespace WebSocket {
     port?: number | undefined
 
     /**
-     * Whether to speak TLS: `true` makes a certificate, an object gives one in PEM form.
+     * Whether to speak TLS. With `true` the relay makes a certificate; an object gives it one in PEM form.
      *
      * @defaultValue `false`
      */
     tls?:
       | boolean
       | { cert: string | Buffer; key: string | Buffer }
-      /** Where the authority is kept that signs the certificates that are made. */
+      /** The folder in which the relay keeps the authority that signs its certificates. */
       | { folder: string }
       | undefined
 
-    /** The port for TLS beside plain connections at `port`; 0 takes a free one. It needs `tls`. */
+    /** The port for TLS, beside plain connections at `port`; 0 takes a free one. It needs `tls`, too. */
     tlsPort?: number | undefined
 
     /**
-     * Whether any JSON Web Token is taken that is for Azure Relay and has not ended.
+     * Whether the relay takes any JSON Web Token that is for Azure Relay and has not ended, whoever signed it.
      *
      * @defaultValue `false`
      */
     acceptJwt?: boolean | undefined
 
     /**
-     * Whether the page and the administration over HTTP answer other machines.
+     * Whether other machines may use the page and the administration over HTTP.
      *
      * @defaultValue `false`
      */
@@ -1277,13 +1277,13 @@ declare namespace WebSocket {
      */
     rules?: RelayEmulatorRule[] | undefined
 
-    /** Further host names that tokens may be signed for. */
+    /** Further host names for which tokens may be signed. */
     hosts?: string[] | undefined
 
     /**
-     * Scheme, host and port in the addresses that listeners dial.
+     * Scheme, host and port of the addresses that listeners dial to meet senders.
      *
-     * @defaultValue those by which they came
+     * @defaultValue those by which the listener reached the relay
      */
     publicUrl?: string | undefined
 
@@ -1302,22 +1302,22 @@ declare namespace WebSocket {
     maxConnections?: number | undefined
 
     /**
-     * The longest frame of a relayed connection that is passed on whole, in bytes. Longer ones are cut
-     * into fragments, as Azure does; 0 cuts none.
+     * How many bytes a frame may have to be passed on whole. Longer ones are cut into fragments, as Azure
+     * does. 0 cuts none.
      *
      * @defaultValue `32768`
      */
     maxFrame?: number | undefined
 
     /**
-     * How long after its end a token still opens a handshake.
+     * For how many seconds after its end a token is still taken.
      *
      * @defaultValue `0`
      */
     clockSkewSeconds?: number | undefined
 
     /**
-     * For TLS, and for the head of a request.
+     * How long the TLS handshake may take, and how long the head of a request.
      *
      * @defaultValue `10000`
      */
@@ -1338,29 +1338,29 @@ declare namespace WebSocket {
     renewalGrace?: number | undefined
 
     /**
-     * How long a control channel lives, even with a good token; 0 ends none. Azure ends each about once
-     * a day.
+     * How long a control channel lives, even with a good token. 0 ends none. Azure ends each about once a
+     * day.
      *
      * @defaultValue `86400000`
      */
     channelLifetime?: number | undefined
 
     /**
-     * The pause between two Pongs on a control channel; 0 sends none.
+     * The pause between two Pong frames on a control channel. 0 sends none.
      *
      * @defaultValue `210000`
      */
     keepAliveInterval?: number | undefined
 
     /**
-     * How long the second close frame may take.
+     * How long the relay waits for the other side's close frame.
      *
      * @defaultValue `60000`
      */
     closeTimeout?: number | undefined
 
     /**
-     * How long a client may take nothing of what it is sent.
+     * After what time the relay gives up a client that reads nothing of what it is sent.
      *
      * @defaultValue `60000`
      */
@@ -1374,21 +1374,21 @@ declare namespace WebSocket {
     responseTimeout?: number | undefined
 
     /**
-     * Whether a relayed HTTP request keeps its `Host`.
+     * Whether a relayed HTTP request keeps the header `Host` of its sender.
      *
      * @defaultValue `true`
      */
     forwardHost?: boolean | undefined
 
     /**
-     * Whether the rendezvous at which a request was answered is kept for the next request of the same
-     * connection; else it is closed with 1000.
+     * Whether the connection by which a listener answered a request is kept for the next request of the
+     * same sender. If not, it is closed with 1000.
      *
      * @defaultValue `false`
      */
     reuseRendezvous?: boolean | undefined
 
-    /** Closes the relay. */
+    /** The relay closes when this signal is aborted. */
     signal?: AbortSignal | undefined
   }
 
@@ -1434,7 +1434,7 @@ declare namespace WebSocket {
      */
     close(code?: number, reason?: string): void
 
-    /** Loses it, without a close frame. */
+    /** Breaks the connection, without a close frame. */
     drop(): void
   }
 
@@ -1461,11 +1461,11 @@ declare namespace WebSocket {
 
   /** Something that goes wrong on purpose; docs/emulator.md explains each kind. Times are in milliseconds. */
   type RelayEmulatorFault = {
-    /** The hybrid connection that is struck; all if it is left out. */
+    /** The hybrid connection that it strikes. If you leave it out, it strikes all of them. */
     hybridConnection?: string
     /** How likely it strikes what matches, from 0 to 1. */
     probability?: number
-    /** How many times it strikes; without end if it is left out. */
+    /** How many times it strikes. If you leave it out, it strikes until you remove it. */
     count?: number
   } & (
     | { kind: 'drop'; on: 'control' | 'connection'; after?: number }
@@ -1504,7 +1504,7 @@ declare namespace WebSocket {
     | { kind: 'clock'; seconds: number }
   )
 
-  /** A handshake that ended well. */
+  /** A handshake that succeeded. */
   interface RelayEmulatorHandshake {
     type: 'handshake'
     action: 'listen' | 'connect' | 'accept' | 'request'
@@ -1528,7 +1528,7 @@ declare namespace WebSocket {
     /** The status of the answer. */
     status: number
     reason: string
-    /** What most likely helps. */
+    /** What most likely helps against it. */
     hint?: string
     duration: number
   }
@@ -1605,7 +1605,7 @@ declare namespace WebSocket {
   interface RelayEmulatorEventMap {
     handshake: RelayEmulatorHandshake
     refused: RelayEmulatorRefusal
-    /** Refusals and warnings beyond 20 in a second are counted only. */
+    /** Refusals and warnings beyond 20 in a second, which were only counted. */
     suppressed: { type: 'suppressed'; refusals: number; warnings: number }
     paired: RelayEmulatorPairing
     answered: RelayEmulatorAnswer
@@ -1629,10 +1629,10 @@ declare namespace WebSocket {
     }
   }[E]
 
-  /** The program was too slow for so many events. */
+  /** The program did not take events quickly enough, so some were left out. */
   interface RelayEmulatorMissed {
     type: 'missed'
-    /** How many it did not get. */
+    /** How many were left out. */
     count: number
   }
 
@@ -1676,15 +1676,15 @@ declare namespace WebSocket {
   /**
    * A local relay that is running. It keeps the process alive until it is closed.
    *
-   * What happens in it is told by events named as {@link RelayEmulatorEvent.type}, by `'event'` for all
-   * of them, and to `for await`.
+   * It emits what happens: each event by the name in its `type`, and all of them as `'event'`. You can
+   * also read them with `for await`.
    */
   interface RelayEmulator
     extends EventEmitter, AsyncIterable<RelayEmulatorEvent | RelayEmulatorMissed> {
-    /** What is listened on. */
+    /** The address and port on which it listens. */
     readonly address: { address: string; family: 'IPv4' | 'IPv6'; port: number }
 
-    /** What takes the place of a namespace's name, as `ws://127.0.0.1:9400`. */
+    /** What you give in place of the name of a namespace, such as `ws://127.0.0.1:9400`. */
     readonly namespace: string
 
     /** The name of the namespace's first rule. */
@@ -1696,16 +1696,16 @@ declare namespace WebSocket {
     /** A connection string with that rule, for the whole namespace. */
     readonly connectionString: string
 
-    /** The same for TLS; `undefined` without it. */
+    /** The same for TLS, or `undefined` without TLS. */
     readonly tlsNamespace: string | undefined
 
-    /** The port of TLS beside plain connections; `undefined` without `tlsPort`. */
+    /** The port for TLS beside plain connections, or `undefined` without `tlsPort`. */
     readonly tlsPort: number | undefined
 
-    /** A connection string over TLS, for clients that speak nothing else; `undefined` without TLS. */
+    /** A connection string for clients that speak TLS only, or `undefined` without TLS. */
     readonly tlsConnectionString: string | undefined
 
-    /** What clients have to trust (`tls.ca`), in PEM form; `undefined` without TLS. */
+    /** The certificate that clients have to trust (`tls.ca`), in PEM form, or `undefined` without TLS. */
     readonly certificate: string | undefined
 
     /** The hybrid connections. */
@@ -1714,7 +1714,7 @@ declare namespace WebSocket {
     /**
      * Creates a hybrid connection.
      *
-     * @throws TypeError when there is one of that path, or the path is none
+     * @throws TypeError if there is one of that path already, or the path cannot be used
      */
     createHybridConnection(options: string | RelayEmulatorHybridConnection): void
 
@@ -1722,14 +1722,14 @@ declare namespace WebSocket {
      * Deletes a hybrid connection: its control channels and relayed sockets are closed with 1001, senders that
      * wait for a listener are answered 404, and HTTP requests without an answer 502.
      *
-     * @throws TypeError when there is none of that path
+     * @throws TypeError if there is none of that path
      */
     deleteHybridConnection(path: string): void
 
     /** The rules of the namespace, or of a hybrid connection. */
     rules(hybridConnection?: string): RelayEmulatorRule[]
 
-    /** Creates a rule; without a key it gets a new one. */
+    /** Creates a rule. If you give no key, the relay makes one. */
     createRule(rule: RelayEmulatorRule, hybridConnection?: string): RelayEmulatorRule
 
     /** Deletes a rule. Channels and sockets that are open stay open. */
@@ -1741,7 +1741,7 @@ declare namespace WebSocket {
     /** The listeners of an event, as any `EventEmitter` lists them. */
     listeners(eventName: string | symbol): Array<(...args: any[]) => void>
 
-    /** The senders that wait for a listener; `waiting` is in milliseconds. */
+    /** The senders that wait for a listener. `waiting` says for how many milliseconds. */
     pending(): Array<{ trackingId: string; hybridConnection: string; waiting: number }>
 
     /** The relayed connections that are open. */
@@ -1751,7 +1751,7 @@ declare namespace WebSocket {
     requests(): RelayEmulatorRequest[]
 
     /**
-     * Lets something go wrong from now on, until it is removed or has struck `count` times.
+     * Lets something go wrong from now on, until you remove the fault or it has struck `count` times.
      *
      * @throws TypeError naming the member that cannot be used
      */
@@ -1760,28 +1760,28 @@ declare namespace WebSocket {
     /** Removes a fault, if it is still there. */
     removeFault(id: number): void
 
-    /** The faults in force, and how often each has struck. */
+    /** The faults that are set, and how often each has struck. */
     faults(): Array<RelayEmulatorFault & { id: number; struck: number }>
 
     /** Removes all faults. */
     clearFaults(): void
 
-    /** What has happened after the event of that serial, oldest first, as far as it is kept. */
+    /** What has happened since the event with that serial, oldest first, as far as it is kept. */
     journal(options?: { since?: number }): RelayEmulatorEvent[]
 
     /** Lets the frames of a hybrid connection go into the journal. */
     record(hybridConnection: string): void
 
-    /** Numbers in Prometheus' text format. */
+    /** The numbers of the relay, in the text format of Prometheus. */
     metrics(): string
 
-    /** Between two tests: removes faults and recordings, drops what is connected, empties the journal. */
+    /** Removes faults and recordings, drops what is connected, and empties the journal: between two tests. */
     reset(): void
 
-    /** Closes control channels and relayed sockets with 1001; resolved when all is down. */
+    /** Closes control channels and relayed sockets with 1001. The promise is fulfilled when all is down. */
     close(): Promise<void>
 
-    /** Closes it. */
+    /** Closes the relay, at the end of an `await using` block. */
     [Symbol.asyncDispose](): Promise<void>
 
     on<E extends keyof RelayEmulatorEvents>(
@@ -1807,7 +1807,7 @@ declare namespace WebSocket {
   }
 
   /**
-   * Starts a local relay: the service side of Azure Relay Hybrid Connections, for development and
+   * Starts a local relay, which is the service side of Azure Relay Hybrid Connections for development and
    * tests.
    *
    * @throws TypeError naming the option that cannot be used
