@@ -265,7 +265,7 @@ impl Reading {
         {
             let mut queue = inbox.queue();
             if queue.is_full() {
-                queue.stall(connection, waker);
+                queue.stall(waker);
                 return (Poll::Pending, Queued::Nothing);
             }
         }

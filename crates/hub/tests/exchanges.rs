@@ -392,3 +392,23 @@ fn a_full_inbox_stops_a_request_and_loses_nothing_of_it() {
         Poll::Ready(Ok(()))
     ));
 }
+
+#[test]
+fn all_requests_that_wait_for_room_go_on_when_there_is_some() {
+    let setting = Setting::new();
+    setting.inbox.event(0, "x".repeat(3 * 1024 * 1024));
+    let waiting: Vec<_> = (0..10)
+        .map(|_| {
+            let mut pipe = setting.open(RequestInfo::default());
+            setting
+                .runtime
+                .spawn(async move { pipe.write_all(b"x").await })
+        })
+        .collect();
+    setting.settle();
+    assert!(waiting.iter().all(|task| !task.is_finished()));
+    drop(setting.inbox.take(Queue::default()));
+    setting.settle();
+    let left = waiting.iter().filter(|task| !task.is_finished());
+    assert_eq!(left.count(), 0);
+}
