@@ -76,11 +76,15 @@ declare namespace testing {
   /**
    * Starts a relay with one hybrid connection and a server that listens there.
    *
-   * @param after The context of a test of node:test, or `afterAll` or `afterEach` of Jest and Vitest:
-   *   the kit is closed then. Without it, call `close()` or use `await using`.
-   * @returns The kit when the server is online; rejected with the error of a server that cannot listen
+   * @param after The context of a test of node:test, or `afterAll` or `afterEach` of Jest and Vitest,
+   *   where the kit is closed. It is called before anything starts. Without it, call `close()` or use
+   *   `await using`. Inside of a test, a `beforeAll` or a `beforeEach`, Jest takes no further hook: give
+   *   `null` there and call `close()` in a hook of yours
+   * @returns The kit when the server is online; rejected with the error of a server that cannot listen,
+   *   and with a `TypeError` of code `HYCO_ERR_INVALID_ARGUMENT` for an argument that cannot be used
    */
   function startRelayKit(after?: After | null, options?: RelayKitOptions): Promise<RelayKit>
+  function startRelayKit(options: RelayKitOptions): Promise<RelayKit>
 }
 
 export = testing

@@ -5,14 +5,19 @@ const { performance } = require('node:perf_hooks')
 
 const { createRelaySendUri, createRelayToken, relayedConnect } = require('./index.js')
 const { RelayedServer, startRelayEmulator } = require('./index.js')
+const { invalidArgument } = require('./lib/errors')
 const { now } = require('./lib/globals')
+const { warnOfUnknown } = require('./lib/options/unknown')
+
+/** What a kit is made of. */
+const OPTIONS = new Set(['onConnection', 'path', 'relay', 'server'])
 
 /**
  * Starts a relay with one hybrid connection and a server that listens there, for a test. See
  * testing.d.ts.
  *
  * @param {(Object|Function|null)} [after] Where to leave what is to be done at the end: the context of
- *     a test of node:test, or a function such as `afterAll` of Jest and Vitest
+ *     a test of node:test, or a function such as `afterAll` of Jest and Vitest. The options may stand here
  * @param {Object} [options]
  * @param {String} [options.path='test'] The hybrid connection
  * @param {Object} [options.relay] Options of `startRelayEmulator`
@@ -20,8 +25,23 @@ const { now } = require('./lib/globals')
  * @param {Function} [options.onConnection] A listener for `'connection'`
  * @return {Promise<RelayKit>}
  */
-async function startRelayKit(after, { path = 'test', relay, server, onConnection } = {}) {
-  const register = registrar(after)
+async function startRelayKit(after, options) {
+  const [register, given] = sortArguments(after, options)
+  let starting = null
+  // First, since a test framework may refuse it: nothing is left open then.
+  register?.(async () => {
+    const kit = await starting?.catch(() => null)
+    await kit?.close()
+  })
+  starting = start(given)
+  return starting
+}
+
+/**
+ * @param {Object} options
+ * @return {Promise<RelayKit>} when its server is online
+ */
+async function start({ path = 'test', relay, server, onConnection }) {
   const emulator = await startRelayEmulator({ hybridConnections: [path], ...relay })
   let kit
   try {
@@ -32,7 +52,6 @@ async function startRelayKit(after, { path = 'test', relay, server, onConnection
     await (kit ?? emulator).close()
     throw error
   }
-  register?.(() => kit.close())
   return kit
 }
 
@@ -123,12 +142,58 @@ class RelayKit {
   }
 }
 
+/**
+ * Finds out which argument is which: the options may stand alone.
+ *
+ * @return {Array} What leaves something to be done at the end, or `undefined`; and the options
+ * @throws {TypeError} naming the argument that cannot be used
+ */
+function sortArguments(after, options) {
+  if (isOptions(after)) {
+    if ((options ?? null) !== null) {
+      throw invalidArgument('after', `must be ${HOOKS}, since there are options behind it`)
+    }
+    options = after
+    after = null
+  }
+  options ??= {}
+  if (typeof options !== 'object') throw invalidArgument('options', 'must be an object')
+  warnOfUnknown('startRelayKit', options, OPTIONS)
+  return [registrar(after), options]
+}
+
+const HOOKS = 'the context of a test of node:test, or a function like afterAll of Jest and Vitest'
+
+function isOptions(after) {
+  return typeof after === 'object' && after !== null && typeof after.after !== 'function'
+}
+
 function registrar(after) {
   if (after === undefined || after === null) return undefined
-  if (typeof after === 'function') return after
+  if (typeof after === 'function') {
+    checkJest(after)
+    return after
+  }
   if (typeof after.after === 'function') return (end) => after.after(end)
-  throw new TypeError(
-    "'after' must be the context of a test of node:test, or a function like afterAll of Jest and Vitest",
+  throw invalidArgument('after', `must be ${HOOKS}`)
+}
+
+/**
+ * Jest takes hooks only before its tests run. Later it fails the test and forgets the hook without a
+ * word to whom has called it, and the relay would stay open.
+ *
+ * @param {Function} hook
+ * @throws {TypeError} when it is one of Jest, which forgets it
+ */
+function checkJest(hook) {
+  if (hook !== globalThis.afterAll && hook !== globalThis.afterEach) return
+  const symbol = Object.getOwnPropertySymbols(globalThis).find(
+    ({ description }) => description === 'JEST_STATE_SYMBOL',
+  )
+  if (symbol === undefined || !globalThis[symbol]?.hasStarted) return
+  throw invalidArgument(
+    'after',
+    "cannot be a hook of Jest inside of a test or another hook, where Jest takes no further hooks: call 'startRelayKit(null, options)' in 'beforeAll', and 'kit.close()' in 'afterAll'",
   )
 }
 

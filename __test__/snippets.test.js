@@ -33,6 +33,14 @@ const GIVEN = {
   options: "const options = { connectionString: relay.connectionString, path: 'hyco' }",
 }
 
+/** What Jest has, for a program in CommonJS. */
+const JEST = `
+  const { after: afterAll, afterEach, before: beforeAll, test } = require('node:test')
+  const expect = (value) => ({
+    toContain: (part) => require('node:assert').ok(value.includes(part), value),
+  })
+`
+
 /** What ends those that keep the process alive, in the order of their ends. */
 const ENDS = { server: 'await server.close()', relay: 'await relay.close()' }
 
@@ -92,6 +100,8 @@ describe('the programs of the documents', TIMEOUT, () => {
       await endsWell(program)
       assert.match(program.output, /^(?:#|ℹ) pass [1-9]/m)
     },
+
+    jest: (text) => WAYS.test(JEST + text),
 
     serves: async (text) => {
       const program = start(text)

@@ -6,6 +6,7 @@
 // no comment                              a program, which ends by itself
 // <!-- snippet: serves -->                a program that listens, until it is ended
 // <!-- snippet: test -->                  a file of tests for node:test
+// <!-- snippet: jest -->                  a file of tests for Jest, in CommonJS
 // <!-- snippet: given hyco, relay -->     lines of a program that has these names already
 // <!-- snippet: only read -->             a configuration file or the like, whose syntax is checked
 
