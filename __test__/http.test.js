@@ -178,6 +178,22 @@ describe('an attached http.Server', TIMEOUT, () => {
     await assert.rejects(reader.read())
   })
 
+  it('that gives its response up on purpose is no error, one whose response is too short is', async () => {
+    handler = (req, res) => {
+      res.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': 9 })
+      res.write('short', () => (req.url.endsWith('given-up') ? res.destroy() : res.end()))
+    }
+    const before = setting.server.metrics().failedRequests
+    // Whether the sender sees 502 or half of the response depends on how soon the relay has the head.
+    for (const path of ['/given-up', '/short']) await setting.request(path).catch(() => {})
+    await until(() => setting.errors.length > 0)
+    assert.deepEqual(
+      setting.errors.map(({ code }) => code),
+      ['HYCO_ERR_BAD_ANSWER'],
+    )
+    assert.equal(setting.server.metrics().failedRequests, before + 1)
+  })
+
   it('that destroys the socket gives the sender 502', async () => {
     handler = (req) => req.socket.destroy()
     assert.equal((await setting.request('')).statusCode, 502)

@@ -22,8 +22,6 @@ pub(super) struct Writer {
     tls: Option<Box<Tls>>,
     blocked: bool,
     finished: bool,
-    /// Bytes that the socket took, modulo 2³².
-    sent: u32,
 }
 
 /// A TLS session with the bytes that it wants on the wire.
@@ -48,7 +46,6 @@ impl Writer {
             tls: None,
             blocked: false,
             finished: false,
-            sent: 0,
         }
     }
 
@@ -78,11 +75,6 @@ impl Writer {
         self.blocked
     }
 
-    /// A number that changes whenever the socket takes something.
-    pub(super) fn sent(&self) -> u32 {
-        self.sent
-    }
-
     /// Writes as much as the socket takes. Returns how far it came and how many frames that
     /// wanted to be acknowledged were written.
     pub(super) fn pump(
@@ -104,7 +96,7 @@ impl Writer {
     ) -> io::Result<Pumped> {
         loop {
             if let Some(tls) = &mut self.tls
-                && !tls.send(socket, &mut self.sent)?
+                && !tls.send(socket)?
             {
                 return Ok(Pumped::Blocked);
             }
@@ -113,10 +105,7 @@ impl Writer {
                 let count = match &mut self.tls {
                     Some(tls) => tls.encrypt(part)?,
                     None => match socket.send(part) {
-                        Ok(count) => {
-                            self.sent = self.sent.wrapping_add(count as u32);
-                            count
-                        }
+                        Ok(count) => count,
                         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                             return Ok(Pumped::Blocked);
                         }
@@ -177,25 +166,18 @@ impl Tls {
         Ok(count)
     }
 
-    /// Sends encrypted bytes in their order, and counts them; false when the socket took not all of
-    /// them.
-    fn send(&mut self, socket: &Socket, taken: &mut u32) -> io::Result<bool> {
+    /// Sends encrypted bytes in their order; false when the socket took not all of them.
+    fn send(&mut self, socket: &Socket) -> io::Result<bool> {
         while self.sent < self.sealed {
             match socket.send(&self.scratch[self.sent..self.sealed]) {
-                Ok(count) => {
-                    self.sent += count;
-                    *taken = taken.wrapping_add(count as u32);
-                }
+                Ok(count) => self.sent += count,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) => return Err(e),
             }
         }
         while !self.answers.is_empty() {
             match socket.send(&self.answers) {
-                Ok(count) => {
-                    drop(self.answers.drain(..count));
-                    *taken = taken.wrapping_add(count as u32);
-                }
+                Ok(count) => drop(self.answers.drain(..count)),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) => return Err(e),
             }

@@ -23,7 +23,7 @@ use super::{
     pump::{Answered, Ended, Failure, Pump},
     refusal::{BROKEN_OFF, CLOSED, HANDLER_FAILED, NO_ANSWER, NOT_SERVED, Refusal, TOO_LATE, bad},
     rendezvous::{drain, flush},
-    requests::{Rarely, Requests, Served, refuse},
+    requests::{Requests, Served, refuse},
     service::{Outcome, RequestInfo, Transport},
 };
 use crate::{error::Error, event::ListenerEvent};
@@ -45,11 +45,7 @@ pub(super) struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// Serves the request and gives back its rendezvous, if there is one on which all went well.
-    pub(super) async fn serve(
-        mut self,
-        body: Body,
-        channel: Option<Box<Channel>>,
-    ) -> Option<Box<Channel>> {
+    pub(super) async fn serve(mut self, body: Body, channel: Option<Channel>) -> Option<Channel> {
         let begun = Instant::now();
         let info = self
             .requests
@@ -118,9 +114,9 @@ impl Exchange<'_> {
         &self,
         info: RequestInfo,
         mut to_server: Vec<u8>,
-        channel: Option<Box<Channel>>,
+        channel: Option<Channel>,
         follows: bool,
-    ) -> (Option<Box<Channel>>, u16) {
+    ) -> (Option<Channel>, u16) {
         let mut channel = channel;
         let mut is_first = true;
         loop {
@@ -142,7 +138,11 @@ impl Exchange<'_> {
             let mut pump = Pump::new(options, id, method, transport.as_mut(), to_server);
             match channel {
                 Some(channel) => pump.at(channel, follows),
-                None => pump.dial_with(|| self.requests.dial(self.request.address.clone())),
+                None => pump.dial_with(|| {
+                    let dialer = self.requests.dialer.clone();
+                    let address = self.request.address.clone();
+                    Box::pin(Channel::dial(dialer, address, self.requests.accept_timeout))
+                }),
             }
             let outcome = tokio::select! {
                 biased;
@@ -167,7 +167,7 @@ impl Exchange<'_> {
         info: RequestInfo,
         outcome: Result<Ended, Failure>,
         answered: Answered,
-    ) -> (Option<Box<Channel>>, u16) {
+    ) -> (Option<Channel>, u16) {
         let Answered {
             channel, body_left, ..
         } = answered;
@@ -185,8 +185,7 @@ impl Exchange<'_> {
                 };
                 match channel {
                     Some(mut channel) if body_left => {
-                        let rest_came = drain(&mut channel).await;
-                        (rest_came.then_some(channel), status)
+                        (drain(&mut channel).await.then_some(channel), status)
                     }
                     channel => (channel, status),
                 }
@@ -228,6 +227,7 @@ impl Exchange<'_> {
             _ if self.requests.are_given_up() => (Outcome::SenderGone, Some(CLOSED), None),
             Failure::Server(error) => (Outcome::Failed, Some(NO_ANSWER), Some(error)),
             Failure::BrokenOff(error) => (Outcome::Failed, Some(BROKEN_OFF), Some(error)),
+            Failure::GivenUp => (Outcome::Failed, Some(BROKEN_OFF), None),
             Failure::Closed => (Outcome::SenderGone, Some(CLOSED), None),
             // The sender has most likely left, which is no failure; a relay ignores this answer then.
             Failure::Rendezvous(Error::SenderGone(_)) => {
@@ -252,56 +252,53 @@ impl Exchange<'_> {
         &self,
         head: hyco_protocol::http::ResponseHead,
         body: Vec<u8>,
-    ) -> Option<Box<Channel>> {
+    ) -> Option<Channel> {
         let cookies = self.served.options.cookies;
         let json = response_json(&head, &self.request.id, cookies, !body.is_empty());
         self.send(Answer::new(json, body)).await
     }
 
-    async fn send(&self, answer: Answer) -> Option<Box<Channel>> {
+    async fn send(&self, answer: Answer) -> Option<Channel> {
         let answer = self.requests.answer(answer).await.err()?;
-        self.send_late(answer).await
-    }
-
-    /// Sends an answer by the rendezvous, since there is no control channel.
-    fn send_late(&self, answer: Answer) -> Rarely<'_, Option<Box<Channel>>> {
-        Box::pin(async move {
-            let mut channel = match self.requests.dial(self.request.address.clone()).await {
-                Ok(channel) => channel,
-                Err(error) => {
-                    tracing::debug!(%error, "an answer came too late");
-                    return None;
-                }
-            };
-            channel.queue_text(&answer.json);
-            if let Some(body) = &answer.body {
-                channel.queue_data(body, true);
+        let dialer = self.requests.dialer.clone();
+        let dial = Channel::dial(
+            dialer,
+            self.request.address.clone(),
+            self.requests.accept_timeout,
+        );
+        let mut channel = match dial.await {
+            Ok(channel) => channel,
+            Err(error) => {
+                tracing::debug!(%error, "an answer came too late");
+                return None;
             }
-            flush(channel).await
-        })
+        };
+        channel.queue_text(&answer.json);
+        if let Some(body) = &answer.body {
+            channel.queue_data(body, true);
+        }
+        flush(channel).await
     }
 
     /// Answers in the server's place.
-    fn refuse(
+    async fn refuse(
         &self,
-        channel: Option<Box<Channel>>,
+        channel: Option<Channel>,
         refusal: Refusal,
         body_left: bool,
-    ) -> Rarely<'_, Option<Box<Channel>>> {
-        Box::pin(async move {
-            let answer = refuse(&self.request, refusal);
-            let Some(mut channel) = channel else {
-                return self.send(answer).await;
-            };
-            channel.queue_text(&answer.json);
-            if let Some(body) = &answer.body {
-                channel.queue_data(body, true);
-            }
-            if body_left && !drain(&mut channel).await {
-                return None;
-            }
-            flush(channel).await
-        })
+    ) -> Option<Channel> {
+        let Some(mut channel) = channel else {
+            return self.send(refuse(&self.request, refusal)).await;
+        };
+        let answer = refuse(&self.request, refusal);
+        channel.queue_text(&answer.json);
+        if let Some(body) = &answer.body {
+            channel.queue_data(body, true);
+        }
+        if body_left && !drain(&mut channel).await {
+            return None;
+        }
+        flush(channel).await
     }
 }
 

@@ -1,23 +1,24 @@
 //! The I/O thread's end of an exchange, which is the transport of its request.
 
 use std::{
-    fmt,
-    io::{self, IoSlice},
-    mem,
+    fmt, io,
     pin::Pin,
     sync::{Arc, Mutex, atomic::Ordering},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use hyco_client::{
     connection::Inbox,
-    http::{Opening, Outcome, RequestInfo, Service, Transport},
+    http::{HandlerFailed, NotServed, Opening, Outcome, RequestInfo, Service, Transport},
 };
-use hyco_websocket::{Assembled, Sink};
+use hyco_websocket::Sink;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Exchanges, KIND_SHIFT, VALUE, lock, state::State};
+use super::{
+    Exchanges, KIND_SHIFT, VALUE, lock,
+    state::{End, State},
+};
 use crate::HubInbox;
 
 /// Serves the requests of one listener by JavaScript's server.
@@ -83,32 +84,6 @@ impl Pipe {
         let value = (signal as u32) << KIND_SHIFT | value & VALUE;
         self.inbox.signal_exchange(self.link, self.number, value);
     }
-
-    /// Counts what was taken. Gives what JavaScript should be told: below a window it does not wait, and
-    /// has not to be woken.
-    fn taken(&mut self, state: &mut State, count: usize) -> usize {
-        self.taken += count;
-        if state.untold <= WRITTEN_WINDOW || self.taken < TOLD {
-            return 0;
-        }
-        state.untold -= self.taken;
-        mem::take(&mut self.taken)
-    }
-
-    fn tell(&self, taken: usize) {
-        if taken > 0 {
-            self.signal(Signal::Taken, taken as u32);
-        }
-    }
-}
-
-/// Gives the first `count` bytes of the slices, piece by piece.
-fn each(slices: &[IoSlice<'_>], mut count: usize, mut piece: impl FnMut(&[u8])) {
-    for slice in slices {
-        let length = slice.len().min(count);
-        piece(&slice[..length]);
-        count -= length;
-    }
 }
 
 impl AsyncWrite for Pipe {
@@ -116,19 +91,6 @@ impl AsyncWrite for Pipe {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    /// One message for all of it. A large one has memory of its own, which a handler may keep.
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         {
@@ -141,39 +103,20 @@ impl AsyncWrite for Pipe {
                 return Poll::Pending;
             }
         }
+        let bytes = &bytes[..bytes.len().min(PIECE)];
         let mut head = Vec::with_capacity(128);
         head.extend_from_slice(&this.number.to_le_bytes());
         match &this.info {
             Some(info) => append_info(&mut head, info),
             None => head.push(BODY),
         }
-        let count = slices
-            .iter()
-            .map(|slice| slice.len())
-            .sum::<usize>()
-            .min(PIECE);
-        let length = head.len() + count;
-        let is_large = count >= LARGE;
-        let need = if is_large { 0 } else { length };
+        let length = head.len() + bytes.len();
         let sent = this
             .inbox
-            .poll_lend(cx.waker(), this.link, need, |space, batch| {
-                if is_large {
-                    let mut bytes = batch.buffer(length);
-                    bytes.extend_from_slice(&head);
-                    each(slices, count, |piece| bytes.extend_from_slice(piece));
-                    let fragments = Vec::new();
-                    batch.large(false, Assembled { bytes, fragments });
-                } else {
-                    let (start, mut rest) = space.split_at_mut(head.len());
-                    start.copy_from_slice(&head);
-                    each(slices, count, |piece| {
-                        let (place, behind) = mem::take(&mut rest).split_at_mut(piece.len());
-                        place.copy_from_slice(piece);
-                        rest = behind;
-                    });
-                    batch.message(false, 0..length);
-                }
+            .poll_lend(cx.waker(), this.link, length, |space, batch| {
+                space[..head.len()].copy_from_slice(&head);
+                space[head.len()..length].copy_from_slice(bytes);
+                batch.message(false, 0..length);
                 Poll::Ready(())
             });
         if sent.is_pending() {
@@ -182,9 +125,9 @@ impl AsyncWrite for Pipe {
         // What comes with the head is read at once and is not acknowledged, which saves a command for
         // each small request.
         if this.info.take().is_none() {
-            lock(&this.state).unconsumed += count;
+            lock(&this.state).unconsumed += bytes.len();
         }
-        Poll::Ready(Ok(count))
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -208,8 +151,7 @@ impl AsyncRead for Pipe {
         space: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let shared = Arc::clone(&this.state);
-        let mut state = lock(&shared);
+        let mut state = lock(&this.state);
         let before = space.filled().len();
         while space.remaining() > 0
             && let Some(first) = state.written.front_mut()
@@ -223,11 +165,28 @@ impl AsyncRead for Pipe {
         }
         let count = space.filled().len() - before;
         if count == 0 {
-            ready!(state.poll_end(cx))?;
+            match state.end {
+                None => {
+                    state.reader = Some(cx.waker().clone());
+                    return Poll::Pending;
+                }
+                Some(End::NotServed) => return Poll::Ready(Err(io::Error::other(NotServed))),
+                Some(End::Threw) => return Poll::Ready(Err(io::Error::other(HandlerFailed))),
+                // As over TCP: what was written before is sent, and then the stream ends.
+                Some(End::Destroyed | End::Finished) => {}
+            }
         }
-        let told = this.taken(&mut state, count);
+        this.taken += count;
+        // Below that JavaScript does not wait, and has not to be woken.
+        let waits = state.untold > WRITTEN_WINDOW && this.taken >= TOLD;
+        if waits {
+            state.untold -= this.taken;
+        }
         drop(state);
-        this.tell(told);
+        if waits {
+            this.signal(Signal::Taken, this.taken as u32);
+            this.taken = 0;
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -237,22 +196,8 @@ impl Transport for Pipe {
         self.outcome = outcome;
     }
 
-    fn poll_take(
-        &mut self,
-        cx: &mut Context<'_>,
-        take: &mut dyn FnMut(&[u8]),
-    ) -> Poll<io::Result<()>> {
-        let shared = Arc::clone(&self.state);
-        let mut state = lock(&shared);
-        let first = state.written.pop_front();
-        if first.is_none() {
-            ready!(state.poll_end(cx))?;
-        }
-        let told = self.taken(&mut state, first.as_ref().map_or(0, Bytes::len));
-        drop(state);
-        take(&first.unwrap_or_default());
-        self.tell(told);
-        Poll::Ready(Ok(()))
+    fn is_given_up(&self) -> bool {
+        lock(&self.state).end == Some(End::Destroyed)
     }
 }
 
@@ -309,9 +254,7 @@ const BODY: u8 = 2;
 const SECURE: u8 = 0x80;
 
 /// How much one message carries.
-const PIECE: usize = 64 * 1024;
-/// A message from this size on has memory of its own: to copy it costs more.
-const LARGE: usize = 16 * 1024;
+const PIECE: usize = 32 * 1024;
 /// How much of a body JavaScript may have without having consumed it.
 const WINDOW: usize = 128 * 1024;
 /// Above this JavaScript waits until what it has written was taken; `lib/http/exchange.js` has the same.

@@ -17,7 +17,7 @@ pub(crate) enum Ended {
 #[derive(Debug)]
 pub(crate) struct Answered {
     /// The rendezvous, if there is one.
-    pub(crate) channel: Option<Box<Channel>>,
+    pub(crate) channel: Option<Channel>,
     /// The rest of the body still comes there.
     pub(crate) body_left: bool,
     /// The status of the answer that has begun there; none when no other can be in its way.
@@ -39,6 +39,8 @@ pub(crate) enum Failure {
     Server(Error),
     /// The server gave up after it had begun its answer.
     BrokenOff(Error),
+    /// The handler ended its answer on purpose after that had begun.
+    GivenUp,
     /// Open requests are given up.
     Closed,
     /// The rendezvous could not be opened.
