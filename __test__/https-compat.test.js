@@ -66,6 +66,10 @@ describe('hyco-rs/https', TIMEOUT, () => {
       relayed.createRelayHttpsUri('ws://localhost:9400', 'hyco'),
       'http://localhost:9400/hyco',
     )
+    assert.equal(
+      relayed.createRelayHttpsUri(namespace, 'hyco/ü b?x=1 2&y=%2F'),
+      `https://${namespace}/hyco/%C3%BC%20b?x=1%202&y=%2F`,
+    )
   })
 
   it('listens when it is told to, serves, meets upgrades, and closes', async () => {

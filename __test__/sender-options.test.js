@@ -59,6 +59,29 @@ describe('a sender', TIMEOUT, () => {
     })
   })
 
+  it('may add a path and a query to the hybrid connection, which the listener sees', async () => {
+    const { connectionString } = relay.emulator
+    const named = `${connectionString};EntityPath=hyco`
+    for (const [string, path, seen] of [
+      [connectionString, 'hyco/chat?room=1', '/hyco/chat?room=1'],
+      [connectionString, 'hyco?a=ü b&c=%2F#d', '/hyco?a=%C3%BC%20b&c=%2F%23d'],
+      [named, 'hyco', '/hyco'],
+      [named, 'hyco/ü?', '/hyco/%C3%BC'],
+      [named, '?room=1', '/hyco?room=1'],
+    ]) {
+      const came = once(server, 'connection')
+      const socket = hyco.relayedConnect(null, { connectionString: string, path })
+      await opens(socket)
+      const [, request] = await came
+      assert.equal(request.url, seen)
+    }
+    const other = () => hyco.relayedConnect(null, { connectionString: named, path: 'other' })
+    assert.throws(other, {
+      name: 'TypeError',
+      message: /EntityPath is 'hyco', so a path beside it/,
+    })
+  })
+
   it('finds the local relay by UseDevelopmentEmulator, and its port', async () => {
     const { keyName, key, address } = relay.emulator
     const text = `SharedAccessKeyName=${keyName};SharedAccessKey=${key};UseDevelopmentEmulator=true`

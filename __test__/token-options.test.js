@@ -1,10 +1,8 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { once } = require('node:events')
 const { describe, it } = require('node:test')
 
-const hyco = require('..')
 const { serverOptions } = require('../lib/options/options')
 const { createKeySource, createTokenSource } = require('../lib/options/token')
 const refuses = require('./support/refuses')
@@ -34,6 +32,16 @@ describe('a connection string', TIMEOUT, () => {
   it('leaves the path to the option where it has none', () => {
     assert.equal(serverOptions({ connectionString: base, path: 'hyco' }).path, 'hyco')
     refuses(() => serverOptions({ connectionString: base }), 'connectionString')
+  })
+
+  it('agrees with an option path that is its EntityPath, and with no other', () => {
+    const connectionString = `${base};EntityPath=a/b`
+    for (const path of ['a/b', '/a/b/']) {
+      assert.equal(serverOptions({ connectionString, path }).path.replace(/\/$/, ''), 'a/b')
+    }
+    refuses(() => serverOptions({ connectionString, path: 'a' }), 'connectionString')
+    refuses(() => serverOptions({ connectionString, path: 'a/b/c' }), 'path')
+    refuses(() => serverOptions({ connectionString: base, path: 'hyco?room=1' }), 'path')
   })
 
   it('gives way to a token beside it', async () => {
@@ -181,18 +189,5 @@ describe('a token', TIMEOUT, () => {
     for (const provider of [() => null, async () => 5, { getToken: async () => null }]) {
       await assert.rejects(createTokenSource(provider).get(), { code: 'HYCO_ERR_TOKEN' })
     }
-  })
-
-  it('that is a page instead of a token is not sent, be it a listener or a sender that asked', async () => {
-    const page = () => ' <!DOCTYPE html><title>Sign in</title>'
-    const refused = { code: 'HYCO_ERR_TOKEN', message: /gave an HTML or XML document and no token/ }
-    await assert.rejects(createTokenSource(page).get(), refused)
-    await assert.rejects(
-      createTokenSource({ getToken: async () => ({ token: page() }) }).get(),
-      refused,
-    )
-    const sender = hyco.relayedConnect('ws://127.0.0.1:1/$hc/hyco', page)
-    const [error] = await once(sender, 'error')
-    assert.equal(error.code, refused.code)
   })
 })

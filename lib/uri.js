@@ -88,7 +88,9 @@ function createRelayHttpsUri(namespaceName, path, token, id) {
   checkHybridConnection(namespaceName, path)
   const [, host] = NAMESPACE.exec(namespaceName.trim())
   const scheme = /^\s*(?:ws|http):/i.test(namespaceName) ? 'http' : 'https'
-  let uri = `${scheme}://${host}/${path}`
+  // What is illegal in a URI is percent-encoded there, in the same way for all addresses.
+  const base = native.createRelayBaseUri('ns', path)
+  let uri = `${scheme}://${host}/${base.slice(base.indexOf('/$hc/') + '/$hc/'.length)}`
   const given = { 'sb-hc-token': optionalText('token', token), 'sb-hc-id': optionalText('id', id) }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
@@ -167,9 +169,7 @@ const NAMESPACE = /^(?:(?:wss?|https?|sb):\/\/)?([^\s/?#@\\]+)\/?$/i
  */
 function isNamespace(text) {
   const host = NAMESPACE.exec(text)?.[1]
-  if (host === undefined || !URL.canParse(`https://${host}`)) return false
-  // No address can have this port: it asks for any when a server opens one.
-  return new URL(`https://${host}`).port !== '0'
+  return host !== undefined && URL.canParse(`https://${host}`)
 }
 
 /**

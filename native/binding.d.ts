@@ -161,6 +161,8 @@ export declare function applicationUrl(address: string): string
 export interface ConnectionStringParts {
   /** The address of the hybrid connection, without a query. */
   address: string
+  /** What `EntityPath` says. */
+  entityPath?: string
   /** The rule's name. */
   keyName?: string
   /** The rule's key. */
@@ -319,9 +321,6 @@ export interface HybridConnectionSpec {
   /** Its own rules. */
   rules: Array<RuleSpec>
 }
-
-/** Whether a list such as NO_PROXY says that a host is reached without a proxy. */
-export declare function isExcepted(noProxy: string, host: string, port: number): boolean
 
 /** What a listener listens on, and how. */
 export interface ListenSpec {

@@ -63,12 +63,6 @@ pub fn application_url(address: String) -> String {
     uri::application_url(&address)
 }
 
-/// Whether a list such as NO_PROXY says that a host is reached without a proxy.
-#[napi(catch_unwind)]
-pub fn is_excepted(no_proxy: String, host: String, port: u16) -> bool {
-    hyco_client::is_excepted(&no_proxy, &host, port)
-}
-
 /// A text without the secrets in it.
 #[napi(catch_unwind)]
 pub fn redact(text: String) -> String {
@@ -80,6 +74,8 @@ pub fn redact(text: String) -> String {
 pub struct ConnectionStringParts {
     /// The address of the hybrid connection, without a query.
     pub address: String,
+    /// What `EntityPath` says.
+    pub entity_path: Option<String>,
     /// The rule's name.
     pub key_name: Option<String>,
     /// The rule's key.
@@ -106,6 +102,7 @@ pub fn parse_connection_string(
     let address = string.address(path.as_deref()).into_js()?.to_string();
     let mut parts = ConnectionStringParts {
         address,
+        entity_path: string.entity_path().map(str::to_owned),
         key_name: None,
         key: None,
         token: None,

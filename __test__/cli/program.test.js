@@ -117,6 +117,19 @@ describe('hyco-rs', { timeout: 120_000 }, () => {
     )
   })
 
+  it('percent-encodes what is illegal in an address, of every kind', async () => {
+    const args = ['-n', 'contoso.servicebus.windows.net', '-p', 'h c', '-s', '/ü b?x=1 2']
+    const rest = 'h%20c/%C3%BC%20b?x=1%202'
+    for (const [kind, expected] of [
+      ['http', `https://contoso.servicebus.windows.net/${rest}`],
+      ['base', `wss://contoso.servicebus.windows.net/$hc/${rest}`],
+      ['connect', `wss://contoso.servicebus.windows.net:443/$hc/${rest}&sb-hc-action=connect`],
+    ]) {
+      const { stdout } = await Cli.run(['uri', kind, ...args])
+      assert.equal(stdout, `${expected}\n`)
+    }
+  })
+
   it('signs tokens as the library does', async () => {
     const args = ['token', '-c', STRING, '-p', 'hyco', '--expires-in', '60', '--json']
     const { code, stdout } = await Cli.run(args)

@@ -43,10 +43,16 @@ class Target {
     return require('../../index').createRelaySendUri(this.namespace, this.path + below(this.suffix))
   }
 
-  /** The address of HTTP requests, without a suffix. */
+  /** The address without an action, with the suffix. */
+  get baseUri() {
+    const { createRelayBaseUri } = require('../../index')
+    return new URL(createRelayBaseUri(this.namespace, this.path + below(this.suffix))).href
+  }
+
+  /** The address of HTTP requests, with the suffix. */
   get httpUri() {
     const scheme = this.url.protocol === 'wss:' ? 'https:' : 'http:'
-    return scheme + this.url.href.slice(this.url.protocol.length).replace('/$hc/', '/')
+    return scheme + this.baseUri.slice(this.url.protocol.length).replace('/$hc/', '/')
   }
 
   /** How the hybrid connection is called in messages. */
@@ -205,4 +211,4 @@ function below(suffix) {
   return suffix === '' || /^[/?]/.test(suffix) ? suffix : `/${suffix}`
 }
 
-module.exports = { below, findTarget }
+module.exports = { findTarget }

@@ -255,6 +255,7 @@ function fromServer(options) {
  */
 function fromString(options) {
   const connection = parseConnectionString(options.connectionString, options.path)
+  checkListened(options.path, connection)
   if (options.openTimeout === undefined && (connection.operationTimeout ?? null) !== null) {
     options.openTimeout = connection.operationTimeout
   }
@@ -271,23 +272,42 @@ function fromString(options) {
 }
 
 /**
- * @param {String} text
+ * A listener hears the senders of a whole hybrid connection, whatever they add to its path.
+ *
  * @param {(String|null)} path
- * @return {Object} `address`, and `keyName` and `key` or `token` where the string has them
+ * @param {Object} connection
+ * @throws {TypeError} when the path has what only senders add
+ */
+function checkListened(path, { entityPath: entity, query }) {
+  const ALL = 'a server is reached by senders with any query and any path below'
+  if (query !== '') throw invalidOption('path', `has a query; leave it out, since ${ALL}`)
+  if (path !== null && entity !== undefined && path.replace(/^\/+|\/+$/g, '') !== entity) {
+    const what = `is below '${entity}', the EntityPath of the connection string`
+    throw invalidOption('path', `${what}; leave it out, since ${ALL}`)
+  }
+}
+
+/**
+ * @param {String} text
+ * @param {(String|null)} path The hybrid connection, below which a sender may name a path and a query
+ * @return {Object} `address`, without the query, `query` (`''`, or with its question mark), `entityPath`,
+ *     and `keyName` and `key` or `token` where the string has them
  */
 function parseConnectionString(text, path) {
   checks.checkText({ connectionString: text }, 'connectionString')
   if ((path ?? null) !== null) checks.checkText({ path }, 'path')
+  const [, name, query] = /^([^?]*)(.*)$/s.exec(path ?? '')
   let connection
   try {
-    connection = native.parseConnectionString(text, path ?? undefined)
+    connection = native.parseConnectionString(text, name === '' ? undefined : name)
   } catch (error) {
     throw invalidOption('connectionString', `cannot be used: ${error.message}`, error)
   }
   for (const key of connection.unknownKeys) {
     process.emitWarning(`the key ${JSON.stringify(key)} of the connection string means nothing`)
   }
-  return connection
+  // A fragment would swallow what follows.
+  return { ...connection, query: query === '?' ? '' : query.replaceAll('#', '%23') }
 }
 
 /**
@@ -296,17 +316,13 @@ function parseConnectionString(text, path) {
  * @return {URL}
  */
 function optionUrl(name, value) {
-  const refused = (why) =>
-    createError(INVALID_ADDRESS, `'${name}' is no relay address: ${why}`, { Type: TypeError })
-  let url
   try {
-    url = parseAddress(value)
+    return parseAddress(value)
   } catch (error) {
-    throw refused(error.message)
+    throw createError(INVALID_ADDRESS, `'${name}' is no relay address: ${error.message}`, {
+      Type: TypeError,
+    })
   }
-  // A server would try it for ever. A socket fails by itself, as one of ws does.
-  if (url.port === '0') throw refused('nothing can be reached at the port 0')
-  return url
 }
 
 /**

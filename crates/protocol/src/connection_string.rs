@@ -99,13 +99,17 @@ impl ConnectionString {
 
     /// The WebSocket address of the hybrid connection, still without an action.
     ///
-    /// Exactly one of `EntityPath` and `path` names it. For the emulator, `sb` means `ws`, and the port
+    /// `EntityPath` or `path` names it. If both are there, `path` has to be `EntityPath`, or to begin with
+    /// it and a slash: a sender may address what is below. For the emulator, `sb` means `ws`, and the port
     /// is [`EMULATOR_PORT`] unless one is written.
     pub fn address(&self, path: Option<&str>) -> Result<Address, Error> {
         let path = match (self.entity_path(), path) {
             (Some(path), None) | (None, Some(path)) => path,
-            (Some(_), Some(_)) => {
-                return Err(invalid("EntityPath is there, so no path may be given"));
+            (Some(entity), Some(path)) if is_below(path, entity) => path,
+            (Some(entity), Some(_)) => {
+                return Err(invalid(format!(
+                    "EntityPath is '{entity}', so a path beside it has to be or to begin with '{entity}'"
+                )));
             }
             (None, None) => return Err(invalid("EntityPath is missing, and no path is given")),
         };
@@ -120,6 +124,12 @@ impl ConnectionString {
         }
         Ok(address.join(path).for_websocket())
     }
+}
+
+/// Whether a path is that of a hybrid connection, or below it.
+fn is_below(path: &str, entity: &str) -> bool {
+    let rest = path.trim_start_matches('/').strip_prefix(entity);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl FromStr for ConnectionString {

@@ -116,13 +116,22 @@ fn every_credential_is_known_c61() {
 }
 
 #[test]
-fn the_path_is_named_exactly_once() {
+fn the_path_is_named_by_the_string_or_beside_it() {
     let with = parse("Endpoint=sb://ns.example/;EntityPath=/team/a b/");
     assert_eq!(
         with.address(None).unwrap().to_string(),
         "wss://ns.example/$hc/team/a%20b"
     );
-    assert!(with.address(Some("x")).is_err());
+    for other in ["x", "team", "team/a bc", "team/a"] {
+        let refusal = with.address(Some(other)).unwrap_err().to_string();
+        assert!(refusal.contains("'team/a b'"), "{refusal}");
+    }
+    for (same, address) in [
+        ("team/a b", "wss://ns.example/$hc/team/a%20b"),
+        ("/team/a b/c", "wss://ns.example/$hc/team/a%20b/c"),
+    ] {
+        assert_eq!(with.address(Some(same)).unwrap().to_string(), address);
+    }
     let without = parse("Endpoint=sb://ns.example?ignored");
     assert_eq!(
         without.address(Some("x?y")).unwrap().to_string(),

@@ -9,7 +9,7 @@ const { EXIT, Failure, usageError } = require('../failure')
 const { withHint } = require('../hints')
 const { findProxy } = require('../proxy')
 const { readHeaders } = require('../sender')
-const { below, findTarget } = require('../target')
+const { findTarget } = require('../target')
 const { interruption } = require('../terminal')
 
 /** Milliseconds for the head of an answer: more than the relay waits for a listener (60 s). */
@@ -23,11 +23,11 @@ const ANSWER = 75_000
  * @param {Terminal} terminal
  * @return {Promise<Number>} The exit code
  */
-async function request(values, [suffix = ''], terminal) {
-  const target = findTarget(values)
+async function request(values, [suffix], terminal) {
+  const target = findTarget({ ...values, suffix })
   const signal = interruption()
   const body = readBody(values.data)
-  const url = new URL(target.httpUri + below(suffix))
+  const url = new URL(target.httpUri)
   const headers = { Host: url.host, ...body.headers, ...readHeaders(values.header) }
   const token = target.createToken()
   if (token !== null) headers.ServiceBusAuthorization = token

@@ -1,7 +1,7 @@
 'use strict'
 
 const { usageError } = require('../failure')
-const { below, findTarget } = require('../target')
+const { findTarget } = require('../target')
 
 /**
  * Prints the address of a hybrid connection.
@@ -17,9 +17,9 @@ function uri(values, [kind], terminal) {
     throw usageError('A listener has no --suffix: it accepts senders with any.')
   }
   const address = {
-    base: () => target.url.href + below(target.suffix),
+    base: () => target.baseUri,
     connect: () => target.sendUri,
-    http: () => target.httpUri + below(target.suffix),
+    http: () => target.httpUri,
     listen: () => target.listenUri,
   }[kind]()
   const life = (values.expiresIn ?? 3_600_000) / 1000
