@@ -14,6 +14,7 @@ export import Event = WebSocket.Event
 export import EventListenerOptions = WebSocket.EventListenerOptions
 export import FinishRequestCallback = WebSocket.FinishRequestCallback
 export import HandleProtocols = WebSocket.HandleProtocols
+export import HandshakeRequest = WebSocket.HandshakeRequest
 export import HybridConnectionWebSocketServer = WebSocket.HybridConnectionWebSocketServer
 export import KeyServerOptions = WebSocket.KeyServerOptions
 export import MessageEvent = WebSocket.MessageEvent

@@ -233,10 +233,6 @@ describe('verifyClient', TIMEOUT, () => {
         assert.deepEqual(errors, [thrown])
         const [error, request] = await reported
         assert.equal(error.code, 'HYCO_ERR_HANDLER')
-        assert.equal(
-          error.message,
-          'verifyClient threw, so the sender was refused with 502: thrown in verifyClient',
-        )
         assert.equal(error.cause, thrown)
         assert.equal(request.url, '/hyco')
       })
@@ -320,9 +316,7 @@ describe('the subprotocol', TIMEOUT, () => {
         status: 501,
         reason: 'Could not process protocols',
       })
-      const [error] = await reported
-      assert.equal(error.code, 'HYCO_ERR_HANDLER')
-      assert.match(error.message, /^handleProtocols did not decide within 50 ms, so .* with 501$/)
+      assert.equal((await reported)[0].code, 'HYCO_ERR_HANDLER')
     })
   })
 

@@ -45,6 +45,21 @@ describe('options of startRelayEmulator', { timeout: 60_000 }, () => {
     assert.deepEqual([...warnings].sort(), [...expected].sort())
   })
 
+  it('that contradict each other are refused by a TypeError, whichever side sees it', async () => {
+    for (const [options, name] of [
+      [{ tlsPort: 0 }, 'tlsPort'],
+      [{ port: -1 }, 'port'],
+      [{ publicUrl: 'no address' }, 'publicUrl'],
+    ]) {
+      await assert.rejects(startRelayEmulator(options), (error) => {
+        assert.ok(error instanceof TypeError, `${error}`)
+        assert.equal(error.code, 'HYCO_ERR_INVALID_OPTION')
+        assert.match(error.message, new RegExp(name))
+        return true
+      })
+    }
+  })
+
   it('are all in the types and in docs/emulator.md', () => {
     const types = /interface RelayEmulatorOptions \{(.*?)\n {2}\}/s.exec(read('index.d.ts'))[1]
     const guide = read('docs', 'emulator.md').split('What it resolves with:')[0]

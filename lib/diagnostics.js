@@ -31,6 +31,7 @@ const debug = debuglog('hyco-rs')
 
 /** The members of a message that make a line; the others are objects of the program. */
 const PRINTED = [
+  'trackingId',
   'attempt',
   'delay',
   'final',
@@ -38,7 +39,6 @@ const PRINTED = [
   'code',
   'reason',
   'duration',
-  'trackingId',
 ]
 
 /**

@@ -114,7 +114,8 @@ function textOf(value) {
 function fromNative(failure) {
   const hint = hintOf(failure)
   const message = hint ? `${failure.message.replace(/\.$/, '')}. ${hint}` : failure.message
-  const error = createError(failure.code, message, { cause: nativeCause(failure.cause) })
+  const Type = MISUSE.has(failure.code) ? TypeError : Error
+  const error = createError(failure.code, message, { cause: nativeCause(failure.cause), Type })
   if (hint) error.hint = hint
   if (failure.statusCode !== undefined && failure.statusCode !== null) {
     error.statusCode = failure.statusCode
@@ -124,6 +125,9 @@ function fromNative(failure) {
   if (typeof failure.trackingId === 'string') error.trackingId = failure.trackingId
   return error
 }
+
+/** What a program gave wrong, whichever side has seen it. */
+const MISUSE = new Set([INVALID_ARGUMENT, INVALID_OPTION])
 
 /**
  * @param {(Object|String|null|undefined)} cause

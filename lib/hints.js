@@ -103,13 +103,17 @@ function proxy({ cause, statusCode }) {
 }
 
 /** Answers that no relay gives, but what is in its place. */
-function rejected({ statusCode }) {
+function rejected({ statusCode, trackingId }) {
   if (statusCode === 407) return 'A proxy wants to be asked; name it with its user and password.'
+  // The relay signs what it passes on, so this is what the listener's HTTP server has said.
+  if (statusCode >= 200 && statusCode < 400 && typeof trackingId === 'string') {
+    return (
+      "The listener took this for an HTTP request: it serves HTTP, and needs a 'connection' listener " +
+      'to take WebSockets.'
+    )
+  }
   if (statusCode >= 200 && statusCode < 400) {
     return `What answers there is no relay: check the address. ${ON_THE_WAY}`
-  }
-  if (statusCode === 429 || statusCode >= 500) {
-    return 'The listener, or something on the way to it, cannot take more at the moment; try again later.'
   }
   return undefined
 }

@@ -2,7 +2,18 @@
 
 const assert = require('node:assert/strict')
 const { OPCODE } = require('../support/raw-peer')
-const { closed, message, messages, record, turn, until } = require('../support/watch')
+const {
+  closed,
+  failed,
+  message,
+  messages,
+  record,
+  turn,
+  uncaught,
+  until,
+} = require('../support/watch')
+
+const INVALID = Buffer.from([0x61, 0xce, 0xba, 0xe1, 0xbd, 0xff])
 
 /** What a peer sends and how the subject hands it over. */
 module.exports = (row) => {
@@ -355,4 +366,195 @@ module.exports = (row) => {
       assert.deepEqual(received, ['1', '2'])
     },
   )
+
+  row('drops messages while nobody listens', async (pair) => {
+    const { subject, peer } = await pair.open()
+    peer.send('unheard')
+    const received = []
+    subject.once('message', () => {
+      subject.on('message', (data) => received.push(String(data)))
+    })
+    peer.send('a')
+    peer.send('b')
+    await until(() => received.includes('b'), 'the last message')
+    assert.deepEqual(received, ['a', 'b'])
+  })
+
+  row('gives every message bytes of its own', async (pair) => {
+    const { subject, peer } = await pair.open()
+    const received = messages(subject, 3)
+    peer.send(Buffer.from('aaa'))
+    peer.send(Buffer.from('bbb'))
+    peer.send(Buffer.from('ccc'))
+    const [first, second, third] = (await received).map(({ data }) => data)
+    second.fill(0)
+    assert.deepEqual([String(first), String(third)], ['aaa', 'ccc'])
+  })
+
+  row('keeps a message as it is while later ones arrive', async (pair) => {
+    const { subject, peer } = await pair.open()
+    const received = messages(subject, 400)
+    for (let i = 0; i < 400; i++) peer.send(Buffer.alloc(2000 + i, i & 0xff))
+    const got = await received
+    got.forEach(({ data }, i) =>
+      assert.ok(data.equals(Buffer.alloc(2000 + i, i & 0xff)), `message ${i}`),
+    )
+  })
+
+  row('emits one message per turn with allowSynchronousEvents: false', async (pair) => {
+    const { subject, peer } = await pair.raw({ subject: { allowSynchronousEvents: false } })
+    const order = []
+    subject.on('message', (data) => {
+      order.push(String(data))
+      queueMicrotask(() => order.push(`after ${data}`))
+    })
+    peer.write(peer.frame('1'), peer.frame('2'), peer.frame('3'))
+    await until(() => order.length === 6, 'three messages')
+    assert.deepEqual(order, ['1', 'after 1', '2', 'after 2', '3', 'after 3'])
+  })
+
+  row('keeps the order of events with allowSynchronousEvents: false', async (pair) => {
+    const { subject, peer } = await pair.raw({ subject: { allowSynchronousEvents: false } })
+    const events = record(subject)
+    peer.write(
+      peer.frame('1'),
+      peer.frame('2', { opcode: OPCODE.ping }),
+      peer.frame('3'),
+      peer.frame('4', { opcode: OPCODE.pong }),
+      peer.closeFrame(1000),
+    )
+    peer.answerClose()
+    await closed(subject)
+    assert.deepEqual(events, ['message:1', 'ping:2', 'message:3', 'pong:4', 'close:1000'])
+  })
+
+  row('lets an exception of a message listener reach uncaughtException', async (pair) => {
+    const { subject, peer } = await pair.open()
+    const errors = await uncaught(async (collected) => {
+      subject.once('message', () => {
+        throw new Error('thrown by a listener')
+      })
+      peer.send('1')
+      await until(() => collected.length === 1, 'the exception')
+    })
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      ['thrown by a listener'],
+    )
+    if (!pair.relayed) pair.forget(subject)
+  })
+
+  row('loses nothing after an exception of a listener', { relayed: true }, async (pair) => {
+    const { subject, peer } = await pair.raw()
+    const events = record(subject)
+    const errors = await uncaught(async () => {
+      for (const name of ['message', 'ping', 'pong']) {
+        subject.on(name, (data) => {
+          throw new Error(`thrown for ${data}`)
+        })
+      }
+      peer.write(
+        peer.frame('1'),
+        peer.frame('2', { opcode: OPCODE.ping }),
+        peer.frame('3', { opcode: OPCODE.pong }),
+        peer.frame('4'),
+      )
+      peer.write(peer.closeFrame(1000))
+      peer.answerClose()
+      await closed(subject)
+    })
+    assert.deepEqual(events, ['message:1', 'ping:2', 'pong:3', 'message:4', 'close:1000'])
+    const thrown = ['thrown for 1', 'thrown for 2', 'thrown for 3', 'thrown for 4']
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      thrown,
+    )
+  })
+
+  row('lets an exception of a close listener reach uncaughtException', async (pair) => {
+    const { subject, peer } = await pair.open()
+    const errors = await uncaught(async (collected) => {
+      subject.on('close', () => {
+        throw new Error('thrown by a listener')
+      })
+      peer.close()
+      await until(() => collected.length === 1, 'the exception')
+    })
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      ['thrown by a listener'],
+    )
+    assert.equal(subject.readyState, subject.CLOSED)
+  })
+
+  row('accepts UTF-8 that is cut between fragments', async (pair) => {
+    const { subject, peer } = await pair.raw()
+    const received = message(subject)
+    const bytes = Buffer.from('κόσμε🌍')
+    peer.send(bytes.subarray(0, 3), { fin: false })
+    peer.send(bytes.subarray(3, 12), { opcode: OPCODE.continuation, fin: false })
+    peer.send(bytes.subarray(12), { opcode: OPCODE.continuation })
+    assert.equal((await received).data.toString(), 'κόσμε🌍')
+  })
+
+  row('delivers invalid UTF-8 with skipUTF8Validation', async (pair) => {
+    const { subject, peer } = await pair.raw({ subject: { skipUTF8Validation: true } })
+    const received = message(subject)
+    peer.send(INVALID)
+    assert.deepEqual((await received).data, INVALID)
+  })
+
+  row('accepts invalid UTF-8 in a close reason with skipUTF8Validation', async (pair) => {
+    const { subject, peer } = await pair.raw({ subject: { skipUTF8Validation: true } })
+    const end = closed(subject)
+    peer.write(peer.closeFrame(1000, INVALID))
+    peer.answerClose()
+    assert.equal((await end).code, 1000)
+  })
+
+  row('accepts a message of exactly maxPayload', async (pair) => {
+    const { subject, peer } = await pair.open({ subject: { maxPayload: 1000 } })
+    const received = message(subject)
+    peer.send(Buffer.alloc(1000))
+    assert.equal((await received).data.length, 1000)
+  })
+
+  row('counts maxPayload for every message anew', async (pair) => {
+    const { subject, peer } = await pair.open({ subject: { maxPayload: 1000 } })
+    const received = messages(subject, 5)
+    for (let i = 0; i < 5; i++) peer.send(Buffer.alloc(900))
+    assert.equal((await received).length, 5)
+  })
+
+  row('does not count control frames for maxPayload', async (pair) => {
+    const { subject, peer } = await pair.raw({ subject: { maxPayload: 10 } })
+    const events = record(subject)
+    peer.send('12345', { fin: false })
+    peer.send('p'.repeat(50), { opcode: OPCODE.ping })
+    peer.send('67890', { opcode: OPCODE.continuation })
+    await until(() => events.length === 2, 'two events')
+    assert.equal(events[1], 'message:1234567890')
+  })
+
+  row('has no limit with maxPayload: 0', async (pair) => {
+    const { subject, peer } = await pair.open({ subject: { maxPayload: 0 } })
+    const received = message(subject)
+    peer.send(Buffer.alloc(2_000_000))
+    assert.equal((await received).data.length, 2_000_000)
+  })
+
+  row('closes with 1009 for a message larger than maxPayload', async (pair) => {
+    const { subject, peer } = await pair.open({ subject: { maxPayload: 1000 } })
+    const events = record(subject)
+    const failure = failed(subject)
+    const other = closed(peer)
+    peer.send(Buffer.alloc(1001))
+    const { error, code } = await failure
+    assert.ok(error instanceof RangeError)
+    assert.equal(error.code, 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH')
+    assert.equal(error.message, 'Max payload size exceeded')
+    assert.equal(code, 1006)
+    assert.deepEqual(await other, { code: 1009, reason: '' })
+    assert.deepEqual(events, ['error:WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'close:1006'])
+  })
 }

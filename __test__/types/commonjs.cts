@@ -45,6 +45,9 @@ new WebSocket.RelayedServer({ server: new URL(listenUri), token: () => token }, 
 WebSocket.RelayedServer({ server: listenUri, token: async () => token })
 WebSocket.createRelayedListener({ server: listenUri, keyName: 'rule', key: 'key' })
 WebSocket.createRelayedServer({ connectionString: 'Endpoint=sb://x', path: 'hyco' })
+WebSocket.createRelayedServer({ connectionString: process.env.RELAY_CONNECTION_STRING })
+// @ts-expect-error nothing says where to listen
+WebSocket.createRelayedServer({ path: 'hyco' })
 const credential: WebSocket.TokenCredential = {
   getToken: async (scopes) => ({ token: String(scopes), expiresOnTimestamp: 0 }),
 }
@@ -145,7 +148,11 @@ WebSocket.createRelayToken(new URL(listenUri), 'rule', Buffer.from('key'))
 const events = (relayed: WebSocket.RelayedSocket): WS => {
   relayed.on('error', (error) => error.code?.startsWith('HYCO_ERR_') ?? error.statusCode)
   relayed.once('message', (data, isBinary) => isBinary || data.toString())
-  relayed.on('unexpected-response', (_request, response) => response.statusCode)
+  relayed.on('unexpected-response', (refused, response) => {
+    const isOver: boolean = refused.destroy().destroyed
+    if (!isOver) refused.abort()
+    return response.statusCode
+  })
   // @ts-expect-error a mistyped event
   relayed.on('mesage', () => {})
   return relayed

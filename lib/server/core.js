@@ -34,8 +34,6 @@ class ServerCore {
   #silence
   #wasOnline = false
   #reconnects = 0
-  /** By which the relay knows the control channel that was up last; before that, the id of the listener. */
-  #trackingId
   #senders
   #serving
   #failedRequests = 0
@@ -56,10 +54,9 @@ class ServerCore {
    * @param {RelayedServer} server Emits what happens
    * @param {Object} given As `serverOptions` returns it
    */
-  constructor(server, { options, reconnect, serving, spec, tokens }) {
+  constructor(server, { options, reconnect, serving, tokens }) {
     this.#server = server
     this.#options = options
-    this.#trackingId = spec.id
     this.#silence = new Silence(server)
     const tell = (name, message) => this.#tell(name, message)
     this.#senders = new Senders(server, options, tell, () => this.#settle())
@@ -205,7 +202,7 @@ class ServerCore {
         this.#tokenExpiring(event.left)
         break
       case 'renewed':
-        this.#tell('listener:renewed', { trackingId: this.#trackingId })
+        this.#tell('listener:renewed', {})
         break
       case 'renewalFailed':
         if (this.#hears('error')) this.#server.emit('error', this.#questions.errorOf(event.error))
@@ -239,7 +236,7 @@ class ServerCore {
   }
 
   #connecting({ attempt }) {
-    this.#tell('listener:connecting', { attempt, trackingId: this.#trackingId })
+    this.#tell('listener:connecting', { attempt })
     this.#server.emit('connecting', { attempt })
   }
 
@@ -248,8 +245,7 @@ class ServerCore {
     this.#wasOnline = true
     this.requests.reportServed()
     this.#silence.online()
-    this.#trackingId = trackingId ?? this.#trackingId
-    this.#tell('listener:online', { trackingId: this.#trackingId })
+    this.#tell('listener:online', { trackingId: trackingId ?? undefined })
     this.#hub.guard(() => this.controlChannel.opened())
     this.#hub.guard(() => this.#server.emit('online', { trackingId: trackingId ?? undefined }))
     this.#server.emit('listening')
@@ -257,8 +253,7 @@ class ServerCore {
 
   #offline({ attempt, delay, final = false, fatal = false, error: failure }) {
     const error = this.#questions.errorOf(failure)
-    const trackingId = error.trackingId ?? this.#trackingId
-    this.#tell('listener:offline', { attempt, delay, final, error, trackingId })
+    this.#tell('listener:offline', { attempt, delay, final, error, trackingId: error.trackingId })
     this.#hub.guard(() => this.controlChannel.failed(error))
     this.#hub.guard(() => this.#server.emit('offline', { attempt, delay, final, error }))
     if (this.#closeRequested) this.#stopRedialling()
@@ -337,7 +332,7 @@ class ServerCore {
     this.status = 'closed'
     this.#stopWatchingSignal?.()
     nextTick(() => this.controlChannel.closed())
-    this.#tell('listener:closed', { trackingId: this.#trackingId })
+    this.#tell('listener:closed', {})
     // hyco-ws gives the server to the listeners.
     nextTick(this.#emitClose)
   }

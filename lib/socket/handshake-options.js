@@ -47,7 +47,6 @@ function headerList({ headers, origin }, url) {
   for (const name in headers) {
     if (!Object.hasOwn(headers, name)) continue
     const value = headers[name]
-    if (value === undefined || value === null) continue
     http.validateHeaderName(name)
     if (HANDSHAKE_HEADERS.has(name.toLowerCase())) continue
     for (const item of Array.isArray(value) ? value : [value]) {

@@ -5,11 +5,7 @@
 const hyco = require('hyco-rs')
 
 const server = hyco.createRelayedServer(
-  {
-    server: process.env.URI,
-    token: process.env.TOKEN,
-    keepAliveInterval: Number(process.env.KEEP_ALIVE ?? 30_000),
-  },
+  { server: process.env.URI, token: process.env.TOKEN },
   (socket) => socket.on('message', (data) => socket.send(data)),
 )
 server.on('listening', () => console.log('listening'))
