@@ -18,7 +18,7 @@ declare namespace relay {
   export import request = https.request
   let globalAgent: https.Agent
 
-  /** That of `node:http`. */
+  /** The class of `node:http`. */
   export import ServerResponse = http.ServerResponse
 
   // What hyco-https adds.
@@ -32,9 +32,9 @@ declare namespace relay {
   /**
    * Creates the address to which HTTP requests are sent.
    *
-   * @param namespaceName Host of the namespace; may carry a scheme and a port, as in `ws://localhost:9400`
-   * @param path The hybrid connection; may carry a sub-path and a query
-   * @param token Goes into the address; better sent in the header `ServiceBusAuthorization`
+   * @param namespaceName The host of the namespace, perhaps with a scheme and a port (`ws://localhost:9400`)
+   * @param path The hybrid connection, perhaps with a path behind it and a query
+   * @param token A token to put into the address. It is better sent in the header `ServiceBusAuthorization`
    * @param id A tracking id, which the relay does not use
    */
   function createRelayHttpsUri(
@@ -57,7 +57,7 @@ declare namespace relay {
     /** The hybrid connection. */
     readonly path: string
 
-    /** The server at the relay; `null` before `listen()` and after it has closed. */
+    /** The server at the relay, or `null` before `listen()` and after it has closed. */
     readonly relayed: WebSocket.RelayedServer | null
 
     /** Whether it does not listen, or is to stop. */
@@ -66,7 +66,7 @@ declare namespace relay {
     /**
      * Starts to listen at the relay.
      *
-     * @param callback Called once when it listens. Other arguments, such as a port, have no meaning
+     * @param callback Called once, when it listens. Other arguments, such as a port, have no effect
      * @throws Error with the code `ERR_SERVER_ALREADY_LISTEN`
      */
     listen(...args: any[]): this
@@ -74,15 +74,15 @@ declare namespace relay {
     /**
      * Stops listening and gives up open requests.
      *
-     * @param callback Called when all of it is down
+     * @param callback Called when everything is down
      */
     close(callback?: (error?: Error) => void): this
 
-    /** Closes it; fulfilled when all of it is down. */
+    /** Closes the server. The promise is fulfilled when everything is down. */
     [Symbol.asyncDispose](): Promise<void>
   }
 
-  /** The class {@link Server}; `new` may be left out. */
+  /** The class {@link Server}. You may leave out `new`. */
   interface ServerConstructor {
     new (options: WebSocket.RelayedServerOptions, requestListener?: http.RequestListener): Server
     (options: WebSocket.RelayedServerOptions, requestListener?: http.RequestListener): Server

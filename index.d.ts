@@ -80,13 +80,13 @@ declare namespace WebSocket {
   // Tokens.
 
   /**
-   * A credential as `@azure/identity` makes them, told by its shape.
+   * A credential, such as those of `@azure/identity`. Any object with this method is taken for one.
    */
   interface TokenCredential {
     /**
      * Gives an access token.
      *
-     * @param scopes What it is for; see `tokenScope`
+     * @param scopes What the token is for: the option `tokenScope`
      */
     getToken(scopes: string | string[]): Promise<{
       token: string
@@ -96,37 +96,37 @@ declare namespace WebSocket {
   }
 
   /**
-   * Gives a token, or a promise of one. It is called before every connection of the control channel
-   * and again before the token ends. What it throws is reported as `HYCO_ERR_TOKEN` with the thrown
-   * error as `cause`, and it is asked again.
+   * Gives a token, or a promise of one. It is called each time before the control channel is opened,
+   * and again before the token ends. If it throws, the failure is reported as `HYCO_ERR_TOKEN` with the
+   * thrown error as `cause`, and the function is asked again later.
    */
   type TokenFunction = () => string | Promise<string>
 
   // The listening side.
 
-  /** A request that a sender made to the relay. It has no body; it is complete and ended. */
+  /** The request that a sender made to the relay. It has no body, and has ended already. */
   interface RelayedRequest extends IncomingMessage {
-    /** The id of this connection, the same at the sender, the relay and here. */
+    /** The id of this connection. The sender and the relay know it by the same id. */
     readonly trackingId: string
 
     /** Always `GET`. */
     method: string
 
-    /** Path and query that the sender asked for, without `/$hc` and without `sb-hc-` parameters. */
+    /** The path and query that the sender asked for, without `/$hc` and without `sb-hc-` parameters. */
     url: string
   }
 
   /**
-   * The subprotocols that a sender offers: an array that has the methods of a set. Where both have a
-   * method of the same name, it is that of the array.
+   * The subprotocols that a sender offers. This is an array that has the methods of a set, too. Where
+   * both have a method of the same name, the array's is there.
    */
   type OfferedProtocols = string[] & Set<string>
 
   /**
-   * The second argument of `handleProtocols`: call it, as hyco-ws wants, or read it as a request, as
-   * ws 8 does.
+   * The second argument of `handleProtocols`. You can call it, as with hyco-ws, or read it as the
+   * request, as with ws 8.
    *
-   * @param ok Whether to accept; otherwise the sender is refused with 401 `Unauthorized`
+   * @param ok Whether to accept the sender; if not, it is refused with 401 `Unauthorized`
    * @param protocol The subprotocol to answer with
    */
   type ProtocolResponder = RelayedRequest & ((ok: boolean, protocol?: string) => void)
@@ -134,10 +134,11 @@ declare namespace WebSocket {
   /**
    * Chooses the subprotocol. It is called for every sender, also for one that offers none.
    *
-   * A returned string is the choice; `false`, `null` and `''` choose none. A promise decides when it
-   * is fulfilled. A handler with two parameters that returns `undefined` (or a promise of it) decides
-   * by calling the second argument, now or later: within `acceptTimeout`, or the sender is refused
-   * with 501. A protocol that was not offered is never answered: the sender is refused with 502.
+   * If it returns a string, that is the choice; `false`, `null` and `''` choose none. It may also return
+   * a promise of these. A handler with two parameters that returns `undefined` (or a promise of it)
+   * decides by calling the second argument, at once or later; if it does not within `acceptTimeout`, the
+   * sender is refused with 501. If the choice is a protocol that was not offered, the sender is refused
+   * with 502.
    */
   type HandleProtocols = (
     protocols: OfferedProtocols,
@@ -146,10 +147,10 @@ declare namespace WebSocket {
 
   /** What `verifyClient` is told about a sender. */
   interface ClientInfo {
-    /** The header `Origin`; `undefined` if there is none. */
+    /** The header `Origin`, or `undefined` if there is none. */
     origin: string
 
-    /** Whether the way to the relay is encrypted. */
+    /** Whether the connection to the relay is encrypted. */
     secure: boolean
 
     /** The sender's request. */
@@ -157,11 +158,12 @@ declare namespace WebSocket {
   }
 
   /**
-   * Decides whether to accept a sender: returns it, promises it, or, with two parameters, calls back.
+   * Decides whether to accept a sender. A function with one parameter returns the decision, or a promise
+   * of it. A function with two parameters passes it to `callback`.
    *
-   * A refusal reaches the sender: `code` (default 401) is the status, `message` (default the standard
-   * phrase) the reason; `headers` have no way through the relay. If the handler throws, the sender is
-   * refused with 502 and the exception surfaces as an uncaught one.
+   * A refused sender gets `code` as the status (401 by default) and `message` as the reason (by default
+   * the standard phrase of the status). The relay cannot carry `headers`. If the handler throws, the
+   * sender is refused with 502, and the exception becomes an uncaught one.
    */
   type VerifyClient = (
     info: ClientInfo,
@@ -175,7 +177,7 @@ declare namespace WebSocket {
 
   /** TLS options, as `tls.connect` takes them. */
   interface TlsOptions {
-    /** The authorities to trust, in PEM form, instead of those that Node trusts. */
+    /** The certificate authorities to trust, in PEM form. They replace those that Node trusts. */
     ca?: string | Buffer | Array<string | Buffer> | undefined
 
     /** The client's certificate chain, in PEM form. */
@@ -184,7 +186,7 @@ declare namespace WebSocket {
     /** The private key of `cert`, in PEM form. */
     key?: string | Buffer | undefined
 
-    /** Opens an encrypted `key`. */
+    /** The passphrase of `key`, if that is encrypted. */
     passphrase?: string | undefined
 
     /**
@@ -194,141 +196,148 @@ declare namespace WebSocket {
      */
     rejectUnauthorized?: boolean | undefined
 
-    /** The name that the relay must prove, if it is not the host of the address. */
+    /** The name that the relay's certificate must be for. By default it is the host of the address. */
     servername?: string | undefined
   }
 
   /** Options of every relayed socket. */
   interface SocketOptions {
     /**
-     * Whether several `'message'`, `'ping'` and `'pong'` events may be emitted in one tick.
+     * Whether several `'message'`, `'ping'` and `'pong'` events may be emitted in the same tick.
      *
      * @defaultValue `true`
      */
     allowSynchronousEvents?: boolean | undefined
 
     /**
-     * Whether pings are answered.
+     * Whether the socket answers pings by itself.
      *
      * @defaultValue `true`
      */
     autoPong?: boolean | undefined
 
     /**
-     * Milliseconds to wait for the closing handshake before the connection is dropped.
+     * How many milliseconds the closing handshake may take. Then the connection is dropped.
      *
      * @defaultValue `30000`
      */
     closeTimeout?: number | undefined
 
     /**
-     * Milliseconds of silence after which the other end is sent a ping, 0 for never. If nothing is
-     * heard for two intervals it is lost: a socket emits `'error'` with `HYCO_ERR_CONNECTION_LOST` and
-     * closes with 1006. Whatever is received counts as a sign of life. For a server this is also
-     * about its control channel.
+     * After so many milliseconds without a sign of life the other end is sent a ping; 0 sends none.
+     * After two such intervals the other end is taken for lost: the socket emits `'error'` with
+     * `HYCO_ERR_CONNECTION_LOST` and closes with 1006. Everything that is received is a sign of life, and
+     * so is the progress of an upload. A ping has to wait behind what you have sent. If the other end
+     * pauses for two intervals while you send to it, it is therefore taken for lost, too; choose a longer
+     * interval where that may happen. A server uses the interval for its control channel as well.
      *
      * @defaultValue `30000`
      */
     keepAliveInterval?: number | undefined
 
     /**
-     * The most fragments of one message, 0 for no limit.
+     * How many fragments one message may have; 0 means no limit.
      *
      * @defaultValue `16384`
      */
     maxFragments?: number | undefined
 
     /**
-     * The largest message in bytes, 0 for no limit. A larger one closes the socket with 1009.
+     * How many bytes one message may have; 0 means no limit. A larger one closes the socket with 1009.
      *
      * @defaultValue `104857600` (100 MiB)
      */
     maxPayload?: number | undefined
 
     /**
-     * The most answers to pings that may wait to be written, 0 for no limit.
+     * How many answers to pings may wait to be written; 0 means no limit.
      *
      * @defaultValue `60`
      */
     maxPendingAutoPongs?: number | undefined
 
-    /** Accepted for the sake of ws; the relay cannot carry compressed messages. */
+    /** This is accepted for programs that were written for ws. The relay cannot carry compressed messages. */
     perMessageDeflate?: boolean | object | undefined
 
     /**
-     * A proxy on the way to the relay, for the control channel, accepted connections and senders: an
-     * `http:` or `https:` URL of an HTTP proxy, which is asked with CONNECT, or a `socks5:` URL. User and
-     * password stand in the URL. The proxy resolves names. `false` means none.
+     * The proxy through which the relay is reached, for the control channel, for accepted connections and
+     * for senders. Give the `http:` or `https:` URL of an HTTP proxy that knows CONNECT, or a `socks5:`
+     * URL. User and password belong into the URL. The proxy resolves names. `false` means no proxy,
+     * whatever the environment says.
      *
-     * @defaultValue HTTPS_PROXY or ALL_PROXY for a `wss:` address, ALL_PROXY for a `ws:` one, also in
-     * lower case, except for the hosts in NO_PROXY; read when the server or socket is made
+     * @defaultValue The variables of the environment when the server or socket is made: HTTPS_PROXY, or
+     * else ALL_PROXY, for a `wss:` address, and ALL_PROXY for a `ws:` address. Their names may be in lower
+     * case. Hosts in NO_PROXY are reached without a proxy.
      */
     proxy?: string | URL | false | undefined
 
     /**
-     * Whether text messages are taken without a check that they are UTF-8.
+     * Whether to skip the check that text messages are valid UTF-8.
      *
      * @defaultValue `false`
      */
     skipUTF8Validation?: boolean | undefined
 
     /**
-     * What a {@link TokenCredential} is asked for.
+     * The scope, or scopes, for which a {@link TokenCredential} is asked.
      *
      * @defaultValue `'https://relay.azure.net/.default'`
      */
     tokenScope?: string | string[] | undefined
   }
 
-  /** A try to come back, as a function given as `reconnect` is told. */
+  /** What a function that you give as `reconnect` is told before each try. */
   interface ReconnectInfo {
-    /** Tries since the control channel was up. */
+    /** How many tries there were since the control channel was last up. */
     attempt: number
 
-    /** Milliseconds that the schedule waits. */
+    /** How many milliseconds the schedule would wait. */
     delay: number
 
     /** Why the control channel is down. */
     error: RelayError
   }
 
-  /** A schedule of reconnection. */
+  /** When to try to come back. */
   interface ReconnectSchedule {
     /**
-     * Milliseconds before each try after a failure; the last repeats.
+     * The milliseconds to wait before the first try after a failure, the second, and so on. The last
+     * number is used for all further tries.
      *
      * @defaultValue `[0, 150, 1000, 2000, 5000, 10000, 30000]`
      */
     delays?: number[] | undefined
 
     /**
-     * The share of a delay, from 0 to 1, that chance may change from the second try on.
+     * By which share, from 0 to 1, a delay may be lengthened at random, from the second try on. It keeps
+     * many servers from coming back at the same moment.
      *
      * @defaultValue `0.2`
      */
     jitter?: number | undefined
   }
 
-  /** Options of a {@link RelayedServer} that any way of addressing takes. */
+  /** The options of a {@link RelayedServer} that do not say where to listen. */
   interface RelayedServerSettings extends SocketOptions {
     /**
-     * Milliseconds for each rendezvous with a sender, and for a `verifyClient` or `handleProtocols` that
-     * answers later.
+     * How many milliseconds the rendezvous with a sender may take, and how many a `verifyClient` or
+     * `handleProtocols` that answers later has.
      *
      * @defaultValue `20000`
      */
     acceptTimeout?: number | undefined
 
     /**
-     * Whether `clients` holds the open sockets, and `close()` closes them.
+     * Whether `clients` has the open sockets, so that `close()` closes them.
      *
      * @defaultValue `true`
      */
     clientTracking?: boolean | undefined
 
     /**
-     * Serves relayed HTTP requests: called for each, it returns a `Response`. What it throws or rejects
-     * with is answered with 500, and surfaces as an unhandled rejection.
+     * Serves relayed HTTP requests. It is called for each of them and returns a `Response`, or a promise of
+     * one. If it throws or rejects, the sender is answered with 500, and the error becomes an unhandled
+     * rejection.
      *
      * @defaultValue `null`: see {@link RelayedServer.attach} and the event `'request'`
      */
@@ -336,30 +345,32 @@ declare namespace WebSocket {
       ((request: Request, info: RequestInfo) => Response | Promise<Response>) | null | undefined
 
     /**
-     * Serves relayed HTTP requests, as {@link RelayedServer.attach} does.
+     * A server that serves relayed HTTP requests, as if you had called {@link RelayedServer.attach}.
      *
      * @defaultValue `null`
      */
     httpServer?: HttpServer | HttpsServer | null | undefined
 
     /**
-     * How many relayed HTTP requests and upgrades may be unanswered; further ones are answered with 503.
+     * How many relayed HTTP requests and upgrades may wait for their answer at a time. Further ones are
+     * answered with 503.
      *
      * @defaultValue `1024`
      */
     maxRequests?: number | undefined
 
     /**
-     * Milliseconds until the head of a response must be there, 0 for no limit. After them the sender is
-     * answered with 504. Azure itself waits for 60 s.
+     * How many milliseconds the head of a response may take; 0 means no limit. Then the sender is answered
+     * with 504. Azure itself waits for 60 s.
      *
      * @defaultValue `60000`
      */
     responseTimeout?: number | undefined
 
     /**
-     * Milliseconds that a response which has begun may wait to become whole and small, so that it can
-     * go by the control channel; after them it is streamed. An event stream never waits.
+     * A small response goes by the control channel, which is quicker than a connection of its own. When a
+     * response has begun, the server waits for its end for so many milliseconds, and then streams it. It
+     * never waits for the end of an event stream.
      *
      * @defaultValue `50`
      */
@@ -367,16 +378,17 @@ declare namespace WebSocket {
 
     /**
      * How several cookies of one response are sent to the relay, whose format has one value for each
-     * name: `'variants'` spells the name in different letters (`Set-Cookie`, `set-cookie`, …), `'array'`
-     * sends an array, which the local relay reads, `'first'` sends the first alone, as hyco-https does.
+     * name. `'variants'` spells the name in different letters (`Set-Cookie`, `set-cookie`, …). `'array'`
+     * sends an array, which the local relay reads. `'first'` sends the first cookie alone, as hyco-https
+     * does.
      *
      * @defaultValue `'variants'`
      */
     setCookie?: 'variants' | 'array' | 'first' | undefined
 
     /**
-     * Whether the path of the hybrid connection is cut off the URL of a request: `/hyco/a` is seen as
-     * `/a`, and `X-Forwarded-Prefix` says `/hyco`.
+     * Whether the path of the hybrid connection is cut off the URL of a request. `/hyco/a` then becomes
+     * `/a`, and the header `X-Forwarded-Prefix` says `/hyco`.
      *
      * @defaultValue `false`
      */
@@ -390,24 +402,24 @@ declare namespace WebSocket {
     handleProtocols?: HandleProtocols | null | undefined
 
     /**
-     * Tracking id, sent as `sb-hc-id`. It should be a GUID.
+     * The tracking id of this listener, which is sent as `sb-hc-id`. It should be a GUID.
      *
-     * @defaultValue that of the address, else a new GUID
+     * @defaultValue the id in the address, or else a new GUID
      */
     id?: string | null | undefined
 
-    /** The name that hyco-https has for `keepAliveInterval`. */
+    /** The name of `keepAliveInterval` in hyco-https. */
     keepAliveTimeout?: number | undefined
 
-    /** Accepted for the sake of hyco-ws; without effect. */
+    /** This is accepted for programs that were written for hyco-ws. It has no effect. */
     backlog?: number | null | undefined
 
-    /** Accepted for the sake of hyco-ws; without effect. */
+    /** This is accepted for programs that were written for hyco-ws. It has no effect. */
     disableHixie?: boolean | undefined
 
     /**
-     * How many rendezvous with senders may be opening at a time. Further senders are refused with 503,
-     * and `'acceptError'` tells `HYCO_ERR_BUSY`.
+     * How many connections to accepted senders may be opening at a time. Further senders are refused with
+     * 503, and `'acceptError'` is emitted with `HYCO_ERR_BUSY`.
      *
      * @defaultValue `4096`
      */
@@ -421,16 +433,17 @@ declare namespace WebSocket {
     maxPendingAccepts?: number | undefined
 
     /**
-     * Milliseconds for the control channel to open.
+     * How many milliseconds the control channel may take to open, with the wait for a token.
      *
      * @defaultValue `60000`
      */
     openTimeout?: number | undefined
 
     /**
-     * When to come back after a failure: `true` as scheduled, `false` never, an object by another
-     * schedule. A function is asked before every try: `false` stops, a number is the milliseconds to
-     * wait, anything else keeps to the schedule.
+     * When to come back after a failure. `true` uses the usual schedule, `false` never comes back, and an
+     * object is a schedule of your own. A function is asked before every try: if it returns `false`, the
+     * server stops; a number is the milliseconds to wait; anything else keeps to the schedule. It may
+     * also return a promise of these.
      *
      * @defaultValue `true`
      */
@@ -440,7 +453,7 @@ declare namespace WebSocket {
       | ((info: ReconnectInfo) => boolean | number | void | Promise<boolean | number | void>)
       | undefined
 
-    /** Closes the server when it is aborted. */
+    /** The server closes when this signal is aborted. */
     signal?: AbortSignal | undefined
 
     /** TLS options, for `wss:` addresses. */
@@ -455,7 +468,7 @@ declare namespace WebSocket {
     /** The listen URI, as {@link createRelayListenUri} makes it. */
     server: string | URL
 
-    /** A token, or what gives tokens. A plain string, or a promise of one, cannot be renewed when it ends. */
+    /** A token, or something that gives tokens. A string, or a promise of one, cannot be renewed. */
     token: string | Promise<string> | TokenFunction | TokenCredential
 
     keyName?: string | null | undefined
@@ -469,7 +482,7 @@ declare namespace WebSocket {
     /** The listen URI, as {@link createRelayListenUri} makes it. */
     server: string | URL
 
-    /** The rule that grants the right to listen. */
+    /** The name of a rule that grants the right to listen. */
     keyName: string
 
     /** A key of that rule, as text or as its bytes. */
@@ -488,10 +501,10 @@ declare namespace WebSocket {
      */
     connectionString: string | undefined
 
-    /** The hybrid connection, where the string has no `EntityPath`; otherwise the same as that. */
+    /** The path of the hybrid connection, if the string has no `EntityPath`; otherwise the same as that. */
     path?: string | null | undefined
 
-    /** Used instead of the key in the string. */
+    /** A token, or something that gives tokens, to be used instead of the key in the string. */
     token?: string | Promise<string> | TokenFunction | TokenCredential | null | undefined
 
     server?: null | undefined
@@ -503,8 +516,8 @@ declare namespace WebSocket {
   type RelayedServerOptions = TokenServerOptions | KeyServerOptions | ConnectionStringServerOptions
 
   /**
-   * The options of a server as it shows them: complete, with the defaults. Secrets can be read, and are
-   * not enumerated. What ws names in the same way, and means otherwise, is `any` here.
+   * The options of a server as it shows them: all of them, with the defaults filled in. Secrets can be
+   * read, but are not enumerated. Options that ws has by the same name with another meaning are `any`.
    */
   interface RelayedServerShownOptions extends Required<
     Omit<
@@ -536,25 +549,25 @@ declare namespace WebSocket {
   }
 
   /**
-   * The open sockets of a server: an array that has the methods of a set. `forEach` calls back as that of
-   * a set does, `keys` and `entries` are those of the array. Removing a socket moves the last one into
-   * its place: the order is not that of arrival.
+   * The open sockets of a server. This is an array that has the methods of a set, too. `forEach` works as
+   * that of a set, while `keys` and `entries` are those of the array. When a socket is removed, the last
+   * one moves into its place, so the order is not that of arrival.
    */
   type Clients = Set<RelayedSocket> & RelayedSocket[]
 
   /** The events of a {@link RelayedControlChannel}. */
   interface RelayedControlChannelEvents {
-    /** It is up. */
+    /** The control channel is up. */
     open: []
 
-    /** It is down, or could not be opened: why. */
+    /** The control channel is down, or could not be opened, for this reason. */
     error: [error: RelayError]
 
-    /** It is down, or could not be opened. */
+    /** The control channel is down, or could not be opened. */
     close: [code: number, reason: string]
   }
 
-  /** Shows the control channel of a server; with hyco-ws it is a WebSocket, here it can be watched only. */
+  /** The control channel of a server. With hyco-ws it is a WebSocket; here you can only watch it. */
   interface RelayedControlChannel extends EventEmitter {
     /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`, with the numbers of ws. */
     readonly readyState: 0 | 1 | 2 | 3
@@ -582,7 +595,7 @@ declare namespace WebSocket {
     /** The host of the relay. */
     address: string
 
-    /** `'IPv4'` or `'IPv6'`; empty if `address` is a name. */
+    /** `'IPv4'` or `'IPv6'`, or an empty string if `address` is a name. */
     family: string
 
     /** Its port. */
@@ -603,10 +616,10 @@ declare namespace WebSocket {
     /** Senders that were refused. */
     rejected: number
 
-    /** Senders that were accepted, but not met. */
+    /** Senders that you accepted, but that could not be met. */
     failed: number
 
-    /** Senders that left before they were met, which is no error. */
+    /** Senders that left before they were met. That is no error. */
     abandoned: number
 
     /** Sockets that are open now. */
@@ -618,32 +631,33 @@ declare namespace WebSocket {
     /** How often the control channel came back. */
     reconnects: number
 
-    /** HTTP requests and upgrades that a server was given. */
+    /** HTTP requests and upgrades that have come. */
     requests: number
 
-    /** Those that are open now. */
+    /** HTTP requests and upgrades that are open now. */
     activeRequests: number
 
-    /** Those of which `'requestError'` told. */
+    /** HTTP requests that were not served. `'requestError'` was emitted for each of them. */
     failedRequests: number
 
     /**
-     * The same in the text format of Prometheus, each metric with its help and type, and whether the
-     * control channel is up as `hyco_online`. Counters are called `hyco_accepted_total`, and what goes up
-     * and down `hyco_active`; the label `path` tells the hybrid connection. It is no enumerable property.
+     * Gives the same numbers in the text format of Prometheus. Counters have names such as
+     * `hyco_accepted_total`, and numbers that go up and down have names such as `hyco_active`. The label
+     * `path` is the hybrid connection. `hyco_online` says whether the control channel is up. This method
+     * is not enumerable.
      *
-     * @param others Of other servers of the process; those of one path are summed up
-     * @throws TypeError for what `metrics()` has not returned
+     * @param others The metrics of other servers of the process; those with the same path are summed up
+     * @throws TypeError for an argument that does not come from `metrics()`
      */
     prometheus(...others: RelayedServerMetrics[]): string
   }
 
   /** What is known of the sender of an HTTP request. */
   interface RequestInfo {
-    /** The service's id of the request; empty if the request could not be understood. */
+    /** The id under which the service knows the request. It is empty if the request could not be read. */
     trackingId: string
 
-    /** The sender's IP address as the relay saw it. */
+    /** The sender's IP address, as the relay saw it. */
     remoteAddress?: string
 
     /** The sender's port. */
@@ -659,62 +673,64 @@ declare namespace WebSocket {
     online: [info: { trackingId?: string }]
 
     /**
-     * The control channel is down, or could not be opened: why, and the milliseconds until the next
-     * try. `final` says that there is none.
+     * The control channel is down, or could not be opened. `error` says why. The next try comes in `delay`
+     * milliseconds, unless `final` is true: then there is none.
      */
     offline: [info: { attempt: number; delay: number; final: boolean; error: RelayError }]
 
-    /** The control channel is up, each time; after `'online'`. */
+    /** The control channel is up. It follows each `'online'`. */
     listening: []
 
     /**
-     * The token was given as a text and cannot be renewed, and it ends in `left` milliseconds. Once; told by
-     * `process.emitWarning` as well.
+     * The token ends in `left` milliseconds, and cannot be renewed because you gave it as a string. This
+     * is emitted once, together with a warning by `process.emitWarning`.
      */
     tokenExpiring: [info: { left: number }]
 
     /**
-     * A sender is about to be accepted. The line that begins with `Sec-WebSocket-Protocol:` can be
-     * changed, added or removed. Lines that you add go with the accept handshake to the relay; one that
-     * cannot be sent has the sender refused with 502.
+     * A sender is about to be accepted. You can change, add or remove the line that begins with
+     * `Sec-WebSocket-Protocol:`. Other lines that you add go to the relay with the accept handshake. If a
+     * line cannot be sent, the sender is refused with 502.
      */
     headers: [headers: string[], request: RelayedRequest]
 
-    /** A socket is open. Right after it the socket emits `'open'`. */
+    /** The socket of a sender is open. Right after this event the socket emits `'open'`. */
     connection: [socket: RelayedSocket, request: RelayedRequest]
 
     /**
-     * A sender could not be met, or was refused for a fault of this side's, or the relay could not be
-     * told of a refusal; then `request` is `null`. Never fatal.
+     * A sender could not be met, or was refused because of a mistake on this side. `request` is `null` if
+     * the relay could not be told of a refusal. The server goes on.
      */
     acceptError: [error: RelayError, request: RelayedRequest | null]
 
     /**
-     * A sender's HTTP request, if no server is attached and there is no `fetch`. A listener that throws,
-     * or returns a promise that rejects, has the request answered with 500.
+     * A sender's HTTP request, if no server is attached and there is no `fetch`. If a listener throws, or
+     * returns a promise that rejects, the request is answered with 500.
      */
     request: [request: IncomingMessage & { trackingId: string }, response: ServerResponse]
 
     /**
-     * A request was passed on by {@link RelayedServer.forward} and answered. `statusCode` is 0 if the
-     * sender left before; `duration` is in milliseconds.
+     * A request that {@link RelayedServer.forward} passed on was answered. `statusCode` is 0 if the sender
+     * left before that. `duration` is in milliseconds.
      */
     forwarded: [info: { method: string; url: string; statusCode: number; duration: number }]
 
     /**
-     * An HTTP request was not served, or not to its end: it could not be understood, nobody answered in
-     * time, there were too many, or its response could not be relayed. Never fatal.
+     * An HTTP request was not served, or not to its end: it could not be read, nobody answered in time,
+     * there were too many requests, or its response could not be relayed. The server goes on.
      */
     requestError: [error: RelayError, info: RequestInfo]
 
     /**
-     * Something failed: each failure, after its `'offline'`. If you add no listener, the server throws only
-     * a failure before the first `'listening'` that trying again cannot be expected to cure. If you listen
-     * neither for this nor for `'offline'`, other failures are told by `process.emitWarning`.
+     * The control channel is down, could not be opened, or its token could not be renewed. Where the
+     * control channel is concerned, it follows `'offline'`. If you add no `'error'` listener, the server
+     * throws only when it cannot start: when a failure before the first `'listening'` cannot be expected to
+     * pass. If you listen neither for `'error'` nor for `'offline'`, you are told of other failures by
+     * `process.emitWarning`.
      */
     error: [error: RelayError]
 
-    /** All is down, after {@link RelayedServer.close}, or once `closeRequested` has taken effect. Once. */
+    /** Everything is down, after {@link RelayedServer.close} or because of `closeRequested`. It comes once. */
     close: [server: RelayedServer]
 
     /** Of `EventEmitter`. */
@@ -724,67 +740,68 @@ declare namespace WebSocket {
     removeListener: [event: string | symbol, listener: (...args: any[]) => void]
   }
 
-  /** What a server does at the moment; `'offline'` is between two tries, or for good. */
+  /** What a server does at the moment. `'offline'` is between two tries, or for good. */
   type RelayedServerStatus = 'connecting' | 'online' | 'offline' | 'closing' | 'closed'
 
   /**
    * A server that listens at a relay.
    *
-   * Its events come in this order: `'connecting'`, then `'online'` and `'listening'`, or `'offline'`
-   * and `'error'` and after a pause `'connecting'` again; for each sender `'headers'`, then
-   * `'connection'` or `'acceptError'`; at the end `'close'`.
+   * Its events come in this order. First comes `'connecting'`. If the control channel opens, `'online'` and
+   * `'listening'` follow. If it does not open, or is lost later, `'offline'` and `'error'` follow, and after
+   * a pause `'connecting'` again. For each sender `'headers'` comes, then `'connection'` or
+   * `'acceptError'`. `'close'` is the last event.
    */
   interface RelayedServer extends EventEmitter {
-    /** The options, complete. Secrets can be read, but are not enumerated. */
+    /** All options, with the defaults filled in. Secrets can be read, but are not enumerated. */
     readonly options: RelayedServerShownOptions
 
-    /** The hybrid connection, unless the option `path` says otherwise. */
+    /** The path of the hybrid connection, or what you gave as the option `path`. */
     readonly path: string
 
-    /** The address it listens at. */
+    /** The address at which it listens. */
     readonly listenUri: string
 
     /** The open sockets. */
     readonly clients: Clients
 
     /**
-     * Whether the control channel will not be opened again. If you set it, a server that is online stays
-     * so until its control channel is lost, and one that is offline ends at once; `'close'` follows, and
-     * open sockets stay open.
+     * Whether the control channel will not be opened again. If you set it to `true`, a server that is
+     * online stays online until it loses its control channel, and a server that is offline ends at once.
+     * `'close'` follows, and open sockets stay open.
      */
     closeRequested: boolean
 
     /** What it does at the moment. */
     readonly status: RelayedServerStatus
 
-    /** Shows the control channel. */
+    /** The control channel, which you can watch. */
     readonly controlChannel: RelayedControlChannel
 
-    /** Where it listens; `null` when it is closed. */
+    /** Where it listens, or `null` when it is closed. */
     address(): RelayedAddress | null
 
     /**
-     * Serves relayed HTTP requests by that server, which need not listen and may listen as well. Senders
-     * of WebSockets meet its `'upgrade'` listeners, unless this server has `'connection'` listeners.
+     * Lets that server serve relayed HTTP requests. It need not listen, but may. Senders of WebSockets meet
+     * its `'upgrade'` listeners, unless this server has `'connection'` listeners.
      *
-     * @param server
+     * @param server A server of `node:http` or `node:https`, or one that a framework has made of it
      * @throws TypeError if something serves requests already
      */
     attach(server: HttpServer | HttpsServer): this
 
-    /** No longer serves requests by the attached server; those that are open stay with it. */
+    /** Stops serving requests by the attached server. Requests that are open stay with it. */
     detach(): this
 
     /**
-     * Passes relayed HTTP requests, and senders of WebSockets unless there are `'connection'` listeners,
-     * on to a server elsewhere, outside the JavaScript thread. Connections to it are kept for further
-     * requests. It is told of the sender in `X-Forwarded-For` and `X-Forwarded-Proto`. A server that
-     * cannot be reached is answered for with 502.
+     * Passes relayed HTTP requests on to a server elsewhere, outside the JavaScript thread. Senders of
+     * WebSockets are passed on, too, unless there are `'connection'` listeners. Connections to that server
+     * are kept for further requests. The headers `X-Forwarded-For` and `X-Forwarded-Proto` tell it of the
+     * sender. If it cannot be reached, the sender is answered with 502.
      *
      * @param target A port of this machine, `host:port`, or `http(s)://host:port`
-     * @param options.host A `Host` in place of the sender's
-     * @param options.tls Whom to trust if the target is an `https:` URL
-     * @throws TypeError if something serves requests already, or for a target that is none
+     * @param options.host A value for the header `Host`, in place of the sender's
+     * @param options.tls Whom to trust, if the target is an `https:` URL
+     * @throws TypeError if something serves requests already, or for a target that cannot be used
      */
     forward(
       target: number | string | URL,
@@ -792,48 +809,49 @@ declare namespace WebSocket {
     ): this
 
     /**
-     * Stops accepting, closes the tracked sockets and the control channel with 1000, and gives up open
-     * HTTP requests. May be called again.
+     * Stops accepting senders, closes the tracked sockets and the control channel with 1000, and gives up
+     * the HTTP requests that are open. You may call it again.
      *
-     * @param callback Called when all of it is down
-     * @returns Fulfilled when all of it is down
+     * @param callback Called when everything is down
+     * @returns A promise that is fulfilled when everything is down
      */
     close(callback?: () => void): Promise<void>
 
     /**
-     * Stops accepting, waits for the open sockets and HTTP requests to end, then closes.
+     * Stops accepting senders, waits until the open sockets and HTTP requests have ended, and then closes.
      *
-     * @param options.timeout Milliseconds after which they are ended; by default it waits
+     * @param options.timeout How many milliseconds to wait before they are ended; by default there is no
+     *   limit
      * @returns Whether all of them ended by themselves
      */
     drain(options?: { timeout?: number }): Promise<boolean>
 
-    /** What it has counted. */
+    /** What the server has counted since its start. */
     metrics(): RelayedServerMetrics
 
-    /** Keeps the process alive while it listens, which is the default. */
+    /** Keeps the process alive while the server listens. This is the default. */
     ref(): this
 
-    /** Lets the process end although it listens. */
+    /** Lets the process end although the server listens. */
     unref(): this
 
     /**
      * The sockets of senders, for `for await`.
      *
      * A socket that the loop has not taken yet is paused, so that none of its messages is lost. The
-     * loop ends when the server is closed. A failure for which the server cannot listen is thrown in
-     * the loop. Leaving the loop leaves the server open, and closes the sockets that wait with 1013.
+     * loop ends when the server is closed. If the server cannot listen, the loop throws the reason. When
+     * you leave the loop, the server stays open, and the sockets that wait are closed with 1013.
      */
     [Symbol.asyncIterator](): AsyncIterableIterator<RelayedSocket>
 
-    /** Closes it; resolved when all of it is down. */
+    /** Closes the server. The promise is fulfilled when everything is down. */
     [Symbol.asyncDispose](): Promise<void>
 
-    /** Whether a request of an HTTP server may be upgraded here: never, senders come from the relay. */
+    /** Whether a request of an HTTP server may be upgraded here. It never may: senders come from the relay. */
     shouldHandle(request: IncomingMessage): false
 
     /**
-     * There is no HTTP server here whose upgrades could be handled.
+     * Always throws, since there is no HTTP server here whose upgrades could be handled.
      *
      * @throws TypeError always
      */
@@ -861,7 +879,7 @@ declare namespace WebSocket {
     ): this
   }
 
-  /** The class {@link RelayedServer}; `new` may be left out. */
+  /** The class {@link RelayedServer}. You may leave out `new`. */
   interface RelayedServerConstructor {
     /**
      * Starts listening.
@@ -913,28 +931,28 @@ declare namespace WebSocket {
 
   /** The events of a {@link RelayedSocket} and what their listeners are given. */
   interface RelayedSocketEvents {
-    /** It is open. */
+    /** The socket is open. */
     open: []
 
-    /** A message came. */
+    /** A message has come. */
     message: [data: RawData, isBinary: boolean]
 
-    /** A ping came, and was answered unless `autoPong` is off. */
+    /** A ping has come. It was answered, unless `autoPong` is off. */
     ping: [data: Buffer]
 
-    /** A pong came. */
+    /** A pong has come. */
     pong: [data: Buffer]
 
-    /** It could not be opened, or the other side broke the protocol; `'close'` follows. */
+    /** The socket could not be opened, was lost, or the other side broke the protocol. `'close'` follows. */
     error: [error: RelayedSocketError]
 
-    /** It is closed. */
+    /** The socket is closed. */
     close: [code: number, reason: Buffer]
 
     /** The relay has answered 101. */
     upgrade: [response: IncomingMessage]
 
-    /** The relay, or through it the listener, has refused; with a listener there is no `'error'`. */
+    /** The relay, or through it the listener, has refused. If you listen for this, there is no `'error'`. */
     'unexpected-response': [request: HandshakeRequest, response: IncomingMessage]
 
     /** Of `EventEmitter`. */
@@ -945,8 +963,8 @@ declare namespace WebSocket {
   }
 
   /**
-   * An error of a socket: a {@link RelayError} where it could not be opened, else one of ws, whose code
-   * begins with `WS_ERR_`.
+   * An error of a socket. It is a {@link RelayError} if the socket could not be opened or was lost, or else
+   * an error of ws, whose code begins with `WS_ERR_`.
    */
   interface RelayedSocketError extends Error, Partial<Omit<RelayError, keyof Error | 'code'>> {
     /** The stable code. */
@@ -954,36 +972,37 @@ declare namespace WebSocket {
   }
 
   /**
-   * A WebSocket through the relay: what {@link relayedConnect} returns and `'connection'` gives.
-   * Everything that ws documents about its `WebSocket` holds, but nothing is ever compressed.
+   * A WebSocket through the relay. {@link relayedConnect} returns one, and `'connection'` gives one.
+   * Everything that ws documents about its `WebSocket` holds, except that nothing is ever compressed.
    */
   class RelayedSocket extends WebSocketClass {
     private constructor()
 
     /**
-     * The messages as a stream of the web: text as strings, everything else as `'message'` gives it.
+     * The messages as a web stream. Text comes as strings, everything else as `'message'` gives it.
      *
-     * The socket is paused while nobody reads. The stream ends with the connection; it fails with the
-     * error of the socket, or with `HYCO_ERR_CONNECTION_LOST` where there was no closing handshake.
-     * Cancelling it closes the socket with 1000. From its first use on it takes the messages.
+     * The socket is paused while nobody reads. The stream ends with the connection. It fails with the
+     * error of the socket, or with `HYCO_ERR_CONNECTION_LOST` if there was no closing handshake. If you
+     * cancel it, the socket is closed with 1000. The stream takes the messages from its first use on.
      */
     readonly readable: ReadableStream<RelayedChunk>
 
     /**
-     * A stream of the web that sends each chunk as a message, strings as text.
+     * A web stream that sends each chunk as a message; strings are sent as text.
      *
-     * A writer has to wait while more than 64 KiB are not written out. Closing the stream closes the
-     * socket with 1000 and waits for it; aborting it terminates the socket. It fails with the socket.
+     * A writer has to wait while more than 64 KiB are not written out. If you close the stream, the socket
+     * is closed with 1000, and the stream waits for that. If you abort it, the socket is terminated. The
+     * stream fails when the socket does.
      */
     readonly writable: WritableStream<RelayedChunk>;
 
     /**
-     * The messages, for `for await`, as {@link readable} gives them. The socket is paused while the
-     * loop is slower than the peer. Leaving the loop leaves the socket open.
+     * The messages, for `for await`, as {@link readable} gives them. The socket is paused while the loop is
+     * slower than the peer. When you leave the loop, the socket stays open.
      */
     [Symbol.asyncIterator](): AsyncIterableIterator<RelayedMessage>
 
-    /** Closes it with 1000; fulfilled when it is closed. */
+    /** Closes the socket with 1000. The promise is fulfilled when it is closed. */
     [Symbol.asyncDispose](): Promise<void>
 
     on<E extends keyof RelayedSocketEvents>(
@@ -1009,32 +1028,32 @@ declare namespace WebSocket {
   }
 
   /**
-   * Text as a string; everything else as the `binaryType` of the socket says, by default a Buffer.
-   * Fragments are put together.
+   * A message. Text is a string. Everything else is what the `binaryType` of the socket says, by default a
+   * Buffer. Fragments are put together.
    */
   type RelayedMessage = string | Buffer | ArrayBuffer | Blob
 
-  /** What the streams of a socket carry: a {@link RelayedMessage}, or other bytes to be sent. */
+  /** What the streams of a socket carry: a {@link RelayedMessage}, or other bytes to send. */
   type RelayedChunk = string | Uint8Array | ArrayBuffer | Blob
 
   /** Options of {@link relayedConnect}. */
   interface RelayedConnectOptions extends SocketOptions, Omit<TlsOptions, 'key'> {
-    /** Tracking ids of the listeners that the relay may choose. */
+    /** The tracking ids of the listeners that the relay may choose. */
     allowedListeners?: string | string[] | null | undefined
 
-    /** Names the relay and the key; `path` names the hybrid connection if it has no `EntityPath`. */
+    /** Names the relay and the key. If it has no `EntityPath`, `path` names the hybrid connection. */
     connectionString?: string | null | undefined
 
-    /** Gives tokens. */
+    /** A credential that gives tokens. */
     credential?: TokenCredential | null | undefined
 
-    /** Tracking ids of the listeners that the relay may not choose. */
+    /** The tracking ids of the listeners that the relay may not choose. */
     disallowedListeners?: string | string[] | null | undefined
 
-    /** With `keyName`, a key of that rule; otherwise the private key of `cert`, in PEM form. */
+    /** A key of the rule `keyName`. Without `keyName`, the private key of `cert`, in PEM form. */
     key?: string | Uint8Array | undefined
 
-    /** A rule that grants the right to send. */
+    /** The name of a rule that grants the right to send. */
     keyName?: string | null | undefined
 
     /**
@@ -1044,43 +1063,44 @@ declare namespace WebSocket {
     path?: string | null | undefined
 
     /**
-     * Milliseconds for the socket to open, with the wait for a token; 0 for no limit.
+     * How many milliseconds the socket may take to open, with the wait for a token; 0 means no limit.
      *
      * @defaultValue `70000`
      */
     handshakeTimeout?: number | undefined
 
-    /** More headers; the listener sees them. */
+    /** Headers to send, which the listener sees. */
     headers?: Record<string, string | number | string[] | undefined> | undefined
 
-    /** Tracking id, sent as `sb-hc-id`. It should be a GUID. */
+    /** The tracking id of this connection, which is sent as `sb-hc-id`. It should be a GUID. */
     id?: string | undefined
 
-    /** Value of the header `Origin`. */
+    /** The value of the header `Origin`. */
     origin?: string | undefined
 
     /** The subprotocols to offer. */
     protocols?: string | string[] | undefined
 
     /**
-     * Gives the socket up while it connects (its `'error'` is an `AbortError`), and terminates it
-     * later.
+     * When this signal is aborted, a socket that is connecting is given up, and its `'error'` is an
+     * `AbortError`. A socket that is open is terminated.
      */
     signal?: AbortSignal | undefined
 
-    /** TLS options, for `wss:` addresses. They may also stand beside, as in ws. */
+    /** TLS options, for `wss:` addresses. You may also give them among the other options, as in ws. */
     tls?: TlsOptions | undefined
   }
 
   /**
    * Connects to a listener through the relay.
    *
-   * The socket is returned while it is connecting. If it cannot be opened it emits `'error'` with a
-   * {@link RelayError}, then `'close'` with 1006.
+   * The socket is returned while it is connecting. If it cannot be opened, it emits `'error'` with a
+   * {@link RelayError}, and then `'close'` with 1006.
    *
-   * @param address The send URI, as {@link createRelaySendUri} makes it; `null` if the option
-   *   `connectionString` names it
-   * @param token What proves the right to send; nothing where senders need none; or the options
+   * @param address The send URI, as {@link createRelaySendUri} makes it, or `null` if the option
+   *   `connectionString` names the relay
+   * @param token What proves the right to send. Leave it out where senders need no token. The options may
+   *   stand in its place
    * @param fn Called with the socket when it is open
    * @throws SyntaxError for an address or subprotocol that cannot be used
    * @throws TypeError for an option that cannot be used
@@ -1102,7 +1122,7 @@ declare namespace WebSocket {
   // Addresses and tokens.
 
   /**
-   * The URI of a hybrid connection: `wss://NAMESPACE:443/$hc/PATH`.
+   * Makes the URI of a hybrid connection: `wss://NAMESPACE:443/$hc/PATH`.
    *
    * @param namespace The host, perhaps with a scheme and a port (`ws://localhost:9400`)
    * @param path The hybrid connection
@@ -1110,10 +1130,10 @@ declare namespace WebSocket {
   function createRelayBaseUri(namespace: string, path: string): string
 
   /**
-   * The URI at which to listen.
+   * Makes the URI at which to listen.
    *
    * @param namespace The host, perhaps with a scheme and a port
-   * @param path The hybrid connection; a query may follow
+   * @param path The hybrid connection, and perhaps a query
    * @param token A token to put into the URI, for clients that cannot set headers
    * @param id A tracking id
    */
@@ -1125,10 +1145,10 @@ declare namespace WebSocket {
   ): string
 
   /**
-   * The URI at which to connect to a listener.
+   * Makes the URI at which a sender connects.
    *
    * @param namespace The host, perhaps with a scheme and a port
-   * @param path The hybrid connection, and what the listener is to see after it; a query may follow
+   * @param path The hybrid connection, and perhaps a path behind it and a query, which the listener sees
    * @param token A token to put into the URI, for clients that cannot set headers
    * @param id A tracking id
    */
@@ -1142,10 +1162,10 @@ declare namespace WebSocket {
   /**
    * Signs a token.
    *
-   * @param uri What it is for: a hybrid connection or a whole namespace
-   * @param ruleName The rule whose rights it confers
+   * @param uri What the token is for: a hybrid connection or a whole namespace
+   * @param ruleName The name of the rule whose rights the token confers
    * @param key A key of that rule, as text or as its bytes
-   * @param expirationSeconds Seconds until it ends; 3600 by default
+   * @param expirationSeconds In how many seconds the token ends; 3600 by default
    * @throws TypeError naming the argument that cannot be used
    */
   function createRelayToken(
@@ -1158,10 +1178,10 @@ declare namespace WebSocket {
   /**
    * Signs a token and puts it into the query of the URI.
    *
-   * @param uri What it is for
-   * @param ruleName The rule whose rights it confers
+   * @param uri The URI, which is what the token is for
+   * @param ruleName The name of the rule whose rights the token confers
    * @param key A key of that rule, as text or as its bytes
-   * @param expirationSeconds Seconds until it ends; 3600 by default
+   * @param expirationSeconds In how many seconds the token ends; 3600 by default
    * @throws TypeError naming the argument that cannot be used
    */
   function appendRelayToken(
@@ -1175,21 +1195,21 @@ declare namespace WebSocket {
 
   /** A rule of the local relay. */
   interface RelayEmulatorRule {
-    /** Its name, of 1 to 256 characters. */
+    /** The name of the rule, of 1 to 256 characters. */
     keyName: string
 
     /**
-     * Its key, of 1 to 256 characters.
+     * The key of the rule, of 1 to 256 characters.
      *
      * @defaultValue a new one
      */
     key?: string | undefined
 
-    /** A second key. */
+    /** A second key, which is as good as the first. */
     secondaryKey?: string | undefined
 
     /**
-     * What it grants.
+     * The rights that it grants.
      *
      * @defaultValue all three
      */
@@ -1208,7 +1228,7 @@ declare namespace WebSocket {
      */
     requiresClientAuthorization?: boolean | undefined
 
-    /** Its own rules, beside those of the namespace. */
+    /** Rules of its own, beside those of the namespace. */
     rules?: RelayEmulatorRule[] | undefined
   }
 
@@ -1229,29 +1249,29 @@ declare namespace WebSocket {
     port?: number | undefined
 
     /**
-     * Whether to speak TLS: `true` makes a certificate, an object gives one in PEM form.
+     * Whether to speak TLS. With `true` the relay makes a certificate; an object gives it one in PEM form.
      *
      * @defaultValue `false`
      */
     tls?:
       | boolean
       | { cert: string | Buffer; key: string | Buffer }
-      /** Where the authority is kept that signs the certificates that are made. */
+      /** The folder in which the relay keeps the authority that signs its certificates. */
       | { folder: string }
       | undefined
 
-    /** The port for TLS beside plain connections at `port`; 0 takes a free one. It needs `tls`. */
+    /** The port for TLS, beside plain connections at `port`; 0 takes a free one. It needs `tls`, too. */
     tlsPort?: number | undefined
 
     /**
-     * Whether any JSON Web Token is taken that is for Azure Relay and has not ended.
+     * Whether the relay takes any JSON Web Token that is for Azure Relay and has not ended, whoever signed it.
      *
      * @defaultValue `false`
      */
     acceptJwt?: boolean | undefined
 
     /**
-     * Whether the page and the administration over HTTP answer other machines.
+     * Whether other machines may use the page and the administration over HTTP.
      *
      * @defaultValue `false`
      */
@@ -1278,13 +1298,13 @@ declare namespace WebSocket {
      */
     rules?: RelayEmulatorRule[] | undefined
 
-    /** Further host names that tokens may be signed for. */
+    /** Further host names for which tokens may be signed. */
     hosts?: string[] | undefined
 
     /**
-     * Scheme, host and port in the addresses that listeners dial.
+     * Scheme, host and port of the addresses that listeners dial to meet senders.
      *
-     * @defaultValue those by which they came
+     * @defaultValue those by which the listener reached the relay
      */
     publicUrl?: string | undefined
 
@@ -1303,22 +1323,22 @@ declare namespace WebSocket {
     maxConnections?: number | undefined
 
     /**
-     * The longest frame of a relayed connection that is passed on whole, in bytes. Longer ones are cut
-     * into fragments, as Azure does; 0 cuts none.
+     * How many bytes a frame may have to be passed on whole. Longer ones are cut into fragments, as Azure
+     * does. 0 cuts none.
      *
      * @defaultValue `32768`
      */
     maxFrame?: number | undefined
 
     /**
-     * How long after its end a token still opens a handshake.
+     * For how many seconds after its end a token is still taken.
      *
      * @defaultValue `0`
      */
     clockSkewSeconds?: number | undefined
 
     /**
-     * For TLS, and for the head of a request.
+     * How long the TLS handshake may take, and how long the head of a request.
      *
      * @defaultValue `10000`
      */
@@ -1339,29 +1359,29 @@ declare namespace WebSocket {
     renewalGrace?: number | undefined
 
     /**
-     * How long a control channel lives, even with a good token; 0 ends none. Azure ends each about once
-     * a day.
+     * How long a control channel lives, even with a good token. 0 ends none. Azure ends each about once a
+     * day.
      *
      * @defaultValue `86400000`
      */
     channelLifetime?: number | undefined
 
     /**
-     * The pause between two Pongs on a control channel; 0 sends none.
+     * The pause between two Pong frames on a control channel. 0 sends none.
      *
      * @defaultValue `210000`
      */
     keepAliveInterval?: number | undefined
 
     /**
-     * How long the second close frame may take.
+     * How long the relay waits for the other side's close frame.
      *
      * @defaultValue `60000`
      */
     closeTimeout?: number | undefined
 
     /**
-     * How long a client may take nothing of what it is sent.
+     * After what time the relay gives up a client that reads nothing of what it is sent.
      *
      * @defaultValue `60000`
      */
@@ -1375,21 +1395,21 @@ declare namespace WebSocket {
     responseTimeout?: number | undefined
 
     /**
-     * Whether a relayed HTTP request keeps its `Host`.
+     * Whether a relayed HTTP request keeps the header `Host` of its sender.
      *
      * @defaultValue `true`
      */
     forwardHost?: boolean | undefined
 
     /**
-     * Whether the rendezvous at which a request was answered is kept for the next request of the same
-     * connection; else it is closed with 1000.
+     * Whether the connection by which a listener answered a request is kept for the next request of the
+     * same sender. If not, it is closed with 1000.
      *
      * @defaultValue `false`
      */
     reuseRendezvous?: boolean | undefined
 
-    /** Closes the relay. */
+    /** The relay closes when this signal is aborted. */
     signal?: AbortSignal | undefined
   }
 
@@ -1435,7 +1455,7 @@ declare namespace WebSocket {
      */
     close(code?: number, reason?: string): void
 
-    /** Loses it, without a close frame. */
+    /** Breaks the connection, without a close frame. */
     drop(): void
   }
 
@@ -1462,11 +1482,11 @@ declare namespace WebSocket {
 
   /** Something that goes wrong on purpose; docs/emulator.md explains each kind. Times are in milliseconds. */
   type RelayEmulatorFault = {
-    /** The hybrid connection that is struck; all if it is left out. */
+    /** The hybrid connection that it strikes. If you leave it out, it strikes all of them. */
     hybridConnection?: string
     /** How likely it strikes what matches, from 0 to 1. */
     probability?: number
-    /** How many times it strikes; without end if it is left out. */
+    /** How many times it strikes. If you leave it out, it strikes until you remove it. */
     count?: number
   } & (
     | { kind: 'drop'; on: 'control' | 'connection'; after?: number }
@@ -1505,7 +1525,7 @@ declare namespace WebSocket {
     | { kind: 'clock'; seconds: number }
   )
 
-  /** A handshake that ended well. */
+  /** A handshake that succeeded. */
   interface RelayEmulatorHandshake {
     type: 'handshake'
     action: 'listen' | 'connect' | 'accept' | 'request'
@@ -1529,7 +1549,7 @@ declare namespace WebSocket {
     /** The status of the answer. */
     status: number
     reason: string
-    /** What most likely helps. */
+    /** What most likely helps against it. */
     hint?: string
     duration: number
   }
@@ -1606,7 +1626,7 @@ declare namespace WebSocket {
   interface RelayEmulatorEventMap {
     handshake: RelayEmulatorHandshake
     refused: RelayEmulatorRefusal
-    /** Refusals and warnings beyond 20 in a second are counted only. */
+    /** Refusals and warnings beyond 20 in a second, which were only counted. */
     suppressed: { type: 'suppressed'; refusals: number; warnings: number }
     paired: RelayEmulatorPairing
     answered: RelayEmulatorAnswer
@@ -1630,10 +1650,10 @@ declare namespace WebSocket {
     }
   }[E]
 
-  /** The program was too slow for so many events. */
+  /** The program did not take events quickly enough, so some were left out. */
   interface RelayEmulatorMissed {
     type: 'missed'
-    /** How many it did not get. */
+    /** How many were left out. */
     count: number
   }
 
@@ -1677,15 +1697,15 @@ declare namespace WebSocket {
   /**
    * A local relay that is running. It keeps the process alive until it is closed.
    *
-   * What happens in it is told by events named as {@link RelayEmulatorEvent.type}, by `'event'` for all
-   * of them, and to `for await`.
+   * It emits what happens: each event by the name in its `type`, and all of them as `'event'`. You can
+   * also read them with `for await`.
    */
   interface RelayEmulator
     extends EventEmitter, AsyncIterable<RelayEmulatorEvent | RelayEmulatorMissed> {
-    /** What is listened on. */
+    /** The address and port on which it listens. */
     readonly address: { address: string; family: 'IPv4' | 'IPv6'; port: number }
 
-    /** What takes the place of a namespace's name, as `ws://127.0.0.1:9400`. */
+    /** What you give in place of the name of a namespace, such as `ws://127.0.0.1:9400`. */
     readonly namespace: string
 
     /** The name of the namespace's first rule. */
@@ -1697,16 +1717,16 @@ declare namespace WebSocket {
     /** A connection string with that rule, for the whole namespace. */
     readonly connectionString: string
 
-    /** The same for TLS; `undefined` without it. */
+    /** The same for TLS, or `undefined` without TLS. */
     readonly tlsNamespace: string | undefined
 
-    /** The port of TLS beside plain connections; `undefined` without `tlsPort`. */
+    /** The port for TLS beside plain connections, or `undefined` without `tlsPort`. */
     readonly tlsPort: number | undefined
 
-    /** A connection string over TLS, for clients that speak nothing else; `undefined` without TLS. */
+    /** A connection string for clients that speak TLS only, or `undefined` without TLS. */
     readonly tlsConnectionString: string | undefined
 
-    /** What clients have to trust (`tls.ca`), in PEM form; `undefined` without TLS. */
+    /** The certificate that clients have to trust (`tls.ca`), in PEM form, or `undefined` without TLS. */
     readonly certificate: string | undefined
 
     /** The hybrid connections. */
@@ -1715,7 +1735,7 @@ declare namespace WebSocket {
     /**
      * Creates a hybrid connection.
      *
-     * @throws TypeError when there is one of that path, or the path is none
+     * @throws TypeError if there is one of that path already, or the path cannot be used
      */
     createHybridConnection(options: string | RelayEmulatorHybridConnection): void
 
@@ -1723,14 +1743,14 @@ declare namespace WebSocket {
      * Deletes a hybrid connection: its control channels and relayed sockets are closed with 1001, senders that
      * wait for a listener are answered 404, and HTTP requests without an answer 502.
      *
-     * @throws TypeError when there is none of that path
+     * @throws TypeError if there is none of that path
      */
     deleteHybridConnection(path: string): void
 
     /** The rules of the namespace, or of a hybrid connection. */
     rules(hybridConnection?: string): RelayEmulatorRule[]
 
-    /** Creates a rule; without a key it gets a new one. */
+    /** Creates a rule. If you give no key, the relay makes one. */
     createRule(rule: RelayEmulatorRule, hybridConnection?: string): RelayEmulatorRule
 
     /** Deletes a rule. Channels and sockets that are open stay open. */
@@ -1742,7 +1762,7 @@ declare namespace WebSocket {
     /** The listeners of an event, as any `EventEmitter` lists them. */
     listeners(eventName: string | symbol): Array<(...args: any[]) => void>
 
-    /** The senders that wait for a listener; `waiting` is in milliseconds. */
+    /** The senders that wait for a listener. `waiting` says for how many milliseconds. */
     pending(): Array<{ trackingId: string; hybridConnection: string; waiting: number }>
 
     /** The relayed connections that are open. */
@@ -1752,7 +1772,7 @@ declare namespace WebSocket {
     requests(): RelayEmulatorRequest[]
 
     /**
-     * Lets something go wrong from now on, until it is removed or has struck `count` times.
+     * Lets something go wrong from now on, until you remove the fault or it has struck `count` times.
      *
      * @throws TypeError naming the member that cannot be used
      */
@@ -1761,28 +1781,28 @@ declare namespace WebSocket {
     /** Removes a fault, if it is still there. */
     removeFault(id: number): void
 
-    /** The faults in force, and how often each has struck. */
+    /** The faults that are set, and how often each has struck. */
     faults(): Array<RelayEmulatorFault & { id: number; struck: number }>
 
     /** Removes all faults. */
     clearFaults(): void
 
-    /** What has happened after the event of that serial, oldest first, as far as it is kept. */
+    /** What has happened since the event with that serial, oldest first, as far as it is kept. */
     journal(options?: { since?: number }): RelayEmulatorEvent[]
 
     /** Lets the frames of a hybrid connection go into the journal. */
     record(hybridConnection: string): void
 
-    /** Numbers in Prometheus' text format. */
+    /** The numbers of the relay, in the text format of Prometheus. */
     metrics(): string
 
-    /** Between two tests: removes faults and recordings, drops what is connected, empties the journal. */
+    /** Removes faults and recordings, drops what is connected, and empties the journal: between two tests. */
     reset(): void
 
-    /** Closes control channels and relayed sockets with 1001; resolved when all is down. */
+    /** Closes control channels and relayed sockets with 1001. The promise is fulfilled when all is down. */
     close(): Promise<void>
 
-    /** Closes it. */
+    /** Closes the relay, at the end of an `await using` block. */
     [Symbol.asyncDispose](): Promise<void>
 
     on<E extends keyof RelayEmulatorEvents>(
@@ -1808,7 +1828,7 @@ declare namespace WebSocket {
   }
 
   /**
-   * Starts a local relay: the service side of Azure Relay Hybrid Connections, for development and
+   * Starts a local relay, which is the service side of Azure Relay Hybrid Connections for development and
    * tests.
    *
    * @throws TypeError naming the option that cannot be used
@@ -1819,19 +1839,20 @@ declare namespace WebSocket {
 
   /**
    * What `node:diagnostics_channel` carries: the name of each channel, and its messages. `trackingId` is
-   * the id under which the relay knows what the message is about.
+   * the id under which the relay knows what the message is about. For a control channel that is the id
+   * which the relay gave it, or the `id` of the listener.
    */
   interface DiagnosticsMessages {
     /** A control channel is being opened, for the `attempt`-th time since it was up. */
-    'hyco-rs:listener:connecting': { server: RelayedServer; attempt: number }
+    'hyco-rs:listener:connecting': { server: RelayedServer; trackingId: string; attempt: number }
 
     /** A control channel is up. */
-    'hyco-rs:listener:online': { server: RelayedServer; trackingId?: string }
+    'hyco-rs:listener:online': { server: RelayedServer; trackingId: string }
 
     /** A control channel is down, or could not be opened. */
     'hyco-rs:listener:offline': {
       server: RelayedServer
-      trackingId?: string
+      trackingId: string
       attempt: number
       delay: number
       final: boolean
@@ -1839,10 +1860,10 @@ declare namespace WebSocket {
     }
 
     /** A new token was sent on a control channel. */
-    'hyco-rs:listener:renewed': { server: RelayedServer }
+    'hyco-rs:listener:renewed': { server: RelayedServer; trackingId: string }
 
     /** A server is closed. */
-    'hyco-rs:listener:closed': { server: RelayedServer }
+    'hyco-rs:listener:closed': { server: RelayedServer; trackingId: string }
 
     /** A sender is there. */
     'hyco-rs:accept:asked': { server: RelayedServer; trackingId: string; request: RelayedRequest }
@@ -1961,7 +1982,7 @@ declare namespace WebSocket {
     /** The stable code. */
     code: RelayErrorCode
 
-    /** The HTTP status that the relay, or through it the listener, or a proxy on the way answered. */
+    /** The HTTP status of the answer, be it of the relay, of the listener through it, or of a proxy. */
     statusCode?: number
 
     /** The reason phrase of that answer, as it came. */
@@ -1970,13 +1991,13 @@ declare namespace WebSocket {
     /** The id under which the relay knows the request. */
     trackingId?: string
 
-    /** What to do, where the cause is commonly known; the message ends with it. */
+    /** What you can do about it, if the cause is commonly known. The message ends with this sentence. */
     hint?: string
 
     /** How the relay closed the control channel. */
     closeCode?: number
 
-    /** The failure behind it. */
+    /** The error that caused this one. */
     cause?: unknown
   }
 }

@@ -233,6 +233,10 @@ describe('verifyClient', TIMEOUT, () => {
         assert.deepEqual(errors, [thrown])
         const [error, request] = await reported
         assert.equal(error.code, 'HYCO_ERR_HANDLER')
+        assert.equal(
+          error.message,
+          'verifyClient threw, so the sender was refused with 502: thrown in verifyClient',
+        )
         assert.equal(error.cause, thrown)
         assert.equal(request.url, '/hyco')
       })
@@ -316,7 +320,9 @@ describe('the subprotocol', TIMEOUT, () => {
         status: 501,
         reason: 'Could not process protocols',
       })
-      assert.equal((await reported)[0].code, 'HYCO_ERR_HANDLER')
+      const [error] = await reported
+      assert.equal(error.code, 'HYCO_ERR_HANDLER')
+      assert.match(error.message, /^handleProtocols did not decide within 50 ms, so .* with 501$/)
     })
   })
 

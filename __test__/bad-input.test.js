@@ -109,6 +109,12 @@ describe('a private key that cannot be read', TIMEOUT, () => {
   })
 })
 
+describe('options of relayedConnect in place of the address', TIMEOUT, () => {
+  it('are refused with what to do', () => {
+    refused('address', () => hyco.relayedConnect({ connectionString: 'Endpoint=sb://x' }))
+  })
+})
+
 describe('a namespace of which no address can be made is named', TIMEOUT, () => {
   const { createRelayHttpsUri } = require('../https')
   const { createRelayBaseUri, createRelayListenUri, createRelaySendUri } = hyco
@@ -128,6 +134,9 @@ describe('a namespace of which no address can be made is named', TIMEOUT, () => 
     'contoso.example#a',
     'contoso.example:port',
     'contoso.example:99999',
+    'contoso.example:0',
+    'ws://localhost:0',
+    '[::1]:00',
     '[::1',
   ]) {
     it(JSON.stringify(namespace), () => {

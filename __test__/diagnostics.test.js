@@ -31,6 +31,7 @@ describe('diagnostics channels', TIMEOUT, () => {
     const server = new hyco.RelayedServer({
       server: relay.listenUri,
       token: 'any',
+      id: 'the-listener',
       reconnect: { delays: [5], jitter: 0 },
       verifyClient: ({ req }, decide) => decide(req.headers['x-let-in'] === 'yes', 403, 'No'),
     })
@@ -76,6 +77,9 @@ describe('diagnostics channels', TIMEOUT, () => {
     assert.equal(of('listener:offline').error.code, 'HYCO_ERR_CONNECTION_LOST')
     assert.equal(of('listener:offline').final, false)
     assert.equal(of('listener:connecting').attempt, 1)
+    for (const { name, trackingId } of told.filter(({ name }) => name.startsWith('listener:'))) {
+      assert.equal(trackingId, 'the-listener', name)
+    }
   })
 
   it('tell a sender that could not be met; one that has left is counted and no error', async () => {

@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert')
+const { once } = require('node:events')
 const http = require('node:http')
 const { after, before, test } = require('node:test')
 
@@ -142,18 +143,111 @@ test('the page shows what goes on and lets a browser take part', TIMEOUT, async 
   await context.close()
 })
 
-test('the page can be read on a phone and in the dark', TIMEOUT, async () => {
-  const { page, wrong, context } = await open({
-    viewport: { width: 360, height: 740 },
-    colorScheme: 'dark',
+/** What is cut off, or reaches out of its box. */
+const overflowing = (page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('section *:not(option)')]
+      .filter((element) => {
+        const { right, width } = element.getBoundingClientRect()
+        if (width === 0 || element.closest('thead')) return false
+        const box = element.closest('section').getBoundingClientRect()
+        return (
+          right > box.right ||
+          (element.scrollWidth > element.clientWidth + 1 && element.matches('td, li'))
+        )
+      })
+      .map((element) => element.outerHTML.slice(0, 120)),
+  )
+
+test('nothing is cut off, on a phone in the dark and on a desk', TIMEOUT, async () => {
+  const long = 'a-name/that-is-rather-long/for-a-hybrid-connection-of-a-team'
+  relay.createHybridConnection(long)
+  const listening = createRelayedServer({
+    connectionString: `${relay.connectionString};EntityPath=${long}`,
   })
+  listening.on('error', () => {})
+  await once(listening, 'listening')
+  const sender = relayedConnect(null, null, {
+    connectionString: `${relay.connectionString};EntityPath=${long}`,
+  })
+  await once(sender, 'open')
+  for (const [width, colorScheme, back] of [
+    [360, 'dark', 'rgb(20, 23, 26)'],
+    [1240, 'light', 'rgb(255, 255, 255)'],
+  ]) {
+    const { page, wrong, context } = await open({ viewport: { width, height: 740 }, colorScheme })
+    await page.getByText('running').waitFor()
+    await page.locator('#connections tbody tr', { hasText: long }).waitFor()
+    const [wide, seen] = await page.evaluate(() => [
+      document.documentElement.scrollWidth,
+      getComputedStyle(document.body).backgroundColor,
+    ])
+    assert.ok(wide <= width, `${wide} pixels wide`)
+    assert.strictEqual(seen, back)
+    assert.deepStrictEqual(await overflowing(page), [])
+    assert.deepStrictEqual(wrong, [])
+    await context.close()
+  }
+  sender.terminate()
+  await new Promise((resolve) => listening.close(resolve))
+  relay.deleteHybridConnection(long)
+})
+
+test('the page can be used with the keyboard alone', TIMEOUT, async () => {
+  relay.createHybridConnection('by-key')
+  const echo = createRelayedServer(
+    { connectionString: `${relay.connectionString};EntityPath=by-key` },
+    (socket) => socket.on('message', (data) => socket.send(`echo of ${data}`)),
+  )
+  echo.on('error', () => {})
+  await once(echo, 'listening')
+  const { page, wrong, context } = await open()
   await page.getByText('running').waitFor()
-  const [wide, dark] = await page.evaluate(() => [
-    document.documentElement.scrollWidth,
-    getComputedStyle(document.body).backgroundColor,
-  ])
-  assert.ok(wide <= 360, `${wide} pixels wide`)
-  assert.strictEqual(dark, 'rgb(20, 23, 26)')
-  assert.deepStrictEqual(wrong, [])
+
+  // Enter does what stands beside the field.
+  const console = page.locator('#sender')
+  await console.getByLabel('Hybrid connection').selectOption('by-key')
+  await console.getByRole('button', { name: 'Connect', exact: true }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByText('connected to by-key').waitFor()
+  await page.getByLabel('Message').focus()
+  await page.keyboard.type('by hand')
+  await page.keyboard.press('Enter')
+  await page.getByText('echo of by hand').waitFor()
+
+  // What has the focus keeps it while the page goes on, and gives it to what is next when it goes.
+  const ids = ['delayAccept', 'swallowAccept'].map((kind) => {
+    return relay.setFault({
+      kind,
+      delay: kind === 'delayAccept' ? 1 : undefined,
+      hybridConnection: 'x',
+    }).id
+  })
+  const switches = page.getByRole('button', { name: 'Switch off' })
+  await switches.nth(1).waitFor()
+  await switches.first().focus()
+  relay.setFault({ kind: 'refuse', status: 503, hybridConnection: 'x' })
+  await switches.nth(2).waitFor()
+  const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'))
+  assert.strictEqual(await focused(), `Switch off fault ${ids[0]}`)
+  await page.keyboard.press('Enter')
+  await switches.nth(2).waitFor({ state: 'detached' })
+  assert.strictEqual(await focused(), `Switch off fault ${ids[1]}`)
+  relay.clearFaults()
+
+  // What goes wrong is said where it is seen.
+  await page.locator('#create').getByLabel('Path').focus()
+  await page.keyboard.type('BY-KEY')
+  await page.keyboard.press('Enter')
+  await page.getByRole('alert').getByText("there is a hybrid connection 'BY-KEY' already").waitFor()
+  await page.getByRole('button', { name: 'Dismiss' }).click()
+  await page.getByRole('alert').waitFor({ state: 'hidden' })
+
+  assert.deepStrictEqual(
+    wrong.filter((text) => !text.includes('409')),
+    [],
+  )
   await context.close()
+  await new Promise((resolve) => echo.close(resolve))
+  relay.deleteHybridConnection('by-key')
 })

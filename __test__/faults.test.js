@@ -3,9 +3,11 @@
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const { after, before, describe, it } = require('node:test')
+const { setTimeout: sleep } = require('node:timers/promises')
 
 const hyco = require('..')
 const Cli = require('./support/cli')
+const Program = require('./support/children')
 const TestRelay = require('./support/relay')
 const { message, until } = require('./support/watch')
 
@@ -201,6 +203,41 @@ describe('a relay whose process stands still', { skip: Cli.unfit, ...TIMEOUT }, 
     } finally {
       cli.child.kill('SIGCONT')
       await cli.end()
+    }
+  })
+})
+
+describe('a listener whose process stands still', { skip: Cli.unfit, ...TIMEOUT }, () => {
+  it('listens by one channel when it goes on, however long that was', async () => {
+    const relay = await TestRelay.start({ hybridConnections: ['hyco'] })
+    const env = { URI: relay.listenUri('hyco'), TOKEN: relay.token(), KEEP_ALIVE: '300' }
+    const listener = new Program('lifecycle/listen', { env })
+    try {
+      await listener.says('listening')
+      for (const standstill of [500, 1_500]) {
+        listener.child.kill('SIGSTOP')
+        await sleep(standstill)
+        listener.child.kill('SIGCONT')
+        // It may have to find out that its channel is gone, and to open another one.
+        let socket
+        let isOpen = false
+        while (!isOpen) {
+          socket = hyco.relayedConnect(relay.sendUri('hyco'), relay.token())
+          isOpen = await new Promise((resolve) => {
+            socket.once('open', () => resolve(true)).once('error', () => resolve(false))
+          })
+          if (!isOpen) await sleep(10)
+        }
+        await echoes(socket, `after ${standstill} ms`)
+        socket.terminate()
+        await until(() => relay.emulator.listeners().length === 1, 'one channel')
+      }
+      listener.tell('close')
+      assert.deepEqual(await listener.exited, { code: 0, signal: null })
+    } finally {
+      listener.child.kill('SIGCONT')
+      await listener.end()
+      await relay.close()
     }
   })
 })

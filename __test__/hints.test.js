@@ -154,6 +154,8 @@ describe('what fails on the way has a hint', TIMEOUT, () => {
     ['200 OK', PROXY_NEEDED],
     ['302 Found', PROXY_NEEDED],
     ['407 Who are you', /^A proxy wants to be asked/],
+    ['429 Too Many Requests', /on the way to it, cannot take more .* try again later\.$/],
+    ['503 Busy', /on the way to it, cannot take more .* try again later\.$/],
   ]) {
     it(`what is no relay and answers ${status}`, async () => {
       await hints(hint, `ws://${await answering(status)}/$hc/hyco`, 'x')

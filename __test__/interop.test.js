@@ -15,7 +15,7 @@ const { closed, failed, message, messages, until } = require('./support/watch')
 const run = promisify(execFile)
 const TIMEOUT = { timeout: 300_000 }
 /** Of a token that ends in the test: in whole seconds, of which the first may be nearly over. */
-const LIFE = 3
+const LIFE = 5
 const SIZES = [0, 1, 125, 126, 65535, 65536, 32 << 20]
 
 /** Waits for the answer of a relay that refuses. */

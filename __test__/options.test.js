@@ -115,8 +115,8 @@ describe('the options of a server', TIMEOUT, () => {
       openTimeout: [0, '60'],
       maxConcurrentDials: [0, -1, 1.5, '5', 2 ** 32],
       maxPendingAccepts: [0, NaN, 2 ** 32],
-      proxy: ['ftp://x', 5, 'nowhere', 'socks4://localhost:1080', true],
-      server: ['nowhere', 'ftp://x/y', 'ws://host/path#fragment', 5],
+      proxy: ['ftp://x', 5, 'nowhere', 'socks4://localhost:1080', 'http://proxy:0', true],
+      server: ['nowhere', 'ftp://x/y', 'ws://host/path#fragment', 'ws://host:0/path', 5],
       signal: [5, {}, 'stop'],
       skipUTF8Validation: [1],
       tls: [5, 'pem'],
@@ -128,6 +128,12 @@ describe('the options of a server', TIMEOUT, () => {
         refuses(() => serverOptions({ server, token, [name]: value }), name)
       }
     }
+  })
+
+  it('are refused by name when a connection string has a port at which nothing can be', () => {
+    const connectionString =
+      'Endpoint=sb://localhost:0/;SharedAccessKeyName=r;SharedAccessKey=k;UseDevelopmentEmulator=true'
+    refuses(() => serverOptions({ connectionString, path: 'hyco' }), 'connectionString')
   })
 
   it('are refused by name when they contradict each other', () => {
@@ -246,6 +252,13 @@ describe('an address', TIMEOUT, () => {
 })
 
 describe('the option reconnect', TIMEOUT, () => {
+  it('is no list, and is warned of where a member has no effect', async () => {
+    refuses(() => reconnectPolicy([5, 10]), 'reconnect')
+    const messages = await warnings(() => reconnectPolicy({ delay: [5], jitter: 0 }))
+    const about = messages.filter((message) => message.includes("'delay' of reconnect"))
+    assert.deepEqual(about, ["the option 'delay' of reconnect has no effect"])
+  })
+
   it('takes a schedule', () => {
     const { spec } = reconnectPolicy({ delays: [5, 10], jitter: 0 })
     assert.deepEqual(spec, { delays: [5, 10], jitter: 0, policy: 'schedule' })

@@ -46,6 +46,20 @@ describe('the package', TIMEOUT, () => {
     for (const range of Object.values(manifest.dependencies)) assert.match(range, /^\^8\./)
   })
 
+  it('has no source file of more than 400 lines', () => {
+    const crates = readdirSync(join(root, 'crates')).map((name) => join('crates', name, 'src'))
+    let count = 0
+    for (const folder of ['bin', 'lib', 'src', 'scripts', ...crates]) {
+      for (const name of readdirSync(join(root, folder), { recursive: true })) {
+        if (!/\.(?:m?js|rs|sh)$/.test(name)) continue
+        const lines = read(folder, name).split('\n').length - 1
+        assert.ok(lines <= 400, `${join(folder, name)} has ${lines}`)
+        count++
+      }
+    }
+    assert.ok(count > 300, String(count))
+  })
+
   it('calls no script, in workflows and documents, that is not there', () => {
     const workflows = readdirSync(join(root, '.github', 'workflows'))
     const texts = [

@@ -8,6 +8,7 @@ const { rootCertificates } = require('node:tls')
 const { flatTlsOptions, tlsSpec } = require('../lib/options/tls')
 const { cert: certificate, key } = require('./support/certificate')
 const refuses = require('./support/refuses')
+const warnings = require('./support/warnings')
 
 const TIMEOUT = { timeout: 300_000 }
 
@@ -59,6 +60,34 @@ describe('TLS options', TIMEOUT, () => {
     refuses(() => tlsSpec({ cert: certificate }), 'tls')
     refuses(() => tlsSpec({ rejectUnauthorized: 0 }), 'tls.rejectUnauthorized')
     refuses(() => tlsSpec({ servername: 5 }), 'tls.servername')
+  })
+
+  it('are refused by name where any certificate of several cannot be read', () => {
+    const cut = certificate.slice(0, certificate.length / 2)
+    const garbled = certificate.replace(/^MII/m, 'AAA')
+    for (const bad of [cut, garbled]) {
+      for (const ca of [[certificate, bad], [Buffer.from(bad)], `${certificate}\n${bad}`]) {
+        refuses(() => tlsSpec({ ca }), 'tls.ca')
+      }
+      refuses(() => tlsSpec({ cert: `${certificate}\n${bad}`, key }), 'tls.cert')
+    }
+    assert.throws(() => tlsSpec({ ca: `${certificate}\n${cut}` }), /number 2 of 2 cannot be read/)
+    // What stands around them is for people.
+    const noted = `# mine\n${certificate}\n# another\n${certificate}\n# the end`
+    assert.equal(tlsSpec({ ca: noted }).ca[0], noted)
+  })
+
+  it('are warned of by name where they have no effect', async () => {
+    const messages = await warnings(() => {
+      tlsSpec({ ca: certificate, minVersion: 'TLSv1.3', checkServerIdentity() {} })
+      tlsSpec({ ca: certificate, minVersion: 'TLSv1.3', servername: undefined })
+    })
+    assert.deepEqual(
+      messages.filter((message) => message.includes(' of tls ')),
+      ['minVersion', 'checkServerIdentity'].map(
+        (name) => `the option '${name}' of tls has no effect`,
+      ),
+    )
   })
 
   it('are read again when the program has changed them in place', () => {

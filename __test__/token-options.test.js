@@ -1,8 +1,10 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { once } = require('node:events')
 const { describe, it } = require('node:test')
 
+const hyco = require('..')
 const { serverOptions } = require('../lib/options/options')
 const { createKeySource, createTokenSource } = require('../lib/options/token')
 const refuses = require('./support/refuses')
@@ -189,5 +191,18 @@ describe('a token', TIMEOUT, () => {
     for (const provider of [() => null, async () => 5, { getToken: async () => null }]) {
       await assert.rejects(createTokenSource(provider).get(), { code: 'HYCO_ERR_TOKEN' })
     }
+  })
+
+  it('that is a page instead of a token is not sent, be it a listener or a sender that asked', async () => {
+    const page = () => ' <!DOCTYPE html><title>Sign in</title>'
+    const refused = { code: 'HYCO_ERR_TOKEN', message: /gave an HTML or XML document and no token/ }
+    await assert.rejects(createTokenSource(page).get(), refused)
+    await assert.rejects(
+      createTokenSource({ getToken: async () => ({ token: page() }) }).get(),
+      refused,
+    )
+    const sender = hyco.relayedConnect('ws://127.0.0.1:1/$hc/hyco', page)
+    const [error] = await once(sender, 'error')
+    assert.equal(error.code, refused.code)
   })
 })

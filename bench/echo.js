@@ -4,10 +4,14 @@
 // way on every socket; the measured process sends each one back as it is.
 
 const { since, usage, warmUp } = require('./harness/measure')
-const { transports } = require('./harness/rows')
+const { pinned, transports } = require('./harness/rows')
 const { connectMany } = require('./harness/sockets')
 
 const SIZE = 64
+
+const HUNDRED = transports({ name: '100 sockets', sockets: 100, count: 100_000 })
+const TWO = transports({ name: '2 sockets', sockets: 2, count: 30_000, growth: true })
+const EIGHT = transports({ name: '8 sockets', sockets: 8, count: 100_000, growth: true })
 
 module.exports = {
   title: 'Echo',
@@ -16,14 +20,15 @@ module.exports = {
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['rate', 'cpu', 'main'],
   rows: [
-    ...transports({ name: '100 sockets', sockets: 100, count: 100_000 }),
+    ...HUNDRED,
     ...transports({ name: '1 socket', sockets: 1, count: 20_000, growth: true }, ['tcp']),
-    ...transports({ name: '2 sockets', sockets: 2, count: 30_000, growth: true }),
+    ...TWO,
     ...transports({ name: '4 sockets', sockets: 4, count: 50_000, growth: true }),
-    ...transports({ name: '8 sockets', sockets: 8, count: 100_000, growth: true }),
+    ...EIGHT,
     ...transports({ name: '16 sockets', sockets: 16, count: 100_000, growth: true }),
     ...transports({ name: '1,000 sockets', sockets: 1_000, count: 100_000, growth: true }, ['tcp']),
     ...transports({ name: '5,000 sockets', sockets: 5_000, count: 100_000, growth: true }, ['tcp']),
+    ...pinned([...HUNDRED, ...TWO, ...EIGHT]),
   ],
 
   async measure(peer, { sockets, count }, { url, ca, group, control }) {

@@ -4,7 +4,9 @@
 // looked at for its length.
 
 const { since, usage, warmUp } = require('./harness/measure')
-const { sizes } = require('./harness/rows')
+const { pinned, sizes } = require('./harness/rows')
+
+const ROWS = sizes({ '64 B': 2_500_000, '16 KiB': 50_000, '1 MiB': 800 })
 
 module.exports = {
   title: 'Receive',
@@ -12,7 +14,7 @@ module.exports = {
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['rate', 'cpu', 'main'],
-  rows: sizes({ '64 B': 2_500_000, '16 KiB': 50_000, '1 MiB': 800 }),
+  rows: [...ROWS, ...pinned(ROWS)],
 
   async measure(peer, { size, count }, { url, ca, group, control }) {
     const socket = await peer.connect(url, ca)

@@ -4,10 +4,12 @@
 // Rust program echoes it. And does it matter how many idle sockets are open beside it?
 
 const { since, usage, warmUp } = require('./harness/measure')
-const { transports } = require('./harness/rows')
+const { pinned, transports } = require('./harness/rows')
 const { connectMany } = require('./harness/sockets')
 
 const SIZE = 64
+
+const ONE = transports({ name: '1 socket', sockets: 1, count: 10_000 })
 
 module.exports = {
   title: 'Round trip',
@@ -16,11 +18,12 @@ module.exports = {
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['p50', 'p99', 'cpu', 'main'],
   rows: [
-    ...transports({ name: '1 socket', sockets: 1, count: 10_000 }),
+    ...ONE,
     ...[100, 1_000, 5_000].flatMap((sockets) => {
       const name = `1 of ${sockets.toLocaleString('en')} sockets`
       return transports({ name, sockets, count: 10_000, growth: true }, ['tcp'])
     }),
+    ...pinned(ONE),
   ],
 
   async measure(peer, { sockets, count }, { url, ca, group, control }) {

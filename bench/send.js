@@ -4,11 +4,13 @@
 // next one as soon as the socket can take it, until the Rust program has counted all of them.
 
 const { since, usage, warmUp } = require('./harness/measure')
-const { sizes } = require('./harness/rows')
+const { pinned, sizes } = require('./harness/rows')
 
 const BURST_BYTES = 256 * 1024
 const BURST_MESSAGES = 256
 const HIGH = 1024 * 1024
+
+const ROWS = sizes({ '64 B': 800_000, '16 KiB': 40_000, '1 MiB': 800 })
 
 module.exports = {
   title: 'Send',
@@ -16,7 +18,7 @@ module.exports = {
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['rate', 'cpu', 'main'],
-  rows: sizes({ '64 B': 800_000, '16 KiB': 40_000, '1 MiB': 800 }),
+  rows: [...ROWS, ...pinned(ROWS)],
 
   async measure(peer, { size, count }, { url, ca, group, control }) {
     const socket = await peer.connect(url, ca)

@@ -9,13 +9,16 @@ const { connectMany } = require('./harness/sockets')
 
 const SIZE = 64
 
+/** Milliseconds between two messages at first: few sockets speak at a time, as later. */
+const WARM_INTERVAL = 2
+
 module.exports = {
   title: 'Sparse',
   text: 'One message of 64 B a second on every socket, echoed by the other end.',
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['cpu', 'main'],
-  rows: transports({ name: '100 sockets', sockets: 100, count: 500 }),
+  rows: transports({ name: '100 sockets', sockets: 100, count: 300 }),
 
   async measure(peer, { sockets, count }, { url, ca, group, control }) {
     let left
@@ -38,7 +41,7 @@ module.exports = {
       }, interval)
       return all
     }
-    await warmUp(() => ask(sockets * 10, 1))
+    await warmUp(() => ask(sockets * 10, WARM_INTERVAL))
     const start = usage()
     await ask(count, 1000 / sockets)
     return since(start, count)

@@ -31,7 +31,6 @@ const debug = debuglog('hyco-rs')
 
 /** The members of a message that make a line; the others are objects of the program. */
 const PRINTED = [
-  'trackingId',
   'attempt',
   'delay',
   'final',
@@ -39,6 +38,7 @@ const PRINTED = [
   'code',
   'reason',
   'duration',
+  'trackingId',
 ]
 
 /**

@@ -115,6 +115,9 @@ function rejected({ statusCode, trackingId }) {
   if (statusCode >= 200 && statusCode < 400) {
     return `What answers there is no relay: check the address. ${ON_THE_WAY}`
   }
+  if (statusCode === 429 || statusCode >= 500) {
+    return 'The listener, or something on the way to it, cannot take more at the moment; try again later.'
+  }
   return undefined
 }
 

@@ -169,7 +169,9 @@ const NAMESPACE = /^(?:(?:wss?|https?|sb):\/\/)?([^\s/?#@\\]+)\/?$/i
  */
 function isNamespace(text) {
   const host = NAMESPACE.exec(text)?.[1]
-  return host !== undefined && URL.canParse(`https://${host}`)
+  if (host === undefined || !URL.canParse(`https://${host}`)) return false
+  // No address can have this port: it asks for any when a server opens one.
+  return new URL(`https://${host}`).port !== '0'
 }
 
 /**

@@ -322,6 +322,9 @@ export interface HybridConnectionSpec {
   rules: Array<RuleSpec>
 }
 
+/** Whether a list such as NO_PROXY says that a host is reached without a proxy. */
+export declare function isExcepted(noProxy: string, host: string, port: number): boolean
+
 /** What a listener listens on, and how. */
 export interface ListenSpec {
   /** The listen address. */

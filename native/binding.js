@@ -843,6 +843,7 @@ module.exports.createRelayBaseUri = nativeBinding.createRelayBaseUri
 module.exports.createRelayListenUri = nativeBinding.createRelayListenUri
 module.exports.createRelaySendUri = nativeBinding.createRelaySendUri
 module.exports.createRelayToken = nativeBinding.createRelayToken
+module.exports.isExcepted = nativeBinding.isExcepted
 module.exports.parseConnectionString = nativeBinding.parseConnectionString
 module.exports.raise = nativeBinding.raise
 module.exports.redact = nativeBinding.redact

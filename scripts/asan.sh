@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests of shared memory with AddressSanitizer: what is lent to JavaScript, moved to other
-# threads, and what the end of a worker or of a hub frees. Needs gcc's or clang's runtime (libasan), Linux and
+# threads, and what the end of a worker or of a hub frees, in both homes of a socket. Needs gcc's or clang's runtime (libasan), Linux and
 # x86-64. Takes some minutes; build results stay apart, in target/asan.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -26,7 +26,7 @@ cp target/asan/x86_64-unknown-linux-gnu/debug/libhyco_rs.so \
 
 # Node itself leaks at its end, and its signal handlers are its own.
 export ASAN_OPTIONS=detect_leaks=0:handle_segv=1:abort_on_error=1:detect_odr_violation=0
-tests=(__test__/memory.test.js __test__/hub.test.js __test__/identity.test.js __test__/reload.test.js)
+tests=(__test__/{memory,hub,identity,reload,homes,homes-moving,homes-lifecycle}.test.js)
 if [ $# -gt 0 ]; then tests=("$@"); fi
 for test in "${tests[@]}"; do
   echo "asan: $test"

@@ -63,6 +63,12 @@ pub fn application_url(address: String) -> String {
     uri::application_url(&address)
 }
 
+/// Whether a list such as NO_PROXY says that a host is reached without a proxy.
+#[napi(catch_unwind)]
+pub fn is_excepted(no_proxy: String, host: String, port: u16) -> bool {
+    hyco_client::is_excepted(&no_proxy, &host, port)
+}
+
 /// A text without the secrets in it.
 #[napi(catch_unwind)]
 pub fn redact(text: String) -> String {

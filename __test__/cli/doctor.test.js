@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { X509Certificate } = require('node:crypto')
 const { once } = require('node:events')
 const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const http = require('node:http')
@@ -143,10 +144,7 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
   })
 
   it('names a port where nothing listens', async () => {
-    const server = net.createServer()
-    const port = await serve(server)
-    await ending.pop()()
-    const { code, checks } = await examine(['-n', `ws://127.0.0.1:${port}`, '-p', 'hyco', ...KEYS])
+    const { code, checks } = await examine(['-n', 'ws://127.0.0.1:1', '-p', 'hyco', ...KEYS])
     assert.equal(code, 3)
     assert.match(failure(checks), /^TCP: .* cannot be reached: ECONNREFUSED.*Nothing listens/)
   })
@@ -210,10 +208,17 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
   })
 
   it('heeds NO_PROXY', async () => {
-    const env = { ALL_PROXY: 'http://127.0.0.1:1', NO_PROXY: 'example.org, 127.0.0.1' }
+    const { port } = new URL(relay.namespace)
+    for (const NO_PROXY of ['example.org, 127.0.0.1', '10.0.0.0/8 127.0.0.0/8', `*:${port}`]) {
+      const env = { ALL_PROXY: 'http://127.0.0.1:1', NO_PROXY }
+      const { checks } = await examine(at('hyco'), { env })
+      assert.equal(checks.proxy.detail, 'none')
+      assert.equal(checks.TCP.status, 'ok')
+      assert.equal(checks['round trip'].status, 'ok')
+    }
+    const env = { ALL_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1:1' }
     const { checks } = await examine(at('hyco'), { env })
-    assert.equal(checks.proxy.detail, 'none')
-    assert.equal(checks.TCP.status, 'ok')
+    assert.match(failure(checks), /^TCP: 127\.0\.0\.1:1 cannot be reached/)
   })
 
   for (const [file, what] of [
@@ -229,6 +234,54 @@ describe('hyco-rs doctor', { timeout: 180_000 }, () => {
       const { code, checks } = await examine([...where, '--ca', cert])
       assert.equal(code, 3)
       assert.match(failure(checks), what)
+    })
+  }
+
+  it('warns of a certificate that ends soon, in days', async () => {
+    const [cert, key] = ['cert', 'key'].map((name) => readFileSync(join(TLS, `${name}.pem`)))
+    const port = await serve(tls.createServer({ cert, key }, (socket) => socket.resume()))
+    const where = ['-n', `wss://localhost:${port}`, '-p', 'hyco', ...KEYS, '--timeout', '0.5']
+    const clock = join(folder, 'clock.js')
+    const end = Date.parse(new X509Certificate(cert).validTo)
+    for (const [left, detail] of [
+      [13.5, 'it ends in 13 days'],
+      [1.5, 'it ends in 1 day'],
+      [0.5, 'it ends in less than a day'],
+      [15, undefined],
+    ]) {
+      // The certificates of this folder live long; it is the doctor's clock that is near their end.
+      const shift = Math.round(end - left * 86_400_000 - Date.now())
+      writeFileSync(clock, `const { now } = Date\nDate.now = () => now() + ${shift}\n`)
+      const env = { NODE_OPTIONS: `--require ${JSON.stringify(clock)}` }
+      const { checks } = await examine([...where, '--ca', join(TLS, 'ca.pem')], { env })
+      assert.equal(checks.TLS.status, 'ok')
+      assert.equal(checks.certificate?.status, detail && 'warning')
+      assert.equal(checks.certificate?.detail, detail)
+    }
+  })
+
+  for (const [status, hint] of [
+    ['200 OK', /is no relay: check the address/],
+    ['302 Found', /is no relay: check the address/],
+    ['407 Who are you', /^relay: .*407 .*proxy/],
+    ['429 Too Many', /^relay: .*429 .*try again later/],
+    ['503 Busy', /^relay: .*503 .*try again later/],
+  ]) {
+    it(`does not take something that answers ${status} for a relay with a listener`, async () => {
+      const answer = `HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`
+      const port = await serve(
+        net.createServer((socket) => socket.once('data', () => socket.end(answer))),
+      )
+      const { code, checks } = await examine([
+        '-n',
+        `ws://127.0.0.1:${port}`,
+        '-p',
+        'hyco',
+        ...KEYS,
+      ])
+      assert.notEqual(code, 0)
+      assert.equal(checks.listeners, undefined)
+      assert.match(failure(checks), hint)
     })
   }
 

@@ -2,8 +2,8 @@
 
 const assert = require('node:assert/strict')
 const { File } = require('node:buffer')
-const { OPCODE } = require('../support/raw-peer')
-const { called, closed, message, messages, turn } = require('../support/watch')
+const pattern = require('../support/pattern')
+const { called, closed, message, messages } = require('../support/watch')
 
 const TYPED_ARRAYS = [
   Int8Array,
@@ -16,16 +16,9 @@ const TYPED_ARRAYS = [
   Float32Array,
   Float64Array,
 ]
+
 const SIZES = [0, 1, 125, 126, 127, 65535, 65536, 1 << 20]
 
-/** Bytes that are different at every place, near enough. */
-function pattern(length) {
-  const bytes = Buffer.allocUnsafe(length)
-  for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8)) & 0xff
-  return bytes
-}
-
-/** Sends by the subject and gives what the peer receives. */
 async function deliver(pair, ...args) {
   const { subject, peer } = await pair.open()
   const received = message(peer)
@@ -311,217 +304,5 @@ module.exports = (row) => {
       ['callback', reason],
       ['event', reason],
     ])
-  })
-
-  row('calls the callback of send() once, later, without an error', async (pair) => {
-    const { subject } = await pair.open()
-    const calls = []
-    subject.send('hello', (...args) => calls.push(args))
-    assert.equal(calls.length, 0)
-    await called((done) => subject.send('after', done))
-    await turn()
-    assert.equal(calls.length, 1)
-    assert.ok(!calls[0][0])
-  })
-
-  row('calls the callbacks in the order of the calls', async (pair) => {
-    const { subject } = await pair.open()
-    const order = []
-    const sizes = [10, 100_000, 1, 20_000, 0, 300_000, 5]
-    await Promise.all(
-      sizes.map((size, i) =>
-        called((done) =>
-          subject.send(Buffer.alloc(size), () => {
-            order.push(i)
-            done()
-          }),
-        ),
-      ),
-    )
-    assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6])
-  })
-
-  row('can send inside a callback of send()', async (pair) => {
-    const { subject, peer } = await pair.open()
-    const received = messages(peer, 3)
-    subject.send('1', () => subject.send('2', () => subject.send('3')))
-    const got = await received
-    assert.deepEqual(
-      got.map(({ data }) => data.toString()),
-      ['1', '2', '3'],
-    )
-  })
-
-  row('can send inside a message handler', async (pair) => {
-    const { subject, peer } = await pair.open()
-    subject.on('message', (data) => subject.send(`${data}!`))
-    const received = messages(peer, 3)
-    for (const word of ['a', 'b', 'c']) peer.send(word)
-    const got = await received
-    assert.deepEqual(
-      got.map(({ data }) => data.toString()),
-      ['a!', 'b!', 'c!'],
-    )
-  })
-
-  row('gives the callback of send() an error while CLOSING', async (pair) => {
-    const { subject } = await pair.open()
-    subject.close()
-    let returned = false
-    const reported = called((done) => subject.send('late', (error) => done({ error, returned })))
-    returned = true
-    const { error, ...when } = await reported
-    assert.equal(error.message, 'WebSocket is not open: readyState 2 (CLOSING)')
-    assert.deepEqual(when, { returned: true })
-  })
-
-  row('gives the callback of send() an error when CLOSED', async (pair) => {
-    const { subject } = await pair.open()
-    subject.close()
-    await closed(subject)
-    const error = await called((done) => subject.send('late', {}, done))
-    assert.equal(error.message, 'WebSocket is not open: readyState 3 (CLOSED)')
-  })
-
-  row('does not throw when send() is called after close() without a callback', async (pair) => {
-    const { subject } = await pair.open()
-    subject.close()
-    subject.send('late')
-    await closed(subject)
-    subject.send('later')
-    subject.ping()
-    subject.pong()
-  })
-
-  row('calls every callback once when the connection is cut', async (pair) => {
-    const { subject, peer } = await pair.raw()
-    peer.pause()
-    const calls = Array.from({ length: 64 }, () => 0)
-    const errors = []
-    for (let i = 0; i < calls.length; i++) {
-      subject.send(Buffer.alloc(1 << 20), (error) => {
-        calls[i]++
-        if (error) errors.push(error)
-      })
-    }
-    const end = closed(subject)
-    subject.terminate()
-    assert.equal((await end).code, 1006)
-    await turn()
-    assert.ok(
-      calls.every((count) => count === 1),
-      calls.join(),
-    )
-    assert.ok(errors.length > 0)
-    assert.ok(errors.every((error) => error instanceof Error))
-  })
-
-  row('leaves the buffer of the caller as it is', async (pair) => {
-    const { subject } = await pair.open()
-    const bytes = [pattern(10), pattern(1000), pattern(100_000)]
-    for (const buffer of bytes) await called((done) => subject.send(buffer, done))
-    for (const buffer of bytes) assert.ok(buffer.equals(pattern(buffer.length)))
-  })
-
-  row('sends what a buffer held when send() was called', { masks: true }, async (pair) => {
-    const { subject, peer } = await pair.open()
-    const sizes = [10, 1000, 40_000, 300_000]
-    const received = messages(peer, sizes.length)
-    for (const size of sizes) {
-      const buffer = pattern(size)
-      subject.send(buffer)
-      buffer.fill(0)
-    }
-    for (const { data } of await received) assert.ok(data.equals(pattern(data.length)))
-  })
-
-  row('sends fragments with fin: false, which the peer gets as one message', async (pair) => {
-    const { subject, peer } = await pair.open()
-    const received = message(peer)
-    subject.send('one ', { fin: false })
-    subject.send('two ', { fin: false })
-    subject.send('three', { fin: true })
-    const { data, isBinary } = await received
-    assert.equal(data.toString(), 'one two three')
-    assert.equal(isBinary, false)
-  })
-
-  row('puts fragments on the wire as they are sent', async (pair) => {
-    const { subject, peer } = await pair.raw()
-    subject.send(Buffer.from('a'), { fin: false })
-    subject.send(Buffer.from('b'), { fin: false })
-    subject.send(Buffer.from('c'))
-    subject.send('next')
-    const frames = [await peer.next(), await peer.next(), await peer.next(), await peer.next()]
-    const shape = frames.map(({ fin, opcode, payload }) => [fin, opcode, payload.toString()])
-    assert.deepEqual(shape, [
-      [false, OPCODE.binary, 'a'],
-      [false, OPCODE.continuation, 'b'],
-      [true, OPCODE.continuation, 'c'],
-      [true, OPCODE.text, 'next'],
-    ])
-  })
-
-  row('sends a ping between fragments', async (pair) => {
-    const { subject, peer } = await pair.raw()
-    subject.send('a', { fin: false })
-    subject.ping('between')
-    subject.send('b')
-    const frames = [await peer.next(), await peer.next(), await peer.next()]
-    assert.deepEqual(
-      frames.map(({ opcode }) => opcode),
-      [OPCODE.text, OPCODE.ping, OPCODE.continuation],
-    )
-  })
-
-  row('lets the first fragment decide the type', async (pair) => {
-    const { subject, peer } = await pair.open()
-    const received = message(peer)
-    subject.send('text', { fin: false })
-    subject.send(Buffer.from(' bytes'), { binary: true })
-    const { data, isBinary } = await received
-    assert.equal(data.toString(), 'text bytes')
-    assert.equal(isBinary, false)
-  })
-
-  row('sends empty fragments', async (pair) => {
-    const { subject, peer } = await pair.open()
-    const received = message(peer)
-    subject.send('', { fin: false })
-    subject.send('x', { fin: false })
-    subject.send('', { fin: true })
-    assert.equal((await received).data.toString(), 'x')
-  })
-
-  row('masks as its role demands, with a new key for every frame', async (pair) => {
-    const { subject, peer } = await pair.raw()
-    for (let i = 0; i < 5; i++) subject.send('same')
-    for (let i = 0; i < 5; i++) {
-      const { masked, payload } = await peer.next()
-      assert.equal(masked, pair.masks)
-      assert.equal(payload.toString(), 'same')
-    }
-  })
-
-  row('masks or not as the option mask says', async (pair) => {
-    const { subject, peer } = await pair.raw()
-    subject.send('masked', { mask: true })
-    subject.send('plain', { mask: false })
-    const first = await peer.next()
-    const second = await peer.next()
-    assert.deepEqual([first.masked, first.payload.toString()], [true, 'masked'])
-    assert.deepEqual([second.masked, second.payload.toString()], [false, 'plain'])
-  })
-
-  row('uses the shortest length form and no reserved bits', async (pair) => {
-    const { subject, peer } = await pair.raw()
-    for (const size of [125, 126, 65535, 65536]) subject.send(Buffer.alloc(size))
-    const mask = pair.masks ? 4 : 0
-    const expected = [125, 126, 65535, 65536].reduce(
-      (sum, size) => sum + size + mask,
-      2 + 4 + 4 + 10,
-    )
-    for (let i = 0; i < 4; i++) assert.equal((await peer.next()).rsv, 0)
-    assert.equal(peer.bytesRead, expected)
   })
 }

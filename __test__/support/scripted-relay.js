@@ -21,10 +21,16 @@ class ScriptedRelay {
   /** The control channel that came last. */
   channel = null
 
+  /** What listeners have said on their control channels, as texts. */
+  said = []
+
   /** The requests for a control channel, in order. */
   listened = []
 
-  /** Answers the next requests for a control channel: a status and a reason each, or `null` for 101. */
+  /**
+   * Answers the next requests for a control channel: a status and a reason each, `null` for 101, or
+   * `'silence'`.
+   */
   answers = []
 
   /** Status and reason with which handshakes at a sender's address are refused; `null` for none. */
@@ -82,6 +88,17 @@ class ScriptedRelay {
     return met
   }
 
+  /**
+   * Sends an HTTP request to the listener.
+   *
+   * @param {Object} request Its members but the address and the id
+   */
+  request(request) {
+    const id = randomUUID()
+    const address = `${this.namespace}/$hc/hyco?sb-hc-action=request&sb-hc-id=${id}`
+    this.channel.send(JSON.stringify({ request: { address, id, ...request } }))
+  }
+
   /** Ends every connection and the relay. */
   async close() {
     for (const socket of this.#sockets) socket.destroy()
@@ -98,12 +115,14 @@ class ScriptedRelay {
     }
     this.listened.push(request)
     const answer = this.answers.shift()
+    if (answer === 'silence') return
     if (answer) {
       socket.end(`HTTP/1.1 ${answer[0]} ${answer[1]}\r\nContent-Length: 0\r\n\r\n`)
       return
     }
     this.#webSockets.handleUpgrade(request, socket, head, (channel) => {
       this.channel = channel
+      channel.on('message', (data) => this.said.push(String(data)))
     })
   }
 

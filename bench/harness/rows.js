@@ -28,4 +28,19 @@ function sizes(counts, over) {
   )
 }
 
-module.exports = { sizes, transports }
+/**
+ * The same rows with the measured process on one processor, as in a container that has no more.
+ *
+ * @param {object[]} rows
+ * @return {object[]}
+ */
+function pinned(rows) {
+  return rows.map((row) => ({
+    ...row,
+    name: `${row.name}, one processor`,
+    pinned: true,
+    growth: true,
+  }))
+}
+
+module.exports = { pinned, sizes, transports }

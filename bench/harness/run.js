@@ -3,14 +3,18 @@
 // Runs the rows of a question: A B C A B C …, every measurement in a process of its own.
 
 const { spawn } = require('node:child_process')
+const os = require('node:os')
 const path = require('node:path')
 
 const { median } = require('./statistics')
 
 const DEADLINE = 180_000
 
-/** The processor that the measured process must stay on, as in a container that has one. */
-const PIN = process.env.BENCH_PIN
+/** The processor of rows that have one alone. */
+const PROCESSOR = os.availableParallelism() > 1 ? '1' : '0'
+
+/** Such rows take fewer turns: what runs on one processor varies less. */
+const PINNED_RUNS = 3
 const worker = path.join(__dirname, 'worker.js')
 
 /**
@@ -26,7 +30,7 @@ function once(job, face, env) {
   let [command, flags] = face.program
     ? [face.program, []]
     : [process.execPath, ['--expose-gc', '--no-warnings']]
-  if (PIN) [command, flags] = ['taskset', ['-c', PIN, command, ...flags]]
+  if (job.row.pinned) [command, flags] = ['taskset', ['-c', PROCESSOR, command, ...flags]]
   return new Promise((resolve, reject) => {
     const child = spawn(command, [...flags, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -56,7 +60,8 @@ function once(job, face, env) {
  * @param {{runs: number, server: object, env: object, progress: function(string)}} options
  * @return {Promise<object>} medians and ratios of each peer
  */
-async function runRow(question, row, peers, { runs, server, env, progress }) {
+async function runRow(question, row, peers, { runs: asked, server, env, progress }) {
+  const runs = row.pinned ? Math.min(asked, PINNED_RUNS) : asked
   const samples = Object.fromEntries(peers.map((peer) => [peer, []]))
   const errors = {}
   for (let run = 1; run <= runs; run++) {

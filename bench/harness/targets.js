@@ -5,7 +5,14 @@
 const { median } = require('./statistics')
 const { short } = require('./table')
 
-const FIGURES = { cpu: 'CPU', main: 'main thread', rate: 'throughput', p50: 'p50', bytes: 'memory' }
+const FIGURES = {
+  cpu: 'CPU',
+  main: 'main thread',
+  rate: 'throughput',
+  p50: 'p50',
+  p99: 'p99',
+  bytes: 'memory',
+}
 
 /** question, row, then for TCP and TLS: CPU and main thread at most, throughput at least */
 const THROUGHPUT = [
@@ -18,9 +25,18 @@ const THROUGHPUT = [
   ['echo', '100 sockets', [0.7, 0.4, 1.4], [0.5, 0.3, 2]],
 ]
 
+/** The same for crowds and turns, without the main thread */
+const TURNS = [
+  ['round-trip', '1 socket', [0.85, 1], [0.65, 1.2]],
+  ...['2', '4', '8', '16'].map((count) => ['echo', `${count} sockets`, [0.8, 1.1], [0.6, 1.3]]),
+]
+
 /** question, row, figure, at most over TCP, at most over TLS */
 const SINGLE = [
-  ['round-trip', '1 socket', 'p50', 1.05, 1],
+  ['round-trip', '1 socket', 'p50', 0.95, 0.85],
+  ['sparse', '100 sockets', 'cpu', 0.8, 0.7],
+  ['beside', '1 quiet, 1 busy', 'p99', 1, 1],
+  ['receive', '16 KiB, one processor', 'cpu', undefined, 0.5],
   ['idle', '1,000 sockets', 'cpu', 1, 1],
   ['memory', '2,000 sockets', 'bytes', 0.5, 0.3],
   ['accept', '50 at a time', 'cpu', 0.4, 0.4],
@@ -72,8 +88,18 @@ function judge(questions) {
       })
     })
   }
+  for (const [question, row, ...limits] of TURNS) {
+    transports.forEach((transport, i) => {
+      const result = own(question, row, transport)
+      ;['cpu', 'rate'].forEach((figure, at) => {
+        const what = `${question} ${row} ${transport}: ${FIGURES[figure]}`
+        add(what, limits[i][at], figure === 'rate', result?.ratios?.[figure])
+      })
+    })
+  }
   for (const [question, row, figure, ...limits] of SINGLE) {
     transports.forEach((transport, i) => {
+      if (limits[i] === undefined) return
       const what = `${question} ${row} ${transport}: ${FIGURES[figure]}`
       add(what, limits[i], false, own(question, row, transport)?.ratios?.[figure])
     })

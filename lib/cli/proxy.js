@@ -1,6 +1,8 @@
 'use strict'
 
+const { isExcepted } = require('../native')
 const { proxySpec } = require('../options/proxy')
+const { portOf } = require('./dial')
 const { usageError } = require('./failure')
 
 /**
@@ -21,23 +23,8 @@ function findProxy({ proxy }, url) {
       'Write it as http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT.',
     )
   }
-  if (spec === undefined || isException(url.hostname, spec.noProxy)) return undefined
+  if (spec === undefined || isExcepted(spec.noProxy, url.hostname, portOf(url))) return undefined
   return new URL(spec.url)
-}
-
-/**
- * @param {String} host
- * @param {String} exceptions The value of NO_PROXY
- * @return {Boolean}
- */
-function isException(host, exceptions) {
-  return exceptions
-    .split(/[\s,]+/)
-    .filter((name) => name !== '')
-    .some((name) => {
-      const suffix = name.replace(/^\*?\.?/, '').replace(/:\d+$/, '')
-      return name === '*' || host === suffix || host.endsWith(`.${suffix}`)
-    })
 }
 
 module.exports = { findProxy }

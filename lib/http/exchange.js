@@ -10,6 +10,9 @@ const { clearTimeout, now, setTimeout } = require('../globals')
 const WRITTEN_WINDOW = 128 * 1024
 const SLICE = 128 * 1024
 
+/** How much is consumed before the native side is told, whose window is twice as large. */
+const CONSUMED = 64 * 1024
+
 /** How long an answered exchange waits for its server to end it, in milliseconds. */
 const LINGER = 5_000
 
@@ -283,7 +286,7 @@ class Exchange extends Duplex {
   }
 
   #consume() {
-    if (this.#unconsumed === 0 || this.#closed) return
+    if (this.#unconsumed < CONSUMED || this.#closed) return
     this.#outgoing.consumed(this.#number, this.#unconsumed)
     this.#unconsumed = 0
   }

@@ -73,8 +73,7 @@ class Gateway {
       return
     }
     const exchange = this.#open.get(number)
-    // The handler may keep what it reads, so it gets memory of its own.
-    const bytes = copyOf(data.subarray(BYTES_AT))
+    const bytes = owned(data, BYTES_AT)
     if (exchange !== undefined) this.#run(exchange, () => exchange.received(bytes))
   }
 
@@ -92,6 +91,7 @@ class Gateway {
         break
       case CLOSED:
         this.#open.delete(number)
+        this.#hub.release()
         this.#run(exchange, () => exchange.closed(value))
         this.#tell('request:end', exchange)
         this.#changed()
@@ -110,6 +110,8 @@ class Gateway {
       encrypted: (data[KIND_AT] & SECURE) !== 0,
     })
     this.#open.set(number, exchange)
+    // As the connection of an http.Server does, although its server may have stopped listening.
+    this.#hub.hold()
     this.#total++
     this.#tell('request:start', exchange)
     const server = this.#serverFor()
@@ -117,7 +119,7 @@ class Gateway {
       exchange.notServed()
       return
     }
-    const bytes = copyOf(data.subarray(bytesAt))
+    const bytes = owned(data, bytesAt)
     this.#run(exchange, () => {
       server.emit(server instanceof tls.Server ? 'secureConnection' : 'connection', exchange)
       // A server reads one tick later. What is pushed before would be parsed out of our sight.
@@ -134,6 +136,15 @@ class Gateway {
       this.#hub.raise(error)
     }
   }
+}
+
+/**
+ * The end of a message in memory that nothing else is in, since the handler may keep what it reads. A
+ * large message has such memory already.
+ */
+function owned(data, start) {
+  const bytes = data.subarray(start)
+  return data.length === data.buffer.byteLength ? bytes : copyOf(bytes)
 }
 
 module.exports = Gateway

@@ -26,6 +26,9 @@ class Requests {
   #forwarding = null
   /** How many were passed on, once that is over. */
   #passedOn = 0
+  #hub = null
+  /** Requests that were passed on keep the process, although its server listens no more. */
+  #holds = false
 
   /**
    * @param {RelayedServer} face Emits `'request'`
@@ -113,6 +116,7 @@ class Requests {
    * @param {Function} tell Tells those who have subscribed to such events
    */
   start(hub, listener, spec, changed, tell) {
+    this.#hub = hub
     this.#listener = listener
     this.#spec = spec
     this.#gateway = new Gateway(hub, () => this.#server(), changed, tell)
@@ -141,7 +145,9 @@ class Requests {
   /** Lets the end of those that are passed on elsewhere be told, of which JavaScript knows nothing. */
   drain() {
     if (this.#forwarding === null || this.#link === null) return
-    if (this.#openElsewhere() > 0) this.#listener.watchRequests()
+    const isOpen = this.#openElsewhere() > 0
+    if (isOpen) this.#listener.watchRequests()
+    this.#keep(isOpen)
   }
 
   /**
@@ -168,12 +174,20 @@ class Requests {
   /** Nothing is open, and nothing comes any more. */
   stop() {
     if (this.#link === null) return
+    this.#keep(false)
     this.#listener.unserve(this.#link)
     if (this.#forwarding !== null) {
       this.#passedOn = this.total
       this.#listener.unforward()
     }
     this.#link = null
+  }
+
+  #keep(holds) {
+    if (holds === this.#holds) return
+    this.#holds = holds
+    if (holds) this.#hub.hold()
+    else this.#hub.release()
   }
 
   #openElsewhere() {

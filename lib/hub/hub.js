@@ -176,6 +176,16 @@ class Hub {
     native.raise(error)
   }
 
+  /** Something is open that keeps the process alive, until as many calls of `release`. */
+  hold() {
+    if (this.#holds.count++ === 0) this.#native.hold(true)
+  }
+
+  /** What has called `hold` is gone. */
+  release() {
+    if (--this.#holds.count === 0) this.#native.hold(false)
+  }
+
   /** What a listener needs of the hub. */
   #forListeners() {
     return {
@@ -183,8 +193,8 @@ class Hub {
       trust: this.#trust,
       enter: () => this.#enter(),
       leave: () => this.#leave(),
-      hold: () => this.#hold(),
-      release: () => this.#release(),
+      hold: () => this.hold(),
+      release: () => this.release(),
       attach: (socket, open) => this.#attach(socket, open),
       reserve: (gateway) => this.#reserve(gateway),
       free: (link) => this.#free(link),
@@ -198,7 +208,7 @@ class Hub {
     const read = socket.attach(link)
     link.bind(open(read))
     this.#enlist(socket, link)
-    this.#hold()
+    this.hold()
   }
 
   /** A link without a connection, for what a gateway is told. */
@@ -218,7 +228,7 @@ class Hub {
   /** The socket knows that its connection is gone: the number may be given to another. */
   #detach(number) {
     this.#free(this.#links[number])
-    this.#release()
+    this.release()
   }
 
   #free(link) {
@@ -237,14 +247,6 @@ class Hub {
 
   #leave() {
     if (--this.#open === 0) this.#native.root(false)
-  }
-
-  #hold() {
-    if (this.#holds.count++ === 0) this.#native.hold(true)
-  }
-
-  #release() {
-    if (--this.#holds.count === 0) this.#native.hold(false)
   }
 
   /** Has the native side tell its log while somebody reads it, which may change at any time. */

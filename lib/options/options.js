@@ -316,13 +316,17 @@ function parseConnectionString(text, path) {
  * @return {URL}
  */
 function optionUrl(name, value) {
+  const refused = (why) =>
+    createError(INVALID_ADDRESS, `'${name}' is no relay address: ${why}`, { Type: TypeError })
+  let url
   try {
-    return parseAddress(value)
+    url = parseAddress(value)
   } catch (error) {
-    throw createError(INVALID_ADDRESS, `'${name}' is no relay address: ${error.message}`, {
-      Type: TypeError,
-    })
+    throw refused(error.message)
   }
+  // A server would try it for ever. A socket fails by itself, as one of ws does.
+  if (url.port === '0') throw refused('nothing can be reached at the port 0')
+  return url
 }
 
 /**

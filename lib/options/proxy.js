@@ -49,8 +49,8 @@ function needsTls(url, proxy) {
  */
 function checked(name, text) {
   if (typeof text === 'string' && URL.canParse(text)) {
-    const { hostname, protocol } = new URL(text)
-    if (SCHEME.test(protocol) && hostname !== '') return text
+    const { hostname, port, protocol } = new URL(text)
+    if (SCHEME.test(protocol) && hostname !== '' && port !== '0') return text
   }
   throw invalidOption(name, 'must be false or the URL of an http, https or socks5 proxy')
 }

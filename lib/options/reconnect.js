@@ -4,16 +4,17 @@ const { invalidOption } = require('../errors')
 const { MAX_DELAY } = require('./checks')
 const { warnOfUnknown } = require('./unknown')
 
+/** What a schedule consists of. */
+const MEMBERS = new Set(['delays', 'jitter'])
+
 /**
  * Milliseconds before each try after a failure, the last one repeated: the schedule of Microsoft's
  * own clients (docs/protocol.md, 3.7), with a step for a relay that is back at once.
  */
 const DELAYS = [0, 150, 1_000, 2_000, 5_000, 10_000, 30_000]
 
-/** Up to this share of a delay is taken off or put on, so that listeners do not return in step. */
+/** Up to this share of a delay is added at random, so that listeners do not return in step. */
 const JITTER = 0.2
-
-const KNOWN = new Set(['delays', 'jitter'])
 
 /**
  * Reads the option `reconnect`.
@@ -32,10 +33,10 @@ function reconnectPolicy(option) {
   if (typeof option === 'function') {
     return { spec: { delays: DELAYS, jitter: JITTER, policy: 'ask' }, decide: option }
   }
-  if (typeof option !== 'object') {
+  if (typeof option !== 'object' || Array.isArray(option)) {
     throw invalidOption('reconnect', 'must be a boolean, an object or a function')
   }
-  warnOfUnknown('RelayedServer reconnect', option, KNOWN)
+  warnOfUnknown('reconnect', option, MEMBERS)
   const { delays = DELAYS, jitter = JITTER } = option
   if (!Array.isArray(delays) || delays.length === 0 || !delays.every(isDelay)) {
     throw invalidOption('reconnect.delays', 'must be a non-empty array of milliseconds')

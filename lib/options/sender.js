@@ -1,6 +1,6 @@
 'use strict'
 
-const { invalidOption } = require('../errors')
+const { invalidArgument, invalidOption } = require('../errors')
 const { checkAction, parseAddress } = require('./address')
 const { checkText } = require('./checks')
 const { parseConnectionString } = require('./options')
@@ -25,6 +25,13 @@ function senderTarget(address, token, options) {
   const [first, second] = Object.keys(given).filter((name) => (given[name] ?? null) !== null)
   if (second) throw invalidOption(second, `cannot be given together with '${first}'`)
 
+  // With a connection string, the options are easily given in place of the address.
+  if (address?.constructor === Object) {
+    throw invalidArgument(
+      'address',
+      'must be a string or a URL; options come second, and a connection string among them lets it be null',
+    )
+  }
   if ((path ?? null) !== null) checkText(options, 'path')
   const connection =
     (connectionString ?? null) === null ? null : parseConnectionString(connectionString, path)

@@ -5,9 +5,15 @@ const { readFileSync } = require('node:fs')
 const tls = require('node:tls')
 
 const { invalidOption } = require('../errors')
+const { warnOfUnknown } = require('./unknown')
 
 /** The options that `relayedConnect` also takes beside `tls`, as ws does. */
 const TLS_OPTIONS = ['ca', 'cert', 'key', 'passphrase', 'rejectUnauthorized', 'servername']
+
+const KNOWN = new Set(TLS_OPTIONS)
+
+/** How a certificate begins within a PEM file. */
+const BEGIN = '-----BEGIN CERTIFICATE-----'
 
 /** One certificate within a PEM file. */
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
@@ -40,7 +46,9 @@ function extraRoots() {
   const file = process.env.NODE_EXTRA_CA_CERTS
   if (!file) return []
   try {
-    return readFileSync(file, 'utf8').match(CERTIFICATE) ?? []
+    const texts = readFileSync(file, 'utf8').match(CERTIFICATE) ?? []
+    for (const text of texts) certificates('NODE_EXTRA_CA_CERTS', text)
+    return texts
   } catch {
     return []
   }
@@ -72,6 +80,8 @@ function tlsSpec(options) {
   const environment = process.env.NODE_TLS_REJECT_UNAUTHORIZED
   const at = recent.findIndex((known) => known.environment === environment && known.is(options))
   const known = at === -1 ? new Known(options, environment) : recent.splice(at, 1)[0]
+  // One that has no effect may be what a program relies on, such as `checkServerIdentity`.
+  warnOfUnknown('tls', options, KNOWN)
   known.spec ??= readSpec(options)
   if (recent.length === KEPT) recent.shift()
   recent.push(known)
@@ -215,15 +225,22 @@ function pemText(name, value) {
 /**
  * @param {String} name The option
  * @param {String} text
- * @return {String} The same text, now known to begin with a certificate
+ * @return {String} The same text, now known to hold certificates that can be read, at least one
+ * @throws {TypeError} for the first that cannot
  */
 function certificates(name, text) {
-  try {
-    new X509Certificate(text)
-    return text
-  } catch (error) {
-    throw invalidOption(name, 'must hold certificates in PEM form', error)
+  const list = text.split(BEGIN).slice(1)
+  if (list.length === 0) throw invalidOption(name, 'must hold certificates in PEM form')
+  for (const [index, rest] of list.entries()) {
+    try {
+      new X509Certificate(BEGIN + rest)
+    } catch (error) {
+      const which =
+        list.length === 1 ? '' : `; number ${index + 1} of ${list.length} cannot be read`
+      throw invalidOption(name, `must hold certificates in PEM form${which}`, error)
+    }
   }
+  return text
 }
 
 /**

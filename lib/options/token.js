@@ -66,18 +66,30 @@ class TokenSource {
       throw createError(TOKEN, `the token provider failed: ${why}`, { cause })
     }
     const token = (typeof given === 'object' ? given?.token : given)?.trim?.()
-    if (typeof token !== 'string' || token === '') {
-      throw createError(TOKEN, 'the token provider gave no token')
-    }
-    if (UNSENDABLE.test(token)) {
-      throw createError(TOKEN, 'the token provider gave a text that no header can hold')
-    }
+    const problem = problemOf(token)
+    if (problem !== undefined) throw createError(TOKEN, `the token provider gave ${problem}`)
     return {
       token,
       expiresOn: timestamp(given.expiresOnTimestamp),
       refreshAfter: timestamp(given.refreshAfterTimestamp),
     }
   }
+}
+
+/**
+ * @param {*} token What was given as a token, without blanks at its ends
+ * @return {(String|undefined)} Why it is none, and what is to be given
+ */
+function problemOf(token) {
+  if (typeof token !== 'string' || token === '') {
+    return "no token: it has to give a string, or an object with a string 'token'"
+  }
+  // What the page of a proxy or of a login looks like.
+  if (token.startsWith('<'))
+    return 'an HTML or XML document and no token: look at where it gets it from'
+  if (UNSENDABLE.test(token))
+    return 'a text that no header can hold: cut off what is no part of the token'
+  return undefined
 }
 
 /**

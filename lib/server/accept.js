@@ -2,8 +2,9 @@
 
 const { STATUS_CODES } = require('node:http')
 
-const { HANDLER, INVALID_PROTOCOL, createError } = require('../errors')
+const { HANDLER, INVALID_PROTOCOL, createError, textOf } = require('../errors')
 const { clearTimeout, nextTick, setTimeout } = require('../globals')
+const { redact } = require('../native')
 const { answerLines, readAnswer } = require('./answer-lines')
 const OfferedProtocols = require('./offered-protocols')
 
@@ -26,6 +27,8 @@ class Accept {
   #outcome
   #offered
   #decided = false
+  /** The handler of the user's that was asked last, for errors. */
+  #asked
   #timer = null
 
   /**
@@ -82,9 +85,10 @@ class Accept {
       if (answer) this.#run(() => this.#chooseProtocol())
       else this.#reject(isStatus(code) ? code : 401, message)
     }
+    this.#asked = 'verifyClient'
     if (options.verifyClient.length === 2) {
       let answered = false
-      this.#waitFor('verifyClient', TOO_LATE, 'The listener did not decide in time')
+      this.#waitFor(TOO_LATE, 'The listener did not decide in time')
       options.verifyClient(info, (...answer) => {
         if (answered) return
         answered = true
@@ -94,7 +98,7 @@ class Accept {
     }
     const answer = options.verifyClient(info)
     if (typeof answer?.then === 'function') {
-      this.#waitFor('verifyClient', TOO_LATE, 'The listener did not decide in time')
+      this.#waitFor(TOO_LATE, 'The listener did not decide in time')
       this.#await(answer, verified)
     } else {
       verified(answer)
@@ -113,25 +117,27 @@ class Accept {
       if (ok) this.#run(() => this.#take(protocol))
       else this.#reject(401, 'Unauthorized')
     }
+    this.#asked = 'handleProtocols'
     const answer = options.handleProtocols(this.#offered, createResponder(this.#request, respond))
     if (this.#decided) return
     if (typeof answer?.then === 'function') {
-      this.#waitFor('handleProtocols', 501, 'Could not process protocols')
+      this.#waitFor(501, 'Could not process protocols')
       this.#await(answer, (value) => {
         if (value !== undefined && !this.#decided) this.#run(() => this.#take(value))
       })
     } else if (answer === undefined && options.handleProtocols.length > 1) {
-      this.#waitFor('handleProtocols', 501, 'Could not process protocols')
+      this.#waitFor(501, 'Could not process protocols')
     } else {
       this.#take(answer)
     }
   }
 
   /** A handler may answer later, but a sender does not wait for ever. */
-  #waitFor(handler, status, reason) {
+  #waitFor(status, reason) {
     const { acceptTimeout } = this.#options
+    const late = `${this.#asked} did not decide within ${acceptTimeout} ms`
     this.#timer = setTimeout(() => {
-      const error = createError(HANDLER, `${handler} did not decide within ${acceptTimeout} ms`)
+      const error = createError(HANDLER, `${late}, so the sender was refused with ${status}`)
       this.#reject(status, reason, error)
     }, acceptTimeout)
   }
@@ -151,6 +157,7 @@ class Accept {
       return
     }
     const lines = answerLines(protocol)
+    this.#asked = "a 'headers' listener"
     show(lines)
     let answer
     try {
@@ -211,7 +218,8 @@ class Accept {
   }
 
   #handlerFailed(cause) {
-    const error = createError(HANDLER, 'a handler of the listener threw', { cause })
+    const text = `${this.#asked} threw, so the sender was refused with ${HANDLER_FAILED}`
+    const error = createError(HANDLER, `${text}: ${redact(textOf(cause))}`, { cause })
     this.#reject(HANDLER_FAILED, 'The listener threw an exception', error)
   }
 }

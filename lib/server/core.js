@@ -34,6 +34,8 @@ class ServerCore {
   #silence
   #wasOnline = false
   #reconnects = 0
+  /** By which the relay knows the control channel that was up last; before that, the id of the listener. */
+  #trackingId
   #senders
   #serving
   #failedRequests = 0
@@ -54,9 +56,10 @@ class ServerCore {
    * @param {RelayedServer} server Emits what happens
    * @param {Object} given As `serverOptions` returns it
    */
-  constructor(server, { options, reconnect, serving, tokens }) {
+  constructor(server, { options, reconnect, serving, spec, tokens }) {
     this.#server = server
     this.#options = options
+    this.#trackingId = spec.id
     this.#silence = new Silence(server)
     const tell = (name, message) => this.#tell(name, message)
     this.#senders = new Senders(server, options, tell, () => this.#settle())
@@ -202,7 +205,7 @@ class ServerCore {
         this.#tokenExpiring(event.left)
         break
       case 'renewed':
-        this.#tell('listener:renewed', {})
+        this.#tell('listener:renewed', { trackingId: this.#trackingId })
         break
       case 'renewalFailed':
         if (this.#hears('error')) this.#server.emit('error', this.#questions.errorOf(event.error))
@@ -236,7 +239,7 @@ class ServerCore {
   }
 
   #connecting({ attempt }) {
-    this.#tell('listener:connecting', { attempt })
+    this.#tell('listener:connecting', { attempt, trackingId: this.#trackingId })
     this.#server.emit('connecting', { attempt })
   }
 
@@ -245,7 +248,8 @@ class ServerCore {
     this.#wasOnline = true
     this.requests.reportServed()
     this.#silence.online()
-    this.#tell('listener:online', { trackingId: trackingId ?? undefined })
+    this.#trackingId = trackingId ?? this.#trackingId
+    this.#tell('listener:online', { trackingId: this.#trackingId })
     this.#hub.guard(() => this.controlChannel.opened())
     this.#hub.guard(() => this.#server.emit('online', { trackingId: trackingId ?? undefined }))
     this.#server.emit('listening')
@@ -253,7 +257,8 @@ class ServerCore {
 
   #offline({ attempt, delay, final = false, fatal = false, error: failure }) {
     const error = this.#questions.errorOf(failure)
-    this.#tell('listener:offline', { attempt, delay, final, error, trackingId: error.trackingId })
+    const trackingId = error.trackingId ?? this.#trackingId
+    this.#tell('listener:offline', { attempt, delay, final, error, trackingId })
     this.#hub.guard(() => this.controlChannel.failed(error))
     this.#hub.guard(() => this.#server.emit('offline', { attempt, delay, final, error }))
     if (this.#closeRequested) this.#stopRedialling()
@@ -332,7 +337,7 @@ class ServerCore {
     this.status = 'closed'
     this.#stopWatchingSignal?.()
     nextTick(() => this.controlChannel.closed())
-    this.#tell('listener:closed', {})
+    this.#tell('listener:closed', { trackingId: this.#trackingId })
     // hyco-ws gives the server to the listeners.
     nextTick(this.#emitClose)
   }

@@ -5,7 +5,11 @@
 const hyco = require('hyco-rs')
 
 const server = hyco.createRelayedServer(
-  { server: process.env.URI, token: process.env.TOKEN },
+  {
+    server: process.env.URI,
+    token: process.env.TOKEN,
+    keepAliveInterval: Number(process.env.KEEP_ALIVE ?? 30_000),
+  },
   (socket) => socket.on('message', (data) => socket.send(data)),
 )
 server.on('listening', () => console.log('listening'))

@@ -181,7 +181,7 @@ impl ControlChannel {
     pub(crate) async fn answer(&mut self, answers: &VecDeque<Answer>) -> Result<()> {
         let mut messages = Vec::with_capacity(2 * answers.len());
         for answer in answers {
-            messages.push(Message::text(answer.json.as_str()));
+            messages.push(Message::Text(answer.json.clone()));
             messages.extend(answer.body.clone().map(Message::Binary));
         }
         self.write(messages).await
@@ -286,12 +286,12 @@ fn lost(error: &tungstenite::Error) -> Error {
     }
 }
 
-/// Commands are 64 KiB at most and rare: small buffers, since tungstenite clears its read buffer for
-/// every read.
+/// Requests come in crowds, and so do their answers: one read takes several, and what is written goes out
+/// when it is flushed. Not more than that, since tungstenite clears its read buffer for every read.
 fn config() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(4096)
-        .write_buffer_size(0)
+        .read_buffer_size(16 * 1024)
+        .write_buffer_size(64 * 1024)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE))
 }

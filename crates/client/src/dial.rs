@@ -185,10 +185,11 @@ impl Dialer {
             return Err(TOO_NEAR);
         }
         let tcp = match self.proxy.as_ref().filter(|proxy| proxy.is_for(endpoint)) {
+            // Boxed, as TLS below: their state is three times all else of a dial, which is moved when it
+            // becomes a task.
             Some(proxy) => {
-                proxy
-                    .connect(endpoint, resolver, &self.config, deadline)
-                    .await?
+                let connecting = proxy.connect(endpoint, resolver, &self.config, deadline);
+                Box::pin(connecting).await?
             }
             None => tcp::connect(resolver, &endpoint.host, endpoint.port, deadline).await?,
         };
@@ -206,7 +207,7 @@ impl Dialer {
             Some(name) => name.clone(),
             None => server_name(&endpoint.host)?,
         };
-        let handshake = TlsStream::connect(tcp, Arc::clone(&self.config), name);
+        let handshake = Box::pin(TlsStream::connect(tcp, Arc::clone(&self.config), name));
         match deadline.limit("TLS handshake", handshake).await? {
             Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
             Err(source) => Err(Error::of_tls(endpoint.peer(), source)),

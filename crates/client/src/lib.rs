@@ -51,7 +51,7 @@ pub use error::{Error, ProxyFailure, Refusal, Result};
 pub use event::{AcceptRequest, Events, ListenerEvent};
 pub use listener::Listener;
 pub use options::{ListenOptions, Policy, Reconnect, TokenSource};
-pub use proxy::Proxy;
+pub use proxy::{Proxy, is_excepted};
 pub use sender::ConnectOptions;
 pub use stream::Stream;
 pub use tls::{Decrypted, TlsParts, TlsSession, TlsStream};

@@ -1,8 +1,9 @@
 //! Finding connections whose other end is gone without a word: one timer for all of an environment.
 //!
-//! A connection counts what it reads. It is looked at four times an interval, which costs a comparison:
-//! after an interval without anything read it is sent a Ping, after two it is lost. Traffic is a sign
-//! of life, so that a busy connection is never pinged.
+//! A connection counts its signs of life: what it reads, and what a full socket takes of a long upload,
+//! behind which a Ping would wait. It is looked at four times an interval, which costs a comparison:
+//! after an interval without a sign it is sent a Ping, after two it is lost. A busy connection is
+//! therefore never pinged.
 
 use std::{
     collections::BTreeMap,
@@ -32,8 +33,8 @@ struct Watched {
     connection: Weak<Connection>,
     /// A quarter of its interval.
     look: Duration,
-    /// What the connection had read when it was looked at last.
-    read: u32,
+    /// The signs of life that the connection had given when it was looked at last.
+    signs: u32,
     /// How many looks in a row found nothing new.
     silent: u32,
 }
@@ -49,7 +50,7 @@ impl KeepAlive {
             number,
             connection: Arc::downgrade(connection),
             look,
-            read: connection.read_count(),
+            signs: connection.signs_of_life(),
             silent: 0,
         };
         let due = Instant::now() + look.min(LONGEST_LOOK);
@@ -129,12 +130,13 @@ impl Watched {
         if connection.is_closing() {
             return false;
         }
-        let read = connection.read_count();
-        self.silent = match read == self.read {
+        self.write_on(&connection, inbox);
+        let signs = connection.signs_of_life();
+        self.silent = match signs == self.signs {
             true => self.silent + 1,
             false => 0,
         };
-        self.read = read;
+        self.signs = signs;
         if slept && self.silent < LOOKS {
             // It may have died long ago: it has one interval to show that it has not.
             self.silent = LOOKS;
@@ -170,9 +172,18 @@ impl Watched {
             mask: Some(masks.next()),
             acknowledge: false,
         }]);
-        let acknowledged = connection.write_out();
-        if acknowledged > 0 {
-            inbox.signal(self.number, Signal::Acknowledged(acknowledged));
+        self.acknowledge(connection.write_out(), inbox);
+    }
+
+    /// Offers a full socket more. It reports that it takes more only when much of it is free, which can
+    /// take longer than the interval on a slow line.
+    fn write_on(&self, connection: &Connection, inbox: &HubInbox) {
+        self.acknowledge(connection.write_on(), inbox);
+    }
+
+    fn acknowledge(&self, count: u32, inbox: &HubInbox) {
+        if count > 0 {
+            inbox.signal(self.number, Signal::Acknowledged(count));
         }
     }
 }
@@ -201,7 +212,10 @@ const NOTEWORTHY: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::{
+        io::Read,
+        sync::atomic::{AtomicU64, Ordering},
+    };
 
     use hyco_client::{ConnectOptions, Dialer, TlsOptions, connection::ConnectionOptions, sender};
     use tokio::{
@@ -215,6 +229,8 @@ mod tests {
     use crate::Queue;
 
     const INTERVAL: Duration = Duration::from_secs(30);
+    /// More than the sockets of both ends hold.
+    const UPLOAD: usize = 64 * 1024 * 1024;
 
     /// A connection that nobody reads, and the socket of its peer.
     async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream, impl Sized) {
@@ -275,6 +291,49 @@ mod tests {
         let mut frame = [0; 2];
         peer.read_exact(&mut frame).await.unwrap();
         assert_eq!(frame, [0x89, 0x80], "a masked Ping without a payload");
+        attending.abort();
+    }
+
+    /// Reads so much of what waits for the peer. No time passes meanwhile by the clock of the test.
+    fn read_slowly(mut peer: &std::net::TcpStream, most: usize) {
+        let mut chunk = vec![0; 64 * 1024];
+        let mut count = 0;
+        let patience = std::time::Instant::now() + INTERVAL;
+        while count < most && std::time::Instant::now() < patience {
+            match peer.read(&mut chunk) {
+                Ok(read) => count += read,
+                Err(_) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+        assert!(count >= most, "{count}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_upload_lives_as_long_as_it_gets_on() {
+        let inbox = HubInbox::new();
+        let (connection, peer, _driver) = connection(&inbox).await;
+        let payload = vec![0; UPLOAD];
+        connection.append([Frame {
+            fin: true,
+            opcode: OpCode::Binary,
+            payload: &payload,
+            mask: Some([0; 4]),
+            acknowledge: false,
+        }]);
+        connection.write_out();
+        assert!(connection.buffered() > 0, "the socket took it all");
+        let peer = peer.into_std().unwrap();
+        let keep_alive = Arc::new(KeepAlive::default());
+        keep_alive.watch(1, &connection, INTERVAL);
+        let attending = tokio::spawn(Arc::clone(&keep_alive).attend(Arc::clone(&inbox)));
+        for _ in 0..12 {
+            sleep(INTERVAL / 2).await;
+            read_slowly(&peer, UPLOAD / 32);
+        }
+        assert!(connection.buffered() > 0, "the upload is over");
+        assert!(!connection.is_closing(), "it was given up while it got on");
+        let took = lost(&inbox).await;
+        assert!(took >= INTERVAL, "{took:?}");
         attending.abort();
     }
 

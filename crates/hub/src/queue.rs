@@ -1,6 +1,6 @@
 //! What waits for JavaScript.
 
-use std::{collections::HashMap, mem, sync::Arc, task::Waker};
+use std::{collections::HashSet, mem, sync::Arc, task::Waker};
 
 use hyco_client::connection::{Connection, Driver};
 
@@ -22,8 +22,16 @@ pub struct Queue {
     /// Drivers that have left the I/O thread for the loop.
     pub moved: Vec<Driver<HubInbox>>,
     cost: usize,
-    /// Connections that wait for the queue to be taken.
-    stalled: HashMap<u32, Waker>,
+    stalled: Stalled,
+}
+
+/// The tasks that wait for the queue to be taken, in the order in which they came. A connection may
+/// have many: each request of a listener waits on its own.
+#[derive(Debug, Default)]
+struct Stalled {
+    wakers: Vec<Waker>,
+    /// Which tasks these are. The wakers keep them, so that no other task has the same address.
+    known: HashSet<(usize, usize)>,
 }
 
 impl Queue {
@@ -37,16 +45,22 @@ impl Queue {
         self.cost >= EARLY_BYTES || self.records.len() >= EARLY_RECORDS
     }
 
-    /// Has a connection woken when the queue is taken; once, however often it asks.
-    pub(crate) fn stall(&mut self, connection: u32, waker: &Waker) {
-        self.stalled.insert(connection, waker.clone());
+    /// Has a task woken when the queue is taken; once, however often it asks.
+    pub(crate) fn stall(&mut self, waker: &Waker) {
+        let task = (
+            waker.data().addr(),
+            std::ptr::from_ref(waker.vtable()).addr(),
+        );
+        if self.stalled.known.insert(task) {
+            self.stalled.wakers.push(waker.clone());
+        }
     }
 
-    /// Wakes the connections that wait; returns whether there were any.
+    /// Wakes the tasks that wait; returns whether there were any.
     pub(crate) fn wake_stalled(&mut self) -> bool {
         let stalled = mem::take(&mut self.stalled);
-        let any = !stalled.is_empty();
-        for (_, waker) in stalled {
+        let any = !stalled.wakers.is_empty();
+        for waker in stalled.wakers {
             waker.wake();
         }
         any

@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    io,
+    io::{self, IoSlice},
     sync::Arc,
     task::{Context, Poll, Waker},
 };
@@ -107,6 +107,9 @@ impl Setting {
                     value,
                 };
             }
+            if record.kind() == kind::LARGE_BINARY {
+                return Told::Message(queue.large[record.offset as usize].clone());
+            }
             assert_eq!(record.kind(), kind::BINARY);
             let range = record.range().expect("bytes");
             let mut bytes = vec![0; range.len()];
@@ -174,7 +177,7 @@ fn a_large_write_crosses_in_pieces() {
     let mut pipe = setting.open(RequestInfo::default());
     setting.write(&mut pipe, b"head");
     setting.told();
-    setting.write(&mut pipe, &[5; 40 * 1024]);
+    setting.write(&mut pipe, &[5; 72 * 1024]);
     let lengths: Vec<usize> = setting
         .told()
         .iter()
@@ -183,7 +186,45 @@ fn a_large_write_crosses_in_pieces() {
             Told::Signal { .. } => 0,
         })
         .collect();
-    assert_eq!(lengths, [32 * 1024, 8 * 1024]);
+    assert_eq!(lengths, [64 * 1024, 8 * 1024]);
+}
+
+#[test]
+fn a_chunk_crosses_in_one_message_however_it_lies() {
+    let setting = Setting::new();
+    let mut pipe = setting.open(RequestInfo::default());
+    setting.write(&mut pipe, b"head");
+    setting.told();
+    for length in [10, 20 * 1024] {
+        let chunk = vec![7; length];
+        let slices = [&b"size"[..], &chunk, b"end"].map(IoSlice::new);
+        let writing = poll_fn(|cx| std::pin::Pin::new(&mut pipe).poll_write_vectored(cx, &slices));
+        let written = setting.runtime.block_on(writing).expect("room");
+        assert_eq!(written, length + 7);
+        let told: [Told; 1] = setting.told().try_into().expect("one message");
+        let [Told::Message(bytes)] = told else {
+            panic!("a signal");
+        };
+        assert_eq!(&bytes[5..9], b"size");
+        assert_eq!(&bytes[9..9 + length], chunk);
+        assert_eq!(&bytes[9 + length..], b"end");
+    }
+}
+
+#[test]
+fn an_answer_is_taken_where_it_lies() {
+    let setting = Setting::new();
+    let mut pipe = setting.open(RequestInfo::default());
+    setting.write(&mut pipe, b"head");
+    setting.say(&[(1, WRITE, Err(b"a small one"))]);
+    setting.exchanges.write(1, &[6; 100_000], &setting.inbox);
+    setting.say(&[(1, FINISH, Ok(0))]);
+    let mut lengths = Vec::new();
+    while lengths.last() != Some(&0) {
+        let taking = poll_fn(|cx| pipe.poll_take(cx, &mut |bytes| lengths.push(bytes.len())));
+        setting.runtime.block_on(taking).expect("no failure");
+    }
+    assert_eq!(lengths, [11, 100_000, 0]);
 }
 
 #[test]
@@ -391,4 +432,24 @@ fn a_full_inbox_stops_a_request_and_loses_nothing_of_it() {
         std::pin::Pin::new(&mut pipe).poll_flush(&mut Context::from_waker(Waker::noop())),
         Poll::Ready(Ok(()))
     ));
+}
+
+#[test]
+fn all_requests_that_wait_for_room_go_on_when_there_is_some() {
+    let setting = Setting::new();
+    setting.inbox.event(0, "x".repeat(3 * 1024 * 1024));
+    let waiting: Vec<_> = (0..10)
+        .map(|_| {
+            let mut pipe = setting.open(RequestInfo::default());
+            setting
+                .runtime
+                .spawn(async move { pipe.write_all(b"x").await })
+        })
+        .collect();
+    setting.settle();
+    assert!(waiting.iter().all(|task| !task.is_finished()));
+    drop(setting.inbox.take(Queue::default()));
+    setting.settle();
+    let left = waiting.iter().filter(|task| !task.is_finished());
+    assert_eq!(left.count(), 0);
 }

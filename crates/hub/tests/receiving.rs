@@ -4,11 +4,8 @@ use std::{
     convert::Infallible,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Poll, Wake, Waker},
+    sync::Arc,
+    task::{Poll, Waker},
 };
 
 use hyco_client::connection::{Batch, Inbox, Signal};
@@ -355,30 +352,4 @@ fn signals_and_events_count_as_well() {
     }
     let outcome = inbox.poll_lend(Waker::noop(), 1, 100, |_, _| Poll::Ready(()));
     assert!(outcome.is_pending());
-}
-
-#[test]
-fn a_stalled_connection_is_woken_once_when_the_queue_is_taken() {
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-    let inbox = HubInbox::new();
-    inbox.event(0, "x".repeat(3 * 1024 * 1024));
-    let count = Arc::new(Count::default());
-    for _ in 0..1000 {
-        let waker = Waker::from(Arc::clone(&count));
-        assert!(
-            inbox
-                .poll_lend(&waker, 7, 100, |_, _| Poll::Ready(()))
-                .is_pending()
-        );
-    }
-    drop(inbox.take(Queue::default()));
-    assert_eq!(count.0.load(Ordering::Relaxed), 1);
-    let outcome = inbox.poll_lend(Waker::noop(), 7, 100, |_, _| Poll::Ready(()));
-    assert!(outcome.is_ready());
 }

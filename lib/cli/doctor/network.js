@@ -109,8 +109,9 @@ function warnOfCertificate(checkup, socket) {
       'Leave out --insecure outside of tests, and name the certificate with --ca FILE.',
     )
   } else if (end - Date.now() < SOON * DAY) {
-    const days = Math.max(0, Math.floor((end - Date.now()) / DAY))
-    checkup.warn('certificate', `it ends in ${days} days`, 'See that it is renewed in time.')
+    const days = Math.floor((end - Date.now()) / DAY)
+    const left = days < 1 ? 'less than a day' : days === 1 ? '1 day' : `${days} days`
+    checkup.warn('certificate', `it ends in ${left}`, 'See that it is renewed in time.')
   }
 }
 

@@ -6,6 +6,9 @@ const { once } = require('node:events')
 const { Failure, exitOf } = require('../failure')
 const { explain } = require('../hints')
 
+/** In the message of a refusal that only a listener gives. */
+const BY_LISTENER = /refused by the listener/
+
 /** A header by which the doctor's own sender is told from others. */
 const NONCE_HEADER = 'hyco-rs-doctor'
 
@@ -54,7 +57,10 @@ async function probe(target) {
       case 'HYCO_ERR_NO_LISTENER':
         return { maySend: true, listeners: /None of the connected/i.test(error.reason ?? '') }
       case 'HYCO_ERR_REJECTED':
-        return { maySend: true, listeners: true }
+        // By a listener, or by something on the way.
+        return BY_LISTENER.test(error.message)
+          ? { maySend: true, listeners: true }
+          : { fatal: true, error }
       case 'HYCO_ERR_UNAUTHORIZED':
         return { maySend: false, error }
       default:

@@ -229,7 +229,7 @@ impl<I: Home> Driver<I> {
         let mut writer = connection.writer()?;
         let blocked = writer.is_blocked();
         let mut pump = || {
-            let (outcome, acknowledged) = writer.pump(&connection.socket, &connection.outbox);
+            let (outcome, acknowledged) = connection.pump(&mut writer);
             if acknowledged > 0 {
                 inbox.signal(self.id, Signal::Acknowledged(acknowledged));
             }

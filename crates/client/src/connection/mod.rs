@@ -114,6 +114,8 @@ pub struct Connection {
     closing: AtomicBool,
     /// Read steps that brought bytes.
     read_count: AtomicU32,
+    /// How often the socket took more after it had been full. Whoever holds the writer counts.
+    drain_count: AtomicU32,
 }
 
 impl Connection {
@@ -162,6 +164,7 @@ impl Connection {
             destroyed: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             read_count: AtomicU32::new(0),
+            drain_count: AtomicU32::new(0),
         });
         let driver = Driver::new(id, Arc::clone(&connection), reader, inbox);
         Ok((connection, driver))
@@ -227,12 +230,38 @@ impl Connection {
         }
     }
 
+    /// As [`Self::write_out`], also where the socket took no more when it was tried last.
+    pub fn write_on(&self) -> u32 {
+        if self.destroyed.load(Ordering::Acquire) {
+            return 0;
+        }
+        match self.writer.try_lock() {
+            Ok(mut writer) if writer.is_blocked() => self.flush_now(&mut writer),
+            _ => 0,
+        }
+    }
+
     fn flush_now(&self, writer: &mut Writer) -> u32 {
-        let (outcome, acknowledged) = writer.pump(&self.socket, &self.outbox);
+        let (outcome, acknowledged) = self.pump(writer);
         if !matches!(outcome, Ok(Pumped::Idle)) {
             self.driver.wake();
         }
         acknowledged
+    }
+
+    /// Writes as much as the socket takes; see [`Writer::pump`].
+    fn pump(&self, writer: &mut Writer) -> (io::Result<Pumped>, u32) {
+        let sent = writer.is_blocked().then(|| writer.sent());
+        let pumped = writer.pump(&self.socket, &self.outbox);
+        // Before a full socket takes more, the other end must have received something.
+        if sent.is_some_and(|sent| sent != writer.sent()) {
+            let count = &self.drain_count;
+            count.store(
+                count.load(Ordering::Relaxed).wrapping_add(1),
+                Ordering::Relaxed,
+            );
+        }
+        pumped
     }
 
     /// Bytes appended and not yet handed to the operating system, frame headers included.
@@ -241,10 +270,13 @@ impl Connection {
         self.outbox().unwritten()
     }
 
-    /// A number that changes whenever something is read: a sign of life.
+    /// A number that grows with every sign of life of the other end: something was read, or a full
+    /// socket took more.
     #[must_use]
-    pub fn read_count(&self) -> u32 {
-        self.read_count.load(Ordering::Relaxed)
+    pub fn signs_of_life(&self) -> u32 {
+        let [read, drained] =
+            [&self.read_count, &self.drain_count].map(|count| count.load(Ordering::Relaxed));
+        read.wrapping_add(drained)
     }
 
     /// Whether a close frame was appended, or the connection destroyed.

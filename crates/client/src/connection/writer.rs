@@ -22,6 +22,8 @@ pub(super) struct Writer {
     tls: Option<Box<Tls>>,
     blocked: bool,
     finished: bool,
+    /// Bytes that the socket took, modulo 2³².
+    sent: u32,
 }
 
 /// A TLS session with the bytes that it wants on the wire.
@@ -46,6 +48,7 @@ impl Writer {
             tls: None,
             blocked: false,
             finished: false,
+            sent: 0,
         }
     }
 
@@ -75,6 +78,11 @@ impl Writer {
         self.blocked
     }
 
+    /// A number that changes whenever the socket takes something.
+    pub(super) fn sent(&self) -> u32 {
+        self.sent
+    }
+
     /// Writes as much as the socket takes. Returns how far it came and how many frames that
     /// wanted to be acknowledged were written.
     pub(super) fn pump(
@@ -96,7 +104,7 @@ impl Writer {
     ) -> io::Result<Pumped> {
         loop {
             if let Some(tls) = &mut self.tls
-                && !tls.send(socket)?
+                && !tls.send(socket, &mut self.sent)?
             {
                 return Ok(Pumped::Blocked);
             }
@@ -105,7 +113,10 @@ impl Writer {
                 let count = match &mut self.tls {
                     Some(tls) => tls.encrypt(part)?,
                     None => match socket.send(part) {
-                        Ok(count) => count,
+                        Ok(count) => {
+                            self.sent = self.sent.wrapping_add(count as u32);
+                            count
+                        }
                         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                             return Ok(Pumped::Blocked);
                         }
@@ -166,18 +177,25 @@ impl Tls {
         Ok(count)
     }
 
-    /// Sends encrypted bytes in their order; false when the socket took not all of them.
-    fn send(&mut self, socket: &Socket) -> io::Result<bool> {
+    /// Sends encrypted bytes in their order, and counts them; false when the socket took not all of
+    /// them.
+    fn send(&mut self, socket: &Socket, taken: &mut u32) -> io::Result<bool> {
         while self.sent < self.sealed {
             match socket.send(&self.scratch[self.sent..self.sealed]) {
-                Ok(count) => self.sent += count,
+                Ok(count) => {
+                    self.sent += count;
+                    *taken = taken.wrapping_add(count as u32);
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) => return Err(e),
             }
         }
         while !self.answers.is_empty() {
             match socket.send(&self.answers) {
-                Ok(count) => drop(self.answers.drain(..count)),
+                Ok(count) => {
+                    drop(self.answers.drain(..count));
+                    *taken = taken.wrapping_add(count as u32);
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(e) => return Err(e),
             }

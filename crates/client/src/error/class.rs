@@ -28,11 +28,13 @@ impl Error {
         }
     }
 
-    /// What an answer to a sender means: what the service has not signed comes from the listener.
+    /// What an answer to a sender means: what the service has not signed comes from the listener, unless
+    /// it is what proxies and gateways on the way say, too.
     pub(crate) fn of_sender(self) -> Self {
         match self {
             Self::Unauthorized(refusal) | Self::Rejected(refusal)
-                if refusal.status >= 400 && !refusal.is_from_service() =>
+                if matches!(refusal.status, 400..=406 | 408..=428 | 430..=499)
+                    && !refusal.is_from_service() =>
             {
                 Self::RefusedByListener(refusal)
             }
@@ -132,7 +134,7 @@ mod tests {
 
     #[test]
     fn what_the_service_has_not_signed_comes_from_the_listener() {
-        for status in [401, 403, 404, 503] {
+        for status in [400, 401, 403, 404, 418, 499] {
             let error = refused(status, "No").of_sender();
             assert_eq!(error.code(), "HYCO_ERR_REJECTED");
             let text = format!("refused by the listener: {status} No");
@@ -140,6 +142,15 @@ mod tests {
         }
         let signed = refused(401, "InvalidSignature. TrackingId:abc_G1, x").of_sender();
         assert_eq!(signed.code(), "HYCO_ERR_UNAUTHORIZED");
+    }
+
+    #[test]
+    fn what_something_on_the_way_may_have_said_is_not_laid_to_the_listener() {
+        for status in [200, 302, 407, 429, 500, 502, 503, 599] {
+            let error = refused(status, "No").of_sender();
+            assert_eq!(error.code(), "HYCO_ERR_REJECTED");
+            assert_eq!(error.to_string(), format!("refused: {status} No"));
+        }
     }
 
     #[test]

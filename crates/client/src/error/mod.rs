@@ -47,7 +47,8 @@ pub enum Error {
     /// A quota of the namespace or the hybrid connection is used up, such as its 25 listeners.
     #[error("a quota is used up: {0}")]
     Quota(Refusal),
-    /// The listener, or a server that is no relay, refused a sender with this status.
+    /// The listener, or a server that is no relay, refused a sender with this status, which proxies and
+    /// gateways do not use.
     #[error("refused by the listener: {0}")]
     RefusedByListener(Refusal),
     /// Another answer than 101, which is not one of the above.

@@ -1,23 +1,26 @@
 //! A rendezvous for requests: commands as text messages, bodies as binary ones, both without limits.
 
 use std::{
+    future::Future as _,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use hyco_protocol::status::CLOSE_NORMAL;
 use hyco_websocket::{Broken, MaskSource, OpCode, Part, PartReader, append_frame};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWrite};
 
 use crate::{
+    connection::BufferPool,
     dial::{Dial, Dialer},
     error::{Error, Result},
     stream::Stream,
 };
 
-/// An open rendezvous.
+/// An open rendezvous. It is boxed where it is passed on, since most requests have none.
 #[derive(Debug)]
 pub(crate) struct Channel {
     stream: Stream,
@@ -31,11 +34,18 @@ pub(crate) struct Channel {
     masks: MaskSource,
     /// A binary message has begun.
     in_message: bool,
+    /// Where large buffers come from. One is held only while something is in it.
+    buffers: Arc<BufferPool>,
 }
 
 impl Channel {
     /// Dials the address of a request; it is its own credential (docs/protocol.md, 5.5).
-    pub(crate) async fn dial(dialer: Dialer, address: String, timeout: Duration) -> Result<Self> {
+    pub(crate) async fn dial(
+        dialer: Dialer,
+        address: String,
+        timeout: Duration,
+        buffers: Arc<BufferPool>,
+    ) -> Result<Box<Self>> {
         let dial = Dial {
             address,
             headers: Vec::new(),
@@ -43,7 +53,7 @@ impl Channel {
             timeout,
         };
         let upgraded = dialer.dial(dial).await.map_err(Error::of_rendezvous)?;
-        Ok(Self {
+        Ok(Box::new(Self {
             stream: upgraded.stream,
             reader: PartReader::new(false),
             input: upgraded.rest,
@@ -52,13 +62,13 @@ impl Channel {
             sent: 0,
             masks: MaskSource::new(),
             in_message: false,
-        })
+            buffers,
+        }))
     }
 
     /// The next part of what has been read; none when more has to be read first.
     pub(crate) fn next(&mut self) -> std::result::Result<Option<Part<'_>>, Broken> {
         if self.taken == self.input.len() {
-            (self.input, self.taken) = (Vec::new(), 0);
             return Ok(None);
         }
         let (count, part) = self.reader.next(&mut self.input[self.taken..])?;
@@ -68,14 +78,22 @@ impl Channel {
 
     /// Reads what has come; zero bytes are the end of the stream.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut space = [std::mem::MaybeUninit::uninit(); READ];
-        let mut space = ReadBuf::uninit(&mut space);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut space))?;
-        let filled = space.filled();
-        self.input.drain(..self.taken);
+        if self.taken == self.input.len() {
+            self.input.clear();
+        } else {
+            self.input.drain(..self.taken);
+        }
         self.taken = 0;
-        self.input.extend_from_slice(filled);
-        Poll::Ready(Ok(filled.len()))
+        if self.input.capacity() == 0 {
+            self.input = self.buffers.take(READ);
+        }
+        // A header or a control frame of which the end is missing is all that may lie here.
+        self.input.reserve(READ / 2);
+        let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
+        if self.input.is_empty() {
+            self.buffers.give(std::mem::take(&mut self.input));
+        }
+        read
     }
 
     /// Queues a text message.
@@ -124,7 +142,7 @@ impl Channel {
         let count = self.sent - before;
         self.sent = 0;
         match self.output.capacity() > KEPT {
-            true => self.output = Vec::new(),
+            true => self.buffers.give(std::mem::take(&mut self.output)),
             false => self.output.clear(),
         }
         Poll::Ready(Ok(count))
@@ -135,12 +153,17 @@ impl Channel {
             self.output.drain(..self.sent);
             self.sent = 0;
         }
+        if payload.len() > KEPT && self.output.is_empty() {
+            self.output = self.buffers.take(payload.len() + FRAME_HEADER);
+        }
         let mask = Some(self.masks.next());
         append_frame(&mut self.output, fin, opcode, payload, mask);
     }
 }
 
 /// How much one read takes.
-const READ: usize = 32 * 1024;
+const READ: usize = 64 * 1024;
+/// At least what a frame has before its payload.
+const FRAME_HEADER: usize = 16;
 /// A buffer up to this size is kept for the next frames; an event stream holds one.
 const KEPT: usize = 4 * 1024;

@@ -23,7 +23,7 @@ use super::{
     pump::{Answered, Ended, Failure, Pump},
     refusal::{BROKEN_OFF, CLOSED, HANDLER_FAILED, NO_ANSWER, NOT_SERVED, Refusal, TOO_LATE, bad},
     rendezvous::{drain, flush},
-    requests::{Requests, Served, refuse},
+    requests::{Rarely, Requests, Served, refuse},
     service::{Outcome, RequestInfo, Transport},
 };
 use crate::{error::Error, event::ListenerEvent};
@@ -45,7 +45,11 @@ pub(super) struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// Serves the request and gives back its rendezvous, if there is one on which all went well.
-    pub(super) async fn serve(mut self, body: Body, channel: Option<Channel>) -> Option<Channel> {
+    pub(super) async fn serve(
+        mut self,
+        body: Body,
+        channel: Option<Box<Channel>>,
+    ) -> Option<Box<Channel>> {
         let begun = Instant::now();
         let info = self
             .requests
@@ -114,9 +118,9 @@ impl Exchange<'_> {
         &self,
         info: RequestInfo,
         mut to_server: Vec<u8>,
-        channel: Option<Channel>,
+        channel: Option<Box<Channel>>,
         follows: bool,
-    ) -> (Option<Channel>, u16) {
+    ) -> (Option<Box<Channel>>, u16) {
         let mut channel = channel;
         let mut is_first = true;
         loop {
@@ -138,11 +142,7 @@ impl Exchange<'_> {
             let mut pump = Pump::new(options, id, method, transport.as_mut(), to_server);
             match channel {
                 Some(channel) => pump.at(channel, follows),
-                None => pump.dial_with(|| {
-                    let dialer = self.requests.dialer.clone();
-                    let address = self.request.address.clone();
-                    Box::pin(Channel::dial(dialer, address, self.requests.accept_timeout))
-                }),
+                None => pump.dial_with(|| self.requests.dial(self.request.address.clone())),
             }
             let outcome = tokio::select! {
                 biased;
@@ -167,7 +167,7 @@ impl Exchange<'_> {
         info: RequestInfo,
         outcome: Result<Ended, Failure>,
         answered: Answered,
-    ) -> (Option<Channel>, u16) {
+    ) -> (Option<Box<Channel>>, u16) {
         let Answered {
             channel, body_left, ..
         } = answered;
@@ -185,7 +185,8 @@ impl Exchange<'_> {
                 };
                 match channel {
                     Some(mut channel) if body_left => {
-                        (drain(&mut channel).await.then_some(channel), status)
+                        let rest_came = drain(&mut channel).await;
+                        (rest_came.then_some(channel), status)
                     }
                     channel => (channel, status),
                 }
@@ -252,53 +253,56 @@ impl Exchange<'_> {
         &self,
         head: hyco_protocol::http::ResponseHead,
         body: Vec<u8>,
-    ) -> Option<Channel> {
+    ) -> Option<Box<Channel>> {
         let cookies = self.served.options.cookies;
         let json = response_json(&head, &self.request.id, cookies, !body.is_empty());
         self.send(Answer::new(json, body)).await
     }
 
-    async fn send(&self, answer: Answer) -> Option<Channel> {
+    async fn send(&self, answer: Answer) -> Option<Box<Channel>> {
         let answer = self.requests.answer(answer).await.err()?;
-        let dialer = self.requests.dialer.clone();
-        let dial = Channel::dial(
-            dialer,
-            self.request.address.clone(),
-            self.requests.accept_timeout,
-        );
-        let mut channel = match dial.await {
-            Ok(channel) => channel,
-            Err(error) => {
-                tracing::debug!(%error, "an answer came too late");
-                return None;
+        self.send_late(answer).await
+    }
+
+    /// Sends an answer by the rendezvous, since there is no control channel.
+    fn send_late(&self, answer: Answer) -> Rarely<'_, Option<Box<Channel>>> {
+        Box::pin(async move {
+            let mut channel = match self.requests.dial(self.request.address.clone()).await {
+                Ok(channel) => channel,
+                Err(error) => {
+                    tracing::debug!(%error, "an answer came too late");
+                    return None;
+                }
+            };
+            channel.queue_text(&answer.json);
+            if let Some(body) = &answer.body {
+                channel.queue_data(body, true);
             }
-        };
-        channel.queue_text(&answer.json);
-        if let Some(body) = &answer.body {
-            channel.queue_data(body, true);
-        }
-        flush(channel).await
+            flush(channel).await
+        })
     }
 
     /// Answers in the server's place.
-    async fn refuse(
+    fn refuse(
         &self,
-        channel: Option<Channel>,
+        channel: Option<Box<Channel>>,
         refusal: Refusal,
         body_left: bool,
-    ) -> Option<Channel> {
-        let Some(mut channel) = channel else {
-            return self.send(refuse(&self.request, refusal)).await;
-        };
-        let answer = refuse(&self.request, refusal);
-        channel.queue_text(&answer.json);
-        if let Some(body) = &answer.body {
-            channel.queue_data(body, true);
-        }
-        if body_left && !drain(&mut channel).await {
-            return None;
-        }
-        flush(channel).await
+    ) -> Rarely<'_, Option<Box<Channel>>> {
+        Box::pin(async move {
+            let answer = refuse(&self.request, refusal);
+            let Some(mut channel) = channel else {
+                return self.send(answer).await;
+            };
+            channel.queue_text(&answer.json);
+            if let Some(body) = &answer.body {
+                channel.queue_data(body, true);
+            }
+            if body_left && !drain(&mut channel).await {
+                return None;
+            }
+            flush(channel).await
+        })
     }
 }
 

@@ -3,14 +3,14 @@
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::{sync::mpsc, time::Instant};
-use tokio_tungstenite::tungstenite::Bytes;
+use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
 use crate::{control_channel::ControlChannel, error::Result};
 
 /// An answer for the control channel: a text message, and the binary one right behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    pub(crate) json: String,
+    pub(crate) json: Utf8Bytes,
     pub(crate) body: Option<Bytes>,
     /// When it was given; the relay waits for it no longer than a minute.
     pub(crate) at: Instant,
@@ -19,7 +19,7 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn new(json: String, body: Vec<u8>) -> Self {
         Self {
-            json,
+            json: json.into(),
             body: (!body.is_empty()).then(|| body.into()),
             at: Instant::now(),
         }

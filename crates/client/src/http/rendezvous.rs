@@ -52,7 +52,7 @@ fn read_request(text: &[u8]) -> Result<FullRequest> {
 }
 
 /// Closes a rendezvous with 1000 and waits for the relay's close.
-pub(super) async fn close(mut channel: Channel) {
+pub(super) async fn close(mut channel: Box<Channel>) {
     channel.queue_close();
     let closing = async {
         while poll_fn(|cx| channel.poll_send(cx)).await.is_ok() && channel.unsent() > 0 {}
@@ -92,7 +92,7 @@ pub(super) async fn drain(channel: &mut Channel) -> bool {
 }
 
 /// Sends what is queued.
-pub(super) async fn flush(mut channel: Channel) -> Option<Channel> {
+pub(super) async fn flush(mut channel: Box<Channel>) -> Option<Box<Channel>> {
     let sending = async {
         while channel.unsent() > 0 {
             poll_fn(|cx| channel.poll_send(cx)).await?;

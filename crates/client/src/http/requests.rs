@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,6 +20,7 @@ use tracing::Instrument;
 
 use super::{
     answer::response_json,
+    channel::Channel,
     outgoing::Answer,
     refusal::{BUSY, NOT_SERVED, Refusal, bad},
     serve::{self, Origin},
@@ -26,6 +28,7 @@ use super::{
     upgrade,
 };
 use crate::{
+    connection::BufferPool,
     dial::Dialer,
     error::Error,
     event::{Events, ListenerEvent},
@@ -51,6 +54,8 @@ pub(crate) struct Requests {
     queue: Mutex<Option<mpsc::Receiver<Answer>>>,
     /// Turns true when open requests are to be given up.
     ended: watch::Sender<bool>,
+    /// What their rendezvous read and write with.
+    buffers: Arc<BufferPool>,
 }
 
 /// Who serves, and how.
@@ -59,6 +64,10 @@ pub(crate) struct Served {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) options: HttpOptions,
 }
+
+/// What most requests do not need. It has memory of its own: within the task of a request it would take
+/// room in each of them, and a dial is large.
+pub(super) type Rarely<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Counts a request as open; dropping it makes its place free.
 pub(super) struct Place(Arc<Requests>);
@@ -94,6 +103,7 @@ impl Requests {
             answers,
             queue: Mutex::new(Some(queue)),
             ended: watch::Sender::new(false),
+            buffers: Arc::default(),
         })
     }
 
@@ -255,14 +265,27 @@ impl Requests {
     /// Hands an answer to the control channel, or to the next one if that is up soon. Gives it back if
     /// there is none.
     pub(super) async fn answer(&self, answer: Answer) -> Result<(), Answer> {
-        if !*self.online.borrow() && !self.answers.is_closed() {
-            let mut online = self.online.subscribe();
-            let coming = timeout(OFFLINE, online.wait_for(|online| *online));
-            if coming.await.is_err() {
-                return Err(answer);
-            }
+        let is_offline = !*self.online.borrow() && !self.answers.is_closed();
+        if is_offline && !self.comes_back().await {
+            return Err(answer);
         }
         self.answers.send(answer).await.map_err(|refused| refused.0)
+    }
+
+    /// Whether there is a control channel soon.
+    fn comes_back(&self) -> Rarely<'_, bool> {
+        Box::pin(async {
+            let mut online = self.online.subscribe();
+            let coming = online.wait_for(|online| *online);
+            timeout(OFFLINE, coming).await.is_ok()
+        })
+    }
+
+    /// Opens the rendezvous at that address.
+    pub(super) fn dial(&self, address: String) -> Rarely<'static, Result<Box<Channel>, Error>> {
+        let buffers = Arc::clone(&self.buffers);
+        let dialer = self.dialer.clone();
+        Box::pin(Channel::dial(dialer, address, self.accept_timeout, buffers))
     }
 
     pub(super) fn info(&self, id: &str, remote: Option<&RemoteEndpoint>) -> RequestInfo {
@@ -299,6 +322,8 @@ impl Requests {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut ended = self.ended.subscribe();
         let events = self.events.upgrade();
+        // What is passed to `select!` lies twice in the future around it.
+        let task = Box::pin(task);
         let task = async move {
             let _events = events;
             let last_words = async {

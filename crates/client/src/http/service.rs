@@ -1,9 +1,17 @@
 //! Who serves relayed requests.
 
-use std::{fmt, future::Future, io, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    io,
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use hyco_protocol::http::Cookies;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Gives a stream to an HTTP server for each request.
 pub trait Service: Send + Sync {
@@ -33,7 +41,23 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {
     fn is_reused(&self) -> bool {
         false
     }
+
+    /// Reads what the server has written next, where it lies: `take` gets it, or nothing at its end.
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Poll<io::Result<()>> {
+        let mut space = [MaybeUninit::uninit(); READ];
+        let mut space = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(self).poll_read(cx, &mut space))?;
+        take(space.filled());
+        Poll::Ready(Ok(()))
+    }
 }
+
+/// How much one read takes.
+const READ: usize = 32 * 1024;
 
 /// What is known about a request beside its head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

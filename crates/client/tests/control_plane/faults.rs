@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use crate::support::{Observed, PATIENCE, Relay};
 
+const MUTATIONS: u32 = 100_000;
 const LISTEN: &str = "/$hc/hyco?sb-hc-action=listen";
 
 #[tokio::test]
@@ -59,9 +60,7 @@ async fn mutated_commands_cost_no_channel_c24() {
         state ^= state << 5;
         state as usize % below
     };
-    // A run of its own may take more.
-    let mutations = std::env::var("HYCO_MUTATIONS").map_or(10_000, |count| count.parse().unwrap());
-    for _ in 0..mutations {
+    for _ in 0..MUTATIONS {
         let mut bytes = command.clone().into_bytes();
         for _ in 0..=random(4) {
             let at = random(bytes.len());
@@ -88,6 +87,8 @@ async fn mutated_commands_cost_no_channel_c24() {
     timeout(60 * PATIENCE, last)
         .await
         .expect("the channel is stuck");
+    let second = timeout(Duration::from_millis(1), relay.tcp()).await;
+    assert!(second.is_err(), "another channel");
 }
 
 /// What a status means for the first try: whether no other follows, and whether somebody has to be told.

@@ -1,8 +1,6 @@
-'use strict'
-
 /** The page of the local relay: it asks the administration, and hears its events. */
 
-const $ = (selector) => document.querySelector(selector)
+import { $, button, choices, element, fill, keep, prepend } from './dom.js'
 
 /** How many entries the lists keep. */
 const MOST_LOGGED = 500
@@ -45,40 +43,6 @@ async function ask(method, target, body) {
   return answer
 }
 
-/** Makes an element. What comes from outside is text, never markup. */
-function element(name, text, properties = {}) {
-  const made = Object.assign(document.createElement(name), properties)
-  if (text !== undefined) made.textContent = text
-  return made
-}
-
-function button(text, label, onclick) {
-  const made = element('button', text, { type: 'button', onclick })
-  made.setAttribute('aria-label', label)
-  return made
-}
-
-/** Fills a table. Rows that stay keep their place, so that the keyboard does not lose it. */
-function fill(table, rows, key, cells) {
-  const body = $(`#${table} tbody`)
-  const known = new Map([...body.rows].map((row) => [row.dataset.key, row]))
-  for (const item of rows) {
-    const name = String(item[key])
-    let row = known.get(name)
-    known.delete(name)
-    if (row === undefined) {
-      row = body.insertRow()
-      row.dataset.key = name
-      for (const cell of cells(item)) row.insertCell().append(cell)
-      continue
-    }
-    cells(item).forEach((cell, index) => {
-      if (typeof cell === 'string') row.cells[index].textContent = cell
-    })
-  }
-  for (const row of known.values()) row.remove()
-}
-
 const time = (millis) => new Date(millis).toLocaleTimeString()
 
 function amount({ messages, bytes }) {
@@ -97,47 +61,52 @@ function size(bytes) {
 }
 
 function ending(kind, number) {
-  const span = element('span')
+  const span = element('span', undefined, { className: 'buttons' })
   span.append(
     button('Close', `Close number ${number}`, () => act('DELETE', `${kind}/${number}`)),
-    ' ',
     button('Drop', `Drop number ${number}`, () => act('DELETE', `${kind}/${number}?drop`)),
   )
   return span
 }
 
-/** Does something, and shows what has become of it. */
+/** Does something, and shows what is wrong with it where nobody overlooks it. */
 async function act(method, target, body) {
   try {
     await ask(method, target, body)
+    complain()
   } catch (error) {
-    note(error.message)
+    complain(error.message)
   }
   refresh()
 }
 
-/** Fills a choice of hybrid connections, and keeps what is chosen. */
-function choices(select, paths, first) {
-  const wanted = [...first, ...paths]
-  if ([...select.options].map(({ value }) => value).join() === wanted.join()) return
-  const { value } = select
-  select.replaceChildren(...wanted.map((path) => element('option', path || 'all', { value: path })))
-  if (wanted.includes(value)) select.value = value
+function complain(text) {
+  $('#problem').hidden = text === undefined
+  $('#problem span').textContent = text ?? ''
 }
 
 let strings = new Map()
 
-async function copy(path, target) {
-  const { plain, tls } = strings.get(path)
-  const text = plain ?? tls
-  try {
-    await navigator.clipboard.writeText(text)
-    target.textContent = 'Copied'
-    setTimeout(() => (target.textContent = 'Copy'), 1500)
-  } catch {
-    // Without a secure context there is no clipboard.
-    note(text)
-  }
+/** The buttons that copy a connection string, for each of the two ports that there can be. */
+function copying(path) {
+  const span = element('span', undefined, { className: 'buttons' })
+  const { plain, tls } = strings.get(path) ?? {}
+  if (plain) span.append(copyButton('Copy', `Copy the connection string of ${path}`, plain))
+  if (tls) span.append(copyButton('Copy for TLS', `Copy for TLS that of ${path}`, tls))
+  return span
+}
+
+function copyButton(text, label, what) {
+  return button(text, label, async ({ target }) => {
+    try {
+      await navigator.clipboard.writeText(what)
+      target.textContent = 'Copied'
+      setTimeout(() => (target.textContent = text), 1500)
+    } catch {
+      // Without a secure context there is no clipboard.
+      complain(what)
+    }
+  })
 }
 
 let refreshing = false
@@ -148,12 +117,19 @@ async function refresh() {
   try {
     const answers = await Promise.all(SHOWN.map((target) => ask('GET', target)))
     show(Object.fromEntries(SHOWN.map((target, index) => [target, answers[index]])))
-    $('#state').textContent = 'running'
+    tell('running', 'good')
   } catch (error) {
-    $('#state').textContent = `not reachable: ${error.message}`
+    tell(`not reachable: ${error.message}`, 'bad')
   } finally {
     refreshing = false
   }
+}
+
+/** Says it once, since what is said again is read aloud again. */
+function tell(text, kind) {
+  if ($('#state').textContent === text) return
+  $('#state').textContent = text
+  $('#state').className = kind
 }
 
 function show({ hybridConnections, connections, faults, connectionStrings, ...rest }) {
@@ -168,9 +144,7 @@ function show({ hybridConnections, connections, faults, connectionStrings, ...re
     String(one.pending),
     String(one.connections),
     String(one.requests),
-    button('Copy', `Copy the connection string of ${one.path}`, (event) =>
-      copy(one.path, event.target),
-    ),
+    copying(one.path),
   ])
   fill('listeners', rest.listeners, 'number', (one) => [
     one.hybridConnection,
@@ -201,21 +175,30 @@ function show({ hybridConnections, connections, faults, connectionStrings, ...re
     `${(one.waiting / 1000).toFixed(1)} s`,
     one.trackingId,
   ])
-  $('#faults').replaceChildren(
-    ...faults.map(({ id, struck, ...fault }) => {
-      const item = element('li', `${describe(fault)} — struck ${counted(struck, 'time')} `)
-      item.append(
-        button('Switch off', `Switch off fault ${id}`, () => act('DELETE', `faults/${id}`)),
-      )
-      return item
-    }),
-  )
+  keep($('#faults'), faults, 'id', ({ id, struck, ...what }, item = switchedOn(id)) => {
+    item.firstChild.textContent = `${describe(what)} — struck ${counted(struck, 'time')}`
+    return item
+  })
   chart(connections)
 }
 
-function describe(fault) {
+/** The entry of a fault, with its switch. */
+function switchedOn(id) {
+  const item = element('li')
+  const off = () => act('DELETE', `faults/${id}`)
+  item.append(element('span'), button('Switch off', `Switch off fault ${id}`, off))
+  return item
+}
+
+/** The name of the switch, and all that the fault is. */
+function describe({ hybridConnection, ...fault }) {
   const entries = Object.entries(fault).map(([name, value]) => `${name}=${value}`)
-  return entries.join(' ').replace('kind=', '')
+  const preset = Object.entries(PRESETS).find(([, given]) =>
+    Object.entries(given).every(([name, value]) => fault[name] === value),
+  )
+  const text = entries.join(' ').replace('kind=', '')
+  const where = hybridConnection === undefined ? '' : ` at ${hybridConnection}`
+  return preset === undefined ? `${text}${where}` : `${preset[0]}${where} (${text})`
 }
 
 const rates = []
@@ -232,23 +215,28 @@ function chart(connections) {
   }
   total = { now, bytes }
   const most = Math.max(...rates, 1)
-  const points = rates.map((rate, index) => `${index * 2},${29 - (rate / most) * 28}`)
+  const points = rates.map(
+    (rate, index) => `${(61 - rates.length + index) * 2},${29 - (rate / most) * 28}`,
+  )
   $('#line').setAttribute('points', points.join(' '))
   $('#rate').textContent =
     `${size(Math.round(rates.at(-1) ?? 0))}/s, at most ${size(Math.round(most))}/s`
 }
 
-function logged(event) {
-  const { serial, time: when, type, ...rest } = event
+/** What an event says beside its kind. */
+function logged({ serial, time, type, ...rest }) {
   const text = Object.entries(rest).map(
     ([name, value]) => `${name}=${typeof value === 'object' ? JSON.stringify(value) : value}`,
   )
-  const number = serial === undefined ? '' : `${serial} ${time(when)} `
-  return `${number}${type} ${text.join(' ')}`
+  return text.join(' ')
 }
 
 function hear(event) {
-  const item = element('li', logged(event))
+  const item = element('li')
+  const { serial, time: when, type } = event
+  const number = serial === undefined ? '' : `${serial} ${time(when)} `
+  item.append(element('span', number, { className: 'quiet' }), element('b', type))
+  item.append(` ${logged(event)}`)
   if (event.type === 'refused' || event.type === 'warning') item.className = 'bad'
   item.hidden = !matches(item)
   prepend('#log', item, MOST_LOGGED)
@@ -263,12 +251,6 @@ function hear(event) {
   const refusal = element('li', `${event.status} ${event.action} ${event.path}: ${event.reason}`)
   if (event.hint) refusal.append(element('div', event.hint, { className: 'quiet' }))
   prepend('#refusals', refusal, MOST_REFUSALS)
-}
-
-/** Puts an entry in front of a list, which keeps so many. */
-function prepend(list, item, most) {
-  $(list).prepend(item)
-  while ($(list).children.length > most) $(list).lastChild.remove()
 }
 
 function matches(item) {
@@ -299,9 +281,8 @@ async function connect(path) {
 }
 
 function connected(is, text) {
-  const { connect, send } = $('#sender').elements
-  connect.textContent = is ? 'Close' : 'Connect'
-  send.disabled = !is
+  $('[name=connect]').textContent = is ? 'Close' : 'Connect'
+  $('[name=send]').disabled = !is
   note(text)
 }
 
@@ -334,22 +315,30 @@ $('#fault').onsubmit = (event) => {
   })
 }
 
-$('#sender').onsubmit = async (event) => {
-  event.preventDefault()
-  const { path, message, method, behind } = event.target.elements
-  try {
-    if (event.submitter.name === 'send') {
-      socket.send(message.value)
-      note(`> ${message.value}`)
-      message.value = ''
-    } else if (event.submitter.name === 'request') {
-      await request(path.value, behind.value, method.value, message.value)
-    } else if (event.submitter.textContent === 'Close') socket.close()
-    else await connect(path.value)
-  } catch (error) {
-    note(error.message)
+/** Serves a form of the console; what fails is said there. */
+function serve(form, submit) {
+  $(form).onsubmit = async (event) => {
+    event.preventDefault()
+    try {
+      await submit(event.target.elements)
+    } catch (error) {
+      note(error.message)
+    }
   }
 }
+
+serve('#sender', ({ path, connect: { textContent } }) =>
+  textContent === 'Close' ? socket.close() : connect(path.value),
+)
+serve('#message', ({ message }) => {
+  socket.send(message.value)
+  note(`> ${message.value}`)
+  message.value = ''
+})
+serve('#ask', ({ method, behind }) =>
+  request($('#sender [name=path]').value, behind.value, method.value, $('[name=message]').value),
+)
+$('#problem button').onclick = () => complain()
 
 $('#filter').oninput = () => {
   for (const item of $('#log').children) item.hidden = !matches(item)

@@ -24,6 +24,7 @@ use std::{
 
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
+use hyco_client::connection::BufferPool;
 
 use crate::HubInbox;
 use state::{End, State};
@@ -48,6 +49,21 @@ enum Said {
     Write(u32, Bytes),
 }
 
+/// Memory of a large write, which goes back to the pool when it was taken.
+struct Pooled(Vec<u8>, Arc<BufferPool>);
+
+impl AsRef<[u8]> for Pooled {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        self.1.give(std::mem::take(&mut self.0));
+    }
+}
+
 impl Exchanges {
     /// Takes commands out of JavaScript's ring.
     pub fn say(&self, ring: &[u8], inbox: &HubInbox) {
@@ -56,7 +72,10 @@ impl Exchanges {
 
     /// Takes a large write.
     pub fn write(&self, number: u32, bytes: &[u8], inbox: &HubInbox) {
-        self.push(Said::Write(number, Bytes::copy_from_slice(bytes)), inbox);
+        let mut copy = inbox.buffers.take(bytes.len());
+        copy.extend_from_slice(bytes);
+        let pooled = Pooled(copy, Arc::clone(&inbox.buffers));
+        self.push(Said::Write(number, Bytes::from_owner(pooled)), inbox);
     }
 
     fn push(&self, said: Said, inbox: &HubInbox) {

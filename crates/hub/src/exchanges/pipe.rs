@@ -1,18 +1,20 @@
 //! The I/O thread's end of an exchange, which is the transport of its request.
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, IoSlice},
+    mem,
     pin::Pin,
     sync::{Arc, Mutex, atomic::Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use hyco_client::{
     connection::Inbox,
-    http::{HandlerFailed, NotServed, Opening, Outcome, RequestInfo, Service, Transport},
+    http::{Opening, Outcome, RequestInfo, Service, Transport},
 };
-use hyco_websocket::Sink;
+use hyco_websocket::{Assembled, Sink};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
@@ -84,6 +86,32 @@ impl Pipe {
         let value = (signal as u32) << KIND_SHIFT | value & VALUE;
         self.inbox.signal_exchange(self.link, self.number, value);
     }
+
+    /// Counts what was taken. Gives what JavaScript should be told: below a window it does not wait, and
+    /// has not to be woken.
+    fn taken(&mut self, state: &mut State, count: usize) -> usize {
+        self.taken += count;
+        if state.untold <= WRITTEN_WINDOW || self.taken < TOLD {
+            return 0;
+        }
+        state.untold -= self.taken;
+        mem::take(&mut self.taken)
+    }
+
+    fn tell(&self, taken: usize) {
+        if taken > 0 {
+            self.signal(Signal::Taken, taken as u32);
+        }
+    }
+}
+
+/// Gives the first `count` bytes of the slices, piece by piece.
+fn each(slices: &[IoSlice<'_>], mut count: usize, mut piece: impl FnMut(&[u8])) {
+    for slice in slices {
+        let length = slice.len().min(count);
+        piece(&slice[..length]);
+        count -= length;
+    }
 }
 
 impl AsyncWrite for Pipe {
@@ -91,6 +119,19 @@ impl AsyncWrite for Pipe {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// One message for all of it. A large one has memory of its own, which a handler may keep.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         {
@@ -103,20 +144,39 @@ impl AsyncWrite for Pipe {
                 return Poll::Pending;
             }
         }
-        let bytes = &bytes[..bytes.len().min(PIECE)];
         let mut head = Vec::with_capacity(128);
         head.extend_from_slice(&this.number.to_le_bytes());
         match &this.info {
             Some(info) => append_info(&mut head, info),
             None => head.push(BODY),
         }
-        let length = head.len() + bytes.len();
+        let count = slices
+            .iter()
+            .map(|slice| slice.len())
+            .sum::<usize>()
+            .min(PIECE);
+        let length = head.len() + count;
+        let is_large = count >= LARGE;
+        let need = if is_large { 0 } else { length };
         let sent = this
             .inbox
-            .poll_lend(cx.waker(), this.link, length, |space, batch| {
-                space[..head.len()].copy_from_slice(&head);
-                space[head.len()..length].copy_from_slice(bytes);
-                batch.message(false, 0..length);
+            .poll_lend(cx.waker(), this.link, need, |space, batch| {
+                if is_large {
+                    let mut bytes = batch.buffer(length);
+                    bytes.extend_from_slice(&head);
+                    each(slices, count, |piece| bytes.extend_from_slice(piece));
+                    let fragments = Vec::new();
+                    batch.large(false, Assembled { bytes, fragments });
+                } else {
+                    let (start, mut rest) = space.split_at_mut(head.len());
+                    start.copy_from_slice(&head);
+                    each(slices, count, |piece| {
+                        let (place, behind) = mem::take(&mut rest).split_at_mut(piece.len());
+                        place.copy_from_slice(piece);
+                        rest = behind;
+                    });
+                    batch.message(false, 0..length);
+                }
                 Poll::Ready(())
             });
         if sent.is_pending() {
@@ -125,9 +185,9 @@ impl AsyncWrite for Pipe {
         // What comes with the head is read at once and is not acknowledged, which saves a command for
         // each small request.
         if this.info.take().is_none() {
-            lock(&this.state).unconsumed += bytes.len();
+            lock(&this.state).unconsumed += count;
         }
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(Ok(count))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -151,7 +211,8 @@ impl AsyncRead for Pipe {
         space: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let mut state = lock(&this.state);
+        let shared = Arc::clone(&this.state);
+        let mut state = lock(&shared);
         let before = space.filled().len();
         while space.remaining() > 0
             && let Some(first) = state.written.front_mut()
@@ -165,28 +226,11 @@ impl AsyncRead for Pipe {
         }
         let count = space.filled().len() - before;
         if count == 0 {
-            match state.end {
-                None => {
-                    state.reader = Some(cx.waker().clone());
-                    return Poll::Pending;
-                }
-                Some(End::NotServed) => return Poll::Ready(Err(io::Error::other(NotServed))),
-                Some(End::Threw) => return Poll::Ready(Err(io::Error::other(HandlerFailed))),
-                // As over TCP: what was written before is sent, and then the stream ends.
-                Some(End::Destroyed | End::Finished) => {}
-            }
+            ready!(state.poll_end(cx))?;
         }
-        this.taken += count;
-        // Below that JavaScript does not wait, and has not to be woken.
-        let waits = state.untold > WRITTEN_WINDOW && this.taken >= TOLD;
-        if waits {
-            state.untold -= this.taken;
-        }
+        let told = this.taken(&mut state, count);
         drop(state);
-        if waits {
-            this.signal(Signal::Taken, this.taken as u32);
-            this.taken = 0;
-        }
+        this.tell(told);
         Poll::Ready(Ok(()))
     }
 }
@@ -194,6 +238,24 @@ impl AsyncRead for Pipe {
 impl Transport for Pipe {
     fn finish(mut self: Box<Self>, outcome: Outcome) {
         self.outcome = outcome;
+    }
+
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Poll<io::Result<()>> {
+        let shared = Arc::clone(&self.state);
+        let mut state = lock(&shared);
+        let first = state.written.pop_front();
+        if first.is_none() {
+            ready!(state.poll_end(cx))?;
+        }
+        let told = self.taken(&mut state, first.as_ref().map_or(0, Bytes::len));
+        drop(state);
+        take(&first.unwrap_or_default());
+        self.tell(told);
+        Poll::Ready(Ok(()))
     }
 
     fn is_given_up(&self) -> bool {
@@ -254,7 +316,9 @@ const BODY: u8 = 2;
 const SECURE: u8 = 0x80;
 
 /// How much one message carries.
-const PIECE: usize = 32 * 1024;
+const PIECE: usize = 64 * 1024;
+/// A message from this size on has memory of its own: to copy it costs more.
+const LARGE: usize = 16 * 1024;
 /// How much of a body JavaScript may have without having consumed it.
 const WINDOW: usize = 128 * 1024;
 /// Above this JavaScript waits until what it has written was taken; `lib/http/exchange.js` has the same.

@@ -1,8 +1,13 @@
 //! What an exchange's two threads share.
 
-use std::{collections::VecDeque, task::Waker};
+use std::{
+    collections::VecDeque,
+    io,
+    task::{Context, Poll, Waker},
+};
 
 use bytes::Bytes;
+use hyco_client::http::{HandlerFailed, NotServed};
 
 /// What an exchange's two threads share.
 #[derive(Default)]
@@ -37,6 +42,20 @@ impl State {
         self.unconsumed = self.unconsumed.saturating_sub(count);
         if let Some(writer) = self.writer.take() {
             writer.wake();
+        }
+    }
+
+    /// Waits for more when nothing is left of what was written; an error where JavaScript gave up.
+    pub(super) fn poll_end(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        match self.end {
+            None => {
+                self.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Some(End::NotServed) => Poll::Ready(Err(io::Error::other(NotServed))),
+            Some(End::Threw) => Poll::Ready(Err(io::Error::other(HandlerFailed))),
+            // As over TCP: what was written before is sent, and then the stream ends.
+            Some(End::Destroyed | End::Finished) => Poll::Ready(Ok(())),
         }
     }
 

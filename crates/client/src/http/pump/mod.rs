@@ -34,7 +34,7 @@ use crate::error::Result;
 pub(crate) use outcome::{Answered, Ended, Failure};
 
 /// Gives the rendezvous of the request when its answer needs one.
-pub(crate) type Dialling = Pin<Box<dyn Future<Output = Result<Channel>> + Send>>;
+pub(crate) type Dialling = Pin<Box<dyn Future<Output = Result<Box<Channel>>> + Send>>;
 
 /// One request under way.
 pub(crate) struct Pump<'a> {
@@ -50,7 +50,7 @@ pub(crate) struct Pump<'a> {
     parser: AnswerParser,
     server_ended: bool,
     gathered: Gathered,
-    channel: Option<Channel>,
+    channel: Option<Box<Channel>>,
     dial: Option<Box<dyn FnOnce() -> Dialling + Send + 'a>>,
     dialling: Option<Dialling>,
     /// The status of the answer whose head has been queued at the rendezvous.
@@ -96,7 +96,7 @@ impl<'a> Pump<'a> {
     }
 
     /// The request came by this rendezvous; with `body_follows` its body comes there.
-    pub(crate) fn at(&mut self, channel: Channel, body_follows: bool) {
+    pub(crate) fn at(&mut self, channel: Box<Channel>, body_follows: bool) {
         self.channel = Some(channel);
         self.body_follows = body_follows;
     }

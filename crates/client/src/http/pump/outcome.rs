@@ -17,7 +17,7 @@ pub(crate) enum Ended {
 #[derive(Debug)]
 pub(crate) struct Answered {
     /// The rendezvous, if there is one.
-    pub(crate) channel: Option<Channel>,
+    pub(crate) channel: Option<Box<Channel>>,
     /// The rest of the body still comes there.
     pub(crate) body_left: bool,
     /// The status of the answer that has begun there; none when no other can be in its way.

@@ -1,7 +1,9 @@
 //! The relay's side of an exchange: the rendezvous, if the request or its answer needs one.
 
 use std::{
+    io::{self, IoSlice},
     mem,
+    pin::Pin,
     task::{Context, Poll},
 };
 
@@ -9,7 +11,10 @@ use hyco_websocket::Part;
 use tokio::time::Instant;
 
 use super::{Failure, Pump, WINDOW};
-use crate::http::answer::{Way, response_json};
+use crate::http::{
+    answer::{Way, response_json},
+    service::Transport,
+};
 
 impl Pump<'_> {
     /// Reads what the relay sends: the body, or that the sender has left.
@@ -18,8 +23,10 @@ impl Pump<'_> {
             return Ok(false);
         };
         let mut moved = false;
+        let mut passed = 0;
         loop {
-            if self.body_follows && self.to_server.len() - self.written >= WINDOW {
+            let waiting = self.to_server.len() - self.written;
+            if self.body_follows && (waiting >= WINDOW || passed >= WINDOW) {
                 self.given = Instant::now();
                 return Ok(moved);
             }
@@ -37,8 +44,14 @@ impl Pump<'_> {
                     Poll::Pending => return Ok(moved),
                 },
                 Some(Part::Binary { bytes, last }) if self.body_follows => {
+                    passed += bytes.len();
                     if !self.server_is_deaf {
-                        append_chunk(&mut self.to_server, bytes, last);
+                        let transport = Pin::new(&mut *self.transport);
+                        match write_chunk(transport, cx, bytes, last, &mut self.to_server) {
+                            Ok(()) => {}
+                            // It may have answered without reading, so what it wrote decides.
+                            Err(_) => self.server_is_deaf = true,
+                        }
                     }
                     self.body_follows = !last;
                     moved = true;
@@ -143,13 +156,41 @@ impl Pump<'_> {
     }
 }
 
-fn append_chunk(out: &mut Vec<u8>, bytes: &[u8], last: bool) {
-    if !bytes.is_empty() {
-        out.extend_from_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
-        out.extend_from_slice(bytes);
-        out.extend_from_slice(b"\r\n");
+/// Writes a chunk of a body from where it lies. What the server does not take yet goes to `rest`, and all
+/// of it if something waits there.
+fn write_chunk(
+    mut server: Pin<&mut dyn Transport>,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+    last: bool,
+    rest: &mut Vec<u8>,
+) -> io::Result<()> {
+    let size = format!("{:x}\r\n", bytes.len());
+    let end = if last { "\r\n0\r\n\r\n" } else { "\r\n" };
+    let mut slices = match bytes.is_empty() {
+        true if !last => return Ok(()),
+        true => [&b""[..], b"", LAST_CHUNK].map(IoSlice::new),
+        false => [
+            IoSlice::new(size.as_bytes()),
+            IoSlice::new(bytes),
+            IoSlice::new(end.as_bytes()),
+        ],
+    };
+    let mut left = slices.as_mut_slice();
+    while !left.is_empty() && rest.is_empty() {
+        match server.as_mut().poll_write_vectored(cx, left)? {
+            Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(count) => IoSlice::advance_slices(&mut left, count),
+            Poll::Pending => break,
+        }
     }
-    if last {
-        out.extend_from_slice(b"0\r\n\r\n");
+    for slice in left {
+        rest.extend_from_slice(slice);
     }
+    // Only sends what is written; a failure shows when the answer is read.
+    let _ = server.poll_flush(cx);
+    Ok(())
 }
+
+/// What ends a body that comes in chunks.
+const LAST_CHUNK: &[u8] = b"0\r\n\r\n";

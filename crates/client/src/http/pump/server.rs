@@ -1,13 +1,11 @@
 //! The server's side of an exchange: the request goes there, the answer comes from there.
 
 use std::{
-    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use hyco_protocol::http::{AnswerSink, ResponseHead};
-use tokio::io::ReadBuf;
 
 use super::{Failure, Pump, WINDOW};
 use crate::{
@@ -49,31 +47,43 @@ impl Pump<'_> {
     pub(super) fn read_server(&mut self, cx: &mut Context<'_>) -> Result<bool, Failure> {
         let mut moved = false;
         while !self.parser.is_done() && !self.server_ended && self.has_room() {
-            let mut space = [MaybeUninit::uninit(); READ];
-            let mut space = ReadBuf::uninit(&mut space);
-            match Pin::new(&mut *self.transport).poll_read(cx, &mut space) {
+            let Self {
+                transport,
+                parser,
+                channel,
+                gathered,
+                ..
+            } = self;
+            let streams = self.streams.is_some();
+            let mut fed = Ok(0);
+            let taken = transport.poll_take(cx, &mut |bytes| {
+                let rest = match channel {
+                    Some(channel) if streams => parser.feed(bytes, &mut Streamed(channel)),
+                    _ => parser.feed(bytes, gathered),
+                };
+                fed = rest.map(|_| bytes.len());
+            });
+            match taken {
                 Poll::Pending => return Ok(moved),
                 Poll::Ready(Err(error)) => return Err(failure_of(error)),
                 Poll::Ready(Ok(())) => moved = true,
             }
-            let bytes = space.filled();
-            if bytes.is_empty() {
-                self.server_ended = true;
-                let (has_begun, given_up) = (self.has_head(), self.transport.is_given_up());
-                self.parser
-                    .finish()
-                    .map_err(|bad| match (has_begun, given_up) {
-                        (true, true) => Failure::GivenUp,
-                        (true, false) => Failure::BrokenOff(Error::BadAnswer(bad.0)),
-                        (false, _) => Failure::Server(Error::BadAnswer(bad.0)),
-                    })?;
-                break;
+            match fed {
+                Ok(0) => {
+                    self.server_ended = true;
+                    let (has_begun, given_up) = (self.has_head(), self.transport.is_given_up());
+                    self.parser
+                        .finish()
+                        .map_err(|bad| match (has_begun, given_up) {
+                            (true, true) => Failure::GivenUp,
+                            (true, false) => Failure::BrokenOff(Error::BadAnswer(bad.0)),
+                            (false, _) => Failure::Server(Error::BadAnswer(bad.0)),
+                        })?;
+                    break;
+                }
+                Ok(_) => {}
+                Err(bad) => return Err(Failure::Server(Error::BadAnswer(bad.0))),
             }
-            let fed = match (&mut self.channel, self.streams.is_some()) {
-                (Some(channel), true) => self.parser.feed(bytes, &mut Streamed(channel)),
-                _ => self.parser.feed(bytes, &mut self.gathered),
-            };
-            fed.map_err(|bad| Failure::Server(Error::BadAnswer(bad.0)))?;
             if self.parser.is_upgraded() {
                 return Err(Failure::Server(Error::BadAnswer(
                     "a 101 to a request that is no upgrade",
@@ -119,9 +129,7 @@ fn failure_of(error: std::io::Error) -> Failure {
     }
 }
 
-/// How much of an answer may wait for the relay.
-const OUTPUT: usize = 128 * 1024;
-/// How much one read from the server takes.
-const READ: usize = 32 * 1024;
+/// How much of an answer may wait for the relay before more of it is read.
+const OUTPUT: usize = 64 * 1024;
 /// A written head up to this size stays until the exchange is over.
 const KEPT: usize = 16 * 1024;

@@ -1,0 +1,84 @@
+//! Who finds the queue full is woken when it has been taken: each of them, once, in the order in which
+//! they came.
+
+use std::{
+    sync::{Arc, Mutex},
+    task::{Poll, Wake, Waker},
+};
+
+use hyco_client::connection::Inbox;
+use hyco_hub::{HubInbox, Queue};
+
+/// A waker that notes its name.
+struct Named(usize, Arc<Mutex<Vec<usize>>>);
+
+impl Wake for Named {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().expect("no panic").push(self.0);
+    }
+}
+
+struct Setting {
+    inbox: Arc<HubInbox>,
+    woken: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Setting {
+    /// An inbox that takes no more.
+    fn full() -> Self {
+        let inbox = HubInbox::new();
+        inbox.event(0, "x".repeat(3 * 1024 * 1024));
+        Self {
+            inbox,
+            woken: Arc::default(),
+        }
+    }
+
+    fn task(&self, name: usize) -> Arc<Named> {
+        Arc::new(Named(name, Arc::clone(&self.woken)))
+    }
+
+    fn stalls(&self, task: &Arc<Named>, connection: u32) -> bool {
+        let waker = Waker::from(Arc::clone(task));
+        self.inbox
+            .poll_lend(&waker, connection, 100, |_, _| Poll::Ready(()))
+            .is_pending()
+    }
+
+    /// Takes the queue; returns who is woken by that.
+    fn take(&self) -> Vec<usize> {
+        drop(self.inbox.take(Queue::default()));
+        std::mem::take(&mut self.woken.lock().expect("no panic"))
+    }
+}
+
+#[test]
+fn a_task_is_woken_once_however_often_it_asked() {
+    let setting = Setting::full();
+    let task = setting.task(1);
+    for _ in 0..1000 {
+        assert!(setting.stalls(&task, 7));
+    }
+    assert_eq!(setting.take(), [1]);
+    assert!(!setting.stalls(&task, 7));
+    assert!(setting.take().is_empty());
+}
+
+#[test]
+fn all_tasks_of_one_connection_are_woken() {
+    let setting = Setting::full();
+    let tasks: Vec<_> = (0..100).map(|name| setting.task(name)).collect();
+    for task in &tasks {
+        assert!(setting.stalls(task, 7));
+    }
+    assert_eq!(setting.take(), Vec::from_iter(0..100));
+}
+
+#[test]
+fn who_has_waited_longest_is_woken_first() {
+    let setting = Setting::full();
+    for name in [3, 1, 2] {
+        assert!(setting.stalls(&setting.task(name), name as u32));
+    }
+    assert_eq!(setting.take(), [3, 1, 2]);
+}
