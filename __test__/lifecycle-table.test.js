@@ -18,7 +18,8 @@ const ALONE = { online: '—', closing: 'never', closed: 'never' }
 /** The rows of the table, each with the words of its columns. */
 function rows() {
   const text = readFileSync(join(__dirname, '..', 'docs', 'lifecycle.md'), 'utf8')
-  const lines = text.split('\n').filter((line) => line.startsWith('| '))
+  const [, section] = text.split(/^## .*$/m)
+  const lines = section.split('\n').filter((line) => line.startsWith('| '))
   return lines.slice(2).map((line) => {
     const [state, what, events, next, again] = line
       .split('|')
