@@ -163,11 +163,15 @@ describe('what fails on the way has a hint', TIMEOUT, () => {
   }
 
   for (const [status, hint] of [
+    [
+      '407 Who are you\r\nProxy-Authenticate: NTLM',
+      /^Run a proxy on this machine that signs in at the other one/,
+    ],
     ['407 Who are you', /http:\/\/user:password@host:port/],
     ['403 No', /^Have the proxy allow connections/],
     ['502 Bad Gateway', /whether it can reach the relay/],
   ]) {
-    it(`a proxy that answers ${status}, whose status the error has`, async () => {
+    it(`a proxy that answers ${status.replace('\r\n', ', ')}, whose status the error has`, async () => {
       const proxy = `http://${await answering(status)}`
       const error = await hints(hint, 'wss://relay.example/$hc/hyco', 'x', { proxy })
       assert.equal(error.code, 'HYCO_ERR_PROXY')

@@ -89,7 +89,10 @@ function connectionLost({ message }) {
   )
 }
 
-function proxy({ cause, statusCode }) {
+function proxy({ cause, message, statusCode }) {
+  if (statusCode === 407 && /only Basic is known/.test(message)) {
+    return 'Run a proxy on this machine that signs in at the other one, and name that in its place.'
+  }
   if (statusCode === 407) {
     return 'Give the user and the password that the proxy wants: http://user:password@host:port.'
   }

@@ -52,7 +52,11 @@ function checked(name, text) {
     const { hostname, port, protocol } = new URL(text)
     if (SCHEME.test(protocol) && hostname !== '' && port !== '0') return text
   }
-  throw invalidOption(name, 'must be false or the URL of an http, https or socks5 proxy')
+  throw invalidOption(
+    name,
+    "must be the URL of a proxy, such as 'http://host:port', 'https://host:port' or " +
+      "'socks5://host:port', or false for none",
+  )
 }
 
 /**

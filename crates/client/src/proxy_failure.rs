@@ -9,6 +9,9 @@ pub enum ProxyFailure {
     /// It cannot be reached.
     #[error("cannot be reached: {0}")]
     Unreachable(#[source] io::Error),
+    /// Its name has no address.
+    #[error("has no address: {0}")]
+    Unresolved(#[source] io::Error),
     /// It broke the connection off.
     #[error("failed: {0}")]
     Broken(#[source] io::Error),
@@ -32,14 +35,18 @@ impl ProxyFailure {
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
-            Self::Unreachable(_) | Self::Broken(_) | Self::NotOne | Self::Socks(_) => None,
+            Self::Unreachable(_)
+            | Self::Unresolved(_)
+            | Self::Broken(_)
+            | Self::NotOne
+            | Self::Socks(_) => None,
         }
     }
 
     pub(crate) fn source_error(&self) -> Option<&io::Error> {
         match self {
             Self::Unreachable(error) | Self::Broken(error) => Some(error),
-            Self::NotOne | Self::Refused { .. } | Self::Socks(_) => None,
+            Self::Unresolved(_) | Self::NotOne | Self::Refused { .. } | Self::Socks(_) => None,
         }
     }
 }

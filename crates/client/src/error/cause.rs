@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::Error;
+use super::{Error, ProxyFailure};
 
 impl Error {
     /// The code Node gives to the underlying failure of the system or of TLS, such as `ECONNREFUSED`.
@@ -14,6 +14,10 @@ impl Error {
             | Self::Handshake(source)
             | Self::Upstream(source) => io_code(source),
             Self::Tls { failure, .. } => Some(failure.code),
+            Self::Proxy {
+                failure: ProxyFailure::Unresolved(source),
+                ..
+            } => Some(lookup_code(source)),
             Self::Proxy { failure, .. } => failure.source_error().and_then(io_code),
             Self::Timeout { .. } => Some("ETIMEDOUT"),
             _ => None,

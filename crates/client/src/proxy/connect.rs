@@ -29,21 +29,52 @@ pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         .map_err(ProxyFailure::Broken)?;
     stream.flush().await.map_err(ProxyFailure::Broken)?;
 
-    let head = read_head(stream).await?;
-    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let mut words = line.splitn(3, ' ');
-    let version = words.next().unwrap_or_default();
-    let status = words.next().and_then(|status| status.parse().ok());
-    match status {
-        _ if !version.starts_with("HTTP/1.") => Err(ProxyFailure::NotOne),
-        Some(200..=299) => Ok(()),
-        Some(status) => Err(ProxyFailure::Refused {
-            status,
-            reason: clean_reason(&secrets.hide(words.next().unwrap_or_default())).into_owned(),
-        }),
-        None => Err(ProxyFailure::NotOne),
+    loop {
+        let head = read_head(stream).await?;
+        let head = String::from_utf8_lossy(&head);
+        let mut words = head
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .splitn(3, ' ')
+            .skip(1);
+        let status = words.next().and_then(|status| status.parse().ok());
+        match status {
+            // What comes before the answer.
+            Some(100 | 102..=199) => {}
+            Some(200..=299) => return Ok(()),
+            Some(status) => {
+                let mut reason = words.next().unwrap_or_default().to_owned();
+                if let Some(schemes) = foreign_schemes(status, &head) {
+                    reason.push_str(&format!(" ({schemes} is wanted, and only Basic is known)"));
+                }
+                let reason = clean_reason(&secrets.hide(&reason)).into_owned();
+                return Err(ProxyFailure::Refused { status, reason });
+            }
+            None => return Err(ProxyFailure::NotOne),
+        }
     }
+}
+
+/// The ways to authenticate that a proxy names, if the only one that is known here is not among them.
+fn foreign_schemes(status: u16, head: &str) -> Option<String> {
+    if status != PROXY_AUTHENTICATION_REQUIRED {
+        return None;
+    }
+    let mut schemes: Vec<&str> = Vec::new();
+    for line in head.lines() {
+        if let Some((name, value)) = line.split_once(':')
+            && name.trim().eq_ignore_ascii_case("proxy-authenticate")
+            && let Some(scheme) = value.split_whitespace().next()
+            && !schemes.contains(&scheme)
+        {
+            schemes.push(scheme);
+        }
+    }
+    let is_known = schemes
+        .iter()
+        .any(|scheme| scheme.eq_ignore_ascii_case("basic"));
+    (!is_known && !schemes.is_empty()).then(|| schemes.join(" or "))
 }
 
 /// Reads up to the blank line and not a byte further: what follows is the endpoint's. Byte by byte, since
@@ -55,9 +86,16 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, Prox
             return Err(ProxyFailure::NotOne);
         }
         head.push(stream.read_u8().await.map_err(ProxyFailure::Broken)?);
+        // Something else may greet with a line and then wait.
+        if !BEGINNING.starts_with(&head[..head.len().min(BEGINNING.len())]) {
+            return Err(ProxyFailure::NotOne);
+        }
     }
     Ok(head)
 }
 
+const PROXY_AUTHENTICATION_REQUIRED: u16 = 407;
+/// Of any answer.
+const BEGINNING: &[u8] = b"HTTP/1.";
 /// As much as Node takes of a response's head.
 const LONGEST_HEAD: usize = 16 * 1024;

@@ -90,9 +90,8 @@ impl Proxy {
         let Settings { host, port, .. } = &*self.0;
         let reached = tcp::connect(resolver, host, *port, deadline).await;
         let mut stream = reached.map_err(|error| match error {
-            Error::Connect { source, .. } | Error::Lookup { source, .. } => {
-                self.failed(ProxyFailure::Unreachable(source))
-            }
+            Error::Connect { source, .. } => self.failed(ProxyFailure::Unreachable(source)),
+            Error::Lookup { source, .. } => self.failed(ProxyFailure::Unresolved(source)),
             error => error,
         })?;
         match self.0.kind {

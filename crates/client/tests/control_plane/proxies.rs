@@ -57,6 +57,10 @@ async fn an_http_proxy_is_asked_with_name_and_credentials() {
         );
         assert_eq!(head, expected);
         stream
+            .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+            .await
+            .unwrap();
+        stream
             .write_all(b"HTTP/1.1 200 Connection established\r\nX: y\r\n\r\n")
             .await
             .unwrap();
@@ -85,6 +89,49 @@ async fn a_refusal_names_proxy_and_status_and_never_the_password() {
 }
 
 #[tokio::test]
+async fn a_proxy_that_does_not_know_basic_is_told_from_one_that_refuses_the_password() {
+    let relay = Relay::bind().await;
+    let (proxy, port) = bind().await;
+    for (lines, added) in [
+        ("", ""),
+        (
+            "Proxy-Authenticate: Basic realm=x\r\nProxy-Authenticate: NTLM\r\n",
+            "",
+        ),
+        (
+            "proxy-authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n",
+            " (Negotiate or NTLM is wanted, and only Basic is known)",
+        ),
+    ] {
+        let serve = async {
+            let (mut stream, _) = proxy.accept().await.unwrap();
+            read_head(&mut stream).await;
+            let answer = format!("HTTP/1.1 407 Who\r\n{lines}\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            std::future::pending().await
+        };
+        let url = format!("http://127.0.0.1:{port}");
+        let error = connect(&relay, &url, serve).await.unwrap_err();
+        let text = format!("proxy 127.0.0.1:{port} refused the connection: 407 Who{added}");
+        assert_eq!((error.to_string(), error.status()), (text, Some(407)));
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_whose_name_has_no_address_is_named() {
+    let relay = Relay::bind().await;
+    let error = connect(&relay, "http://proxy.invalid:1", std::future::pending())
+        .await
+        .unwrap_err();
+    assert_eq!(error.cause_code(), Some("ENOTFOUND"));
+    let text = error.to_string();
+    assert!(
+        text.starts_with("proxy proxy.invalid:1 has no address: "),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn a_dead_proxy_and_one_that_is_none_are_named() {
     let relay = Relay::bind().await;
     let (proxy, port) = bind().await;
@@ -94,10 +141,7 @@ async fn a_dead_proxy_and_one_that_is_none_are_named() {
     ] {
         let serve = async {
             let (mut stream, _) = proxy.accept().await.unwrap();
-            stream
-                .write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-                .await
-                .unwrap();
+            stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
             std::future::pending().await
         };
         let error = connect(&relay, &url, serve).await.unwrap_err();
