@@ -149,7 +149,9 @@ describe('closeRequested', TIMEOUT, () => {
     const connected = once(server, 'connection')
     const { socket } = await scripted.announce()
     const [accepted] = await connected
+    const lost = emitted(server, 'offline')
     scripted.channel.terminate()
+    assert.equal((await lost).final, true)
     await emitted(server, 'close')
     assert.equal(server.status, 'closed')
     assert.equal(accepted.readyState, hyco.OPEN)

@@ -305,9 +305,9 @@ fn steps_until_full(found: &Found) -> usize {
             match *found {
                 Found::Message(text, size) => batch.message(text, size..size),
                 Found::Ping(at) => batch.ping(at..at + 1),
-                Found::Large(text, size, _) => {
+                Found::Large(text, size, cut) => {
                     // One byte to a fragment: the list of their ends is what costs.
-                    let fragments = (1..=size).collect();
+                    let fragments = (if cut { 1 } else { size }..=size).collect();
                     let bytes = vec![0; size];
                     batch.large(text, Assembled { bytes, fragments });
                 }
@@ -333,8 +333,38 @@ fn what_waits_is_bounded_by_what_it_costs() {
     // The ends of fragments cost more than the fragments.
     let fragments = steps_until_full(&Found::Large(false, 10_000, true));
     assert!(fragments < 40, "{fragments}");
+    let large = steps_until_full(&Found::Large(false, 100_000, false));
+    assert!(large < 40, "{large}");
     let events = steps_until_full(&Found::Violation);
     assert!(events < 20_000, "{events}");
+}
+
+#[test]
+fn a_queue_that_was_read_keeps_no_message_and_its_memory_only_if_that_is_little() {
+    let (inbox, mut seen) = (HubInbox::new(), Vec::new());
+    let finds = [
+        Found::Message(true, 100),
+        Found::Large(true, 50_000, true),
+        Found::Violation,
+    ];
+    step(&inbox, 1, &finds, &mut 0, &mut seen);
+    let mut queue = inbox.take(Queue::default());
+    assert!(!queue.large.is_empty() && !queue.events.is_empty() && !queue.slabs.is_empty());
+    queue.recycle();
+    assert!(queue.records.is_empty() && queue.records.capacity() > 0);
+    assert!(queue.large.is_empty() && queue.events.is_empty() && queue.slabs.is_empty());
+
+    for _ in 0..100_000 {
+        inbox.signal(1, Signal::Acknowledged(1));
+    }
+    let mut queue = inbox.take(queue);
+    assert_eq!(queue.records.len(), 100_000);
+    queue.recycle();
+    assert!(queue.records.capacity() < 100_000);
+    // What it has cost is forgotten, too.
+    drop(inbox.take(queue));
+    let outcome = inbox.poll_lend(Waker::noop(), 1, 100, |_, _| Poll::Ready(()));
+    assert!(outcome.is_ready());
 }
 
 #[test]

@@ -185,6 +185,16 @@ fn nothing_is_delivered_to_an_environment_that_has_ended() {
     assert_eq!(javascript.calls(), 0);
 }
 
+#[test]
+fn a_line_of_the_log_wakes_javascript_unless_that_is_behind() {
+    let (inbox, javascript) = inbox();
+    inbox.log("{}".to_owned());
+    assert_eq!((javascript.calls(), take_all(&inbox)), (1, 1));
+    inbox.event(0, "x".repeat(3 * 1024 * 1024));
+    inbox.log("{}".to_owned());
+    assert_eq!(take_all(&inbox), 1, "the line would fill the memory");
+}
+
 /// How long the I/O thread is away after a turn with so many reads, at the least.
 fn pause_after(reads: usize) -> Duration {
     let (inbox, _javascript) = inbox();
