@@ -6,6 +6,7 @@ const { after, describe, test } = require('node:test')
 
 const { createRelayedServer, createRelayListenUri, createRelaySendUri } = require('..')
 const { createRelayToken, relayedConnect, startRelayEmulator } = require('..')
+const { until } = require('./support/watch')
 
 const timeout = { timeout: 60_000 }
 
@@ -114,6 +115,8 @@ describe('what is connected to a running relay', timeout, () => {
     const [listener] = relay.listeners()
     assert.strictEqual(listener.hybridConnection, 'hyco')
     assert.strictEqual(listener.announced, 1)
+    // What has arrived a moment ago may not have been counted yet.
+    await until(() => relay.connections()[0].toSender.messages === 1, 'the count')
     const [connection] = relay.connections()
     assert.deepStrictEqual(connection.toListener, { messages: 1, bytes: 5 })
     assert.deepStrictEqual(connection.toSender, { messages: 1, bytes: 5 })

@@ -9,6 +9,8 @@ const { describe, it } = require('node:test')
 
 const hyco = require('..')
 const HttpSetting = require('./support/http-server')
+const { turn } = require('./support/watch')
+
 const { mirror, until } = HttpSetting
 
 const TIMEOUT = { timeout: 120_000 }
@@ -36,9 +38,10 @@ describe('who serves', TIMEOUT, () => {
       fetch: async (request, info) => {
         if (request.url.endsWith('/stream')) {
           aborted = new Promise((resolve) => request.signal.addEventListener('abort', resolve))
-          return new Response(new ReadableStream({ pull: (c) => c.enqueue(Buffer.from('x')) }), {
-            headers: { 'content-type': 'text/event-stream' },
-          })
+          // One that never rests would keep the event loop from hearing of the end.
+          const pull = (stream) => turn().then(() => stream.enqueue(Buffer.from('x')))
+          const headers = { 'content-type': 'text/event-stream' }
+          return new Response(new ReadableStream({ pull }), { headers })
         }
         const headers = new Headers({ 'x-method': request.method })
         headers.append('set-cookie', 'a=1')

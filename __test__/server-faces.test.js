@@ -149,10 +149,10 @@ describe('closeRequested', TIMEOUT, () => {
     const connected = once(server, 'connection')
     const { socket } = await scripted.announce()
     const [accepted] = await connected
-    const lost = emitted(server, 'offline')
+    const told = Promise.all([emitted(server, 'offline'), emitted(server, 'close')])
     scripted.channel.terminate()
-    assert.equal((await lost).final, true)
-    await emitted(server, 'close')
+    const [{ final }] = await told
+    assert.equal(final, true)
     assert.equal(server.status, 'closed')
     assert.equal(accepted.readyState, hyco.OPEN)
     const ended = closed(accepted)
