@@ -89,7 +89,6 @@ function settings() {
       'typescript',
       'yaml',
     ],
-    ignoredHighlightLanguages: ['mermaid'],
     // ws's own class is behind these two, and documented by ws.
     intentionallyNotExported: ['WebSocketClass', 'WebSocketInstance'],
     logLevel: 'Warn',
