@@ -822,9 +822,10 @@ declare namespace WebSocket {
      *
      * @param options.timeout How many milliseconds to wait before they are ended; by default there is no
      *   limit
+     * @param options.signal When this signal is aborted, they are ended as well
      * @returns Whether all of them ended by themselves
      */
-    drain(options?: { timeout?: number }): Promise<boolean>
+    drain(options?: { timeout?: number; signal?: AbortSignal | undefined }): Promise<boolean>
 
     /** What the server has counted since its start. */
     metrics(): RelayedServerMetrics

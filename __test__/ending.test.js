@@ -1,7 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { once } = require('node:events')
+const { getEventListeners, once } = require('node:events')
 const { after, before, describe, it } = require('node:test')
 
 const hyco = require('..')
@@ -81,6 +81,23 @@ describe('the end of a server, in whatever order it is asked for', { timeout: 60
     assert.equal(closes(), 1)
   })
 
+  it('drain() and its own signal, aborted later, before, or never', async () => {
+    for (const when of ['later', 'before', 'never']) {
+      const controller = new AbortController()
+      const { signal } = controller
+      const { server, sender, closes } = await listen()
+      const gone = once(sender, 'close')
+      if (when === 'before') controller.abort()
+      const draining = server.drain({ signal })
+      if (when === 'later') controller.abort()
+      if (when === 'never') sender.close(1000)
+      assert.equal(await draining, when === 'never', when)
+      await gone
+      assert.equal(closes(), 1)
+      assert.equal(getEventListeners(signal, 'abort').length, 0)
+    }
+  })
+
   it('drain() of a closed server has nothing to wait for', async () => {
     const { server } = await listen()
     await server.close()
@@ -92,6 +109,13 @@ describe('the end of a server, in whatever order it is asked for', { timeout: 60
     for (const options of [5, null, 'soon']) {
       await assert.rejects(server.drain(options), /^TypeError: 'options' must be an object/)
     }
+    for (const signal of [5, 'soon', {}]) {
+      await assert.rejects(
+        server.drain({ signal }),
+        /^TypeError: .*signal.* must be an AbortSignal/,
+      )
+    }
+    assert.equal(server.status, 'online')
     for (const timeout of [-1, '5', NaN, null]) {
       await assert.rejects(server.drain({ timeout }), /^TypeError: 'timeout' must be a number/)
     }

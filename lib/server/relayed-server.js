@@ -9,6 +9,7 @@ const ServerCore = require('./core')
 const { invalidArgument } = require('../errors')
 const { forwardTarget } = require('../http/forward')
 const { redact } = require('../native')
+const { checkSignal } = require('../options/checks')
 const { serverOptions } = require('../options/options')
 
 // Not a private field: a proxy of a server, and what inherits from one, have to work as it does.
@@ -98,7 +99,17 @@ class Server extends EventEmitter {
     if (typeof timeout !== 'number' || !(timeout >= 0)) {
       throw invalidArgument('timeout', 'must be a number of milliseconds')
     }
-    return this[kCore].drain(timeout)
+    checkSignal(options)
+    const { signal } = options
+    const end = () => this.close()
+    const drained = this[kCore].drain(timeout)
+    if (signal?.aborted) end()
+    signal?.addEventListener('abort', end, { once: true })
+    try {
+      return await drained
+    } finally {
+      signal?.removeEventListener('abort', end)
+    }
   }
 
   /**
