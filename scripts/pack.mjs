@@ -1,7 +1,7 @@
 // Packs the main package and the platforms whose binaries lie in npm/*, into target/pack: `npm run
 // pack`. With `-- --try` it installs what it packed for this machine into an empty folder, with an
-// empty HOME, and runs the commands and the example there. `--try-only` takes what was packed before,
-// `--try-published` what npm has. `-- --native` packs the binary that `npm run build` has made here; other
+// empty HOME and no Rust, and runs the local relay, the demo, and the tests of every example and command
+// there. `--try-only` takes what was packed before and runs no tests, `--try-published` what npm has. `-- --native` packs the binary that `npm run build` has made here; other
 // platforms are packed without theirs, for a registry that has to know all of them.
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { checkArtifact } from './artifacts.mjs'
 import { readmeForNpm } from './readme.mjs'
+import { tryTests } from './try-tests.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const home = join(root, 'target', 'pack')
@@ -118,8 +119,12 @@ async function tryPackages(packages) {
 
   for (const [name, args] of Object.entries(commands())) attempt(name, 'npx', ['hyco-rs', ...args])
   await tryRelay()
-  fs.cpSync(join(root, 'examples'), join(app, 'examples'), { recursive: true })
-  attempt('examples/main.js', 'node', ['examples/main.js'])
+  attempt('hyco-rs demo', 'npx', ['hyco-rs', 'demo'])
+  if (mode === '--try') {
+    const { ok, output } = tryTests(app, env)
+    console.log(`pack: every example and every command: ${ok ? 'ok' : 'FAILED'}, ${output}`)
+    if (!ok) fail(`the tests do not pass. It is in ${folder}`)
+  }
   fs.rmSync(folder, { recursive: true, force: true })
   console.log('pack: everything works without Rust')
 
