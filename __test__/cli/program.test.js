@@ -69,6 +69,11 @@ describe('hyco-rs', { timeout: 120_000 }, () => {
     [['uri', 'listen', '-n', 'ns', '-c', STRING], /either --connection-string or --namespace/],
     [['uri', 'base', '-c', `${STRING};EntityPath=a`, '-p', 'b'], /is for 'a'.*--path says 'b'/],
     [['uri', 'base', '-c', 'Endpoint', '-p', 'b'], /--connection-string cannot be used/],
+    [['uri', 'base', '-n', 'a b', '-p', 'b'], /--namespace cannot be used: 'a b' is no address/],
+    [
+      ['uri', 'base', '-n', 'localhost:0', '-p', 'b'],
+      /--namespace cannot be used.*\n.*local relay/,
+    ],
     [['uri', 'base', '-n', 'ns', '-p', 'a', '--key', 'k'], /key of a rule and no name/],
     [
       ['listen', '-n', 'ns', '-p', 'a', '--token', 't', '--ca', 'none.pem'],

@@ -17,7 +17,6 @@ class Target {
    * @param {Object} values The options of the command
    */
   constructor(parts, values) {
-    const hyco = require('../../index')
     /** Scheme, host and port, as the address helpers take them. */
     this.namespace = parts.namespace
     /** The hybrid connection. */
@@ -27,7 +26,7 @@ class Target {
     this.token = parts.token
     /** Where this was found, for messages. */
     this.from = parts.from
-    this.url = new URL(hyco.createRelayBaseUri(this.namespace, this.path ?? ''))
+    this.url = addressOf(parts)
     this.suffix = values.suffix ?? ''
     this.network = networkOptions(values, this.url)
     this.timeout = values.timeout ?? 60_000
@@ -114,6 +113,21 @@ function findTarget(values, { path = true, right = false } = {}) {
     )
   }
   return new Target(parts, values)
+}
+
+/**
+ * @param {Object} parts `namespace`, `path`, and `from`, where they were found
+ * @return {URL} The address of the hybrid connection
+ */
+function addressOf({ from, namespace, path = '' }) {
+  try {
+    return new URL(require('../../index').createRelayBaseUri(namespace, path))
+  } catch {
+    throw usageError(
+      `The ${from.replace(/^--/, 'option --')} cannot be used: '${namespace}' is no address of a relay.`,
+      'Give the host of a namespace, such as contoso.servicebus.windows.net, or ws://127.0.0.1:9400 for a local relay.',
+    )
+  }
 }
 
 /**
