@@ -5,7 +5,7 @@ const { describe, it } = require('node:test')
 
 const hyco = require('..')
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 const ADDRESS = 'ws://127.0.0.1:1/$hc/hyco'
 

@@ -11,7 +11,7 @@ const Program = require('./support/children')
 const ScriptedRelay = require('./support/scripted-relay')
 const { until } = require('./support/watch')
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 /** Writes down what is published on some channels. */
 function listen(names) {

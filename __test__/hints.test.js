@@ -10,7 +10,7 @@ const certificate = require('./support/certificate')
 const TestRelay = require('./support/relay')
 const { failed } = require('./support/watch')
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 const PROXY_NEEDED = /firewall, and whether a proxy is needed \(option 'proxy', HTTPS_PROXY\)\.$/
 

@@ -10,7 +10,7 @@ const TestRelay = require('./support/relay')
 const Way = require('./support/way')
 const { failed, message } = require('./support/watch')
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 const INTERVAL = 300
 /** For sockets that are to live: a machine that stands still for a while must not end them. */
 const PATIENT = 2_000

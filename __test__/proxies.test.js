@@ -14,7 +14,7 @@ const proxies = require('./support/proxies')
 const TestRelay = require('./support/relay')
 const { failed, message } = require('./support/watch')
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 const PASSWORD = 'p@ss:word'
 const VARIABLES = ['HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY']
 

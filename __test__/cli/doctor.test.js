@@ -19,7 +19,7 @@ const TLS = join(__dirname, '..', 'support', 'tls')
 
 const KEYS = ['--key-name', 'rule', '--key', 'a-secret-key']
 
-describe('hyco-rs doctor', { timeout: 180_000 }, () => {
+describe('hyco-rs doctor', { timeout: 900_000 }, () => {
   let relay
   let folder
   const ending = []
