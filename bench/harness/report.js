@@ -7,6 +7,7 @@ const fs = require('node:fs')
 const path = require('node:path')
 
 const { bars } = require('./chart')
+const { FEWER_RUNS } = require('./run')
 const { againstBun, bunLines, judge, targetLines } = require('./targets')
 const { cells, markdown, short } = require('./table')
 
@@ -109,7 +110,9 @@ function describe({ date, machine, versions, runs, quick }) {
   const packages = Object.entries(versions).map(([name, number]) => `${name} ${number}`)
   const where = `${date}: ${processor}, ${cores} cores, ${memory}, ${system}, Node ${node}`
   const what = packages.length > 0 ? `; ${packages.join(', ')}` : ''
-  return `${where}${what}. Medians of ${runs} interleaved ${quick ? 'short ' : ''}runs.`
+  const fewer =
+    runs > FEWER_RUNS ? `; ${FEWER_RUNS} of growing crowds, small crowds and one processor` : ''
+  return `${where}${what}. Medians of ${runs} interleaved ${quick ? 'short ' : ''}runs${fewer}.`
 }
 
 function pageText(kept) {

@@ -29,7 +29,8 @@ function sizes(counts, over) {
 }
 
 /**
- * The same rows with the measured process on one processor, as in a container that has no more.
+ * The same rows with the measured process on one processor, as in a container that has no more;
+ * without Bun, which is compared where all have two.
  *
  * @param {object[]} rows
  * @return {object[]}
@@ -40,6 +41,7 @@ function pinned(rows) {
     name: `${row.name}, one processor`,
     pinned: true,
     growth: true,
+    without: ['bun'],
   }))
 }
 

@@ -13,8 +13,8 @@ const DEADLINE = 180_000
 /** The processor of rows that have one alone. */
 const PROCESSOR = os.availableParallelism() > 1 ? '1' : '0'
 
-/** Such rows take fewer turns: what runs on one processor varies less. */
-const PINNED_RUNS = 3
+/** The turns of rows that show how others grow, what small crowds cost, or one processor changes. */
+const FEWER_RUNS = 3
 const worker = path.join(__dirname, 'worker.js')
 
 /**
@@ -61,7 +61,7 @@ function once(job, face, env) {
  * @return {Promise<object>} medians and ratios of each peer
  */
 async function runRow(question, row, peers, { runs: asked, server, env, progress }) {
-  const runs = row.pinned ? Math.min(asked, PINNED_RUNS) : asked
+  const runs = row.growth ? Math.min(asked, FEWER_RUNS) : asked
   const samples = Object.fromEntries(peers.map((peer) => [peer, []]))
   const errors = {}
   for (let run = 1; run <= runs; run++) {
@@ -104,4 +104,4 @@ function summarize(own, base) {
   return { ...medians, ratios, samples: own }
 }
 
-module.exports = { runRow }
+module.exports = { FEWER_RUNS, runRow }
