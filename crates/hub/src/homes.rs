@@ -142,19 +142,24 @@ const FEW: usize = 16;
 /// thread, .76 with some of them on the loop.
 const CROWD: usize = 32;
 
-/// Bytes of a socket in one turn, from which on reading beside JavaScript pays.
+/// Bytes of a socket in one turn, from which on reading beside JavaScript pays. Receiving 16 KiB: CPU .78
+/// of ws and 1.14 times its throughput with the thread over TCP, .90 and .97 on the loop; over TLS .38 and
+/// 2.6, .43 and 2.1. A round trip of a few kilobytes never brings so many at once.
 const MUCH: usize = 32 * 1024;
 
-/// Listeners that take so long keep other sockets waiting.
+/// Listeners that take so long keep other sockets waiting, whose messages the thread could decrypt
+/// meanwhile: 400 of 16 KiB over TLS, at 10 us each. Two hundred moves take as long.
 const BUSY: Duration = Duration::from_millis(4);
 
-/// Calm reads before a socket goes to the loop for the first time.
+/// Calm reads before a socket goes to the loop for the first time. A move takes 20 us, and a round trip on
+/// the loop 17 us less than with the thread: after three, both ways are paid.
 const CALM_READS: u32 = 4;
 
-/// The calm reads that it takes at last: 4,096.
+/// The calm reads that it takes at last: 4,096. Both ways are then 0.01 us a message.
 const MOST_DOUBLINGS: u32 = 10;
 
-/// Turns in a row that send a socket to the thread: one alone may be a coincidence.
+/// Turns in a row that send a socket to the thread: one alone may be a coincidence, and both ways take
+/// 40 us.
 const STRIKES: u32 = 3;
 
 #[cfg(test)]

@@ -266,7 +266,7 @@ impl EventLoop {
         if let Some(check) = self.check.borrow().as_ref() {
             check.stop();
         }
-        let read = mem::take(&mut *self.read.borrow_mut());
+        let mut read = mem::take(&mut *self.read.borrow_mut());
         let start = Instant::now();
         self.deliver();
         let busy = start.elapsed();
@@ -281,6 +281,10 @@ impl EventLoop {
                 self.leave(seat);
             }
         }
+        read.clear();
+        // Its memory is for the next turn.
+        let unused = self.read.replace(read);
+        debug_assert!(unused.is_empty(), "nothing is read outside of a poll");
         self.attend();
     }
 

@@ -179,9 +179,13 @@ impl<I: Home> Driver<I> {
             if self.ended || self.report.connection.paused.load(Ordering::Acquire) {
                 return Ok(self.rest());
             }
-            let step =
+            let step = if readiness.is_drained() {
+                Poll::Pending
+            } else {
+                let connection = &self.report.connection;
                 self.reader
-                    .poll_step(cx, self.id, readiness, &self.report.connection, inbox);
+                    .poll_step(cx, self.id, readiness, connection, inbox)
+            };
             match step {
                 Poll::Ready(Ok(step)) => {
                     // Only this driver writes it.
@@ -198,8 +202,10 @@ impl<I: Home> Driver<I> {
                     return Err(error);
                 }
                 Poll::Pending => {
-                    // What TLS had to answer may have been encrypted while reading.
-                    self.write(cx, readiness, inbox)?;
+                    // TLS may have had to answer.
+                    if self.reader.is_secure() {
+                        self.write(cx, readiness, inbox)?;
+                    }
                     return Ok(self.rest());
                 }
             }

@@ -47,6 +47,11 @@ impl Reader {
         }
     }
 
+    /// Whether it decrypts what it reads.
+    pub(super) fn is_secure(&self) -> bool {
+        self.secure
+    }
+
     /// Reads once. `Pending` when nothing has come, or when there is no space to read into.
     pub(super) fn poll_step<I: Inbox>(
         &mut self,

@@ -35,6 +35,9 @@ pub(super) trait Readiness {
 
     /// What was learned in this turn.
     fn progress(&mut self) -> &mut Progress;
+
+    /// Whether nothing is to be read, so that nobody need ask: the home looks by itself.
+    fn is_drained(&self) -> bool;
 }
 
 /// What one turn of a driver learned about its socket.
@@ -106,6 +109,10 @@ impl Readiness for OnLoop {
 
     fn progress(&mut self) -> &mut Progress {
         &mut self.0
+    }
+
+    fn is_drained(&self) -> bool {
+        self.0.drained
     }
 }
 
@@ -191,6 +198,11 @@ impl Readiness for Registration {
     fn progress(&mut self) -> &mut Progress {
         &mut self.1
     }
+
+    /// Only who asks is told.
+    fn is_drained(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(not(unix))]
@@ -242,6 +254,11 @@ impl Readiness for Registration {
 
     fn progress(&mut self) -> &mut Progress {
         &mut self.1
+    }
+
+    /// Only who asks is told.
+    fn is_drained(&self) -> bool {
+        false
     }
 }
 
