@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const diagnostics = require('node:diagnostics_channel')
 const { once } = require('node:events')
 const http = require('node:http')
 const https = require('node:https')
@@ -55,6 +56,24 @@ describe('forward()', TIMEOUT, () => {
     assert.ok(duration >= 0)
     await until(() => setting.server.metrics().activeRequests === 0)
     assert.equal(setting.server.metrics().requests, 5)
+  })
+
+  it('tells those who have subscribed before it came online, too', async () => {
+    const told = []
+    const hear = (message) => told.push(message)
+    const other = await HttpSetting.start(null)
+    const server = new hyco.RelayedServer({
+      server: other.relay.listenUri('hyco'),
+      token: other.relay.token(),
+    })
+    server.forward(upstream.address().port)
+    diagnostics.subscribe('hyco-rs:request:end', hear)
+    await once(server, 'listening')
+    assert.equal((await other.request('')).statusCode, 200)
+    await until(() => told.some((message) => message.server === server))
+    diagnostics.unsubscribe('hyco-rs:request:end', hear)
+    await server.close()
+    await other.close()
   })
 
   it('streams bodies both ways', async () => {

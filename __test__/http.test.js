@@ -238,6 +238,7 @@ describe('an attached http.Server', TIMEOUT, () => {
 
   it("meets WebSocket senders with its 'upgrade' listeners, or refuses them", async () => {
     const wss = new WebSocket.Server({ noServer: true, handleProtocols: () => 'b' })
+    let ended
     const upgrade = (req, socket, head) => {
       if (req.url.endsWith('/no')) {
         socket.end('HTTP/1.1 403 Not today\r\n\r\n')
@@ -248,6 +249,7 @@ describe('an attached http.Server', TIMEOUT, () => {
         return
       }
       assert.equal(req.headers['sec-websocket-extensions'], undefined)
+      ended = once(socket, 'end')
       wss.handleUpgrade(req, socket, head, (ws) => {
         ws.send('at once')
         ws.on('message', (data, isBinary) => ws.send(data, { binary: isBinary }))
@@ -265,6 +267,7 @@ describe('an attached http.Server', TIMEOUT, () => {
     assert.equal(messages[1].length, 100_000)
     client.close(4000, 'enough')
     assert.deepEqual((await once(client, 'close')).map(String), ['4000', 'enough'])
+    await ended
     for (const [suffix, status, reason] of [
       ['no', 403, 'Not today'],
       ['gone', 502, 'Bad Gateway'],

@@ -13,7 +13,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 
 /** Milliseconds after which a run counts as a failed one: a mutant may hang. */
-const DEADLINE = 90_000
+const DEADLINE = 150_000
 
 /** How often what does not compile is taken out before giving up. */
 const ROUNDS = 12
