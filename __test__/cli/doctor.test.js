@@ -13,6 +13,7 @@ const tls = require('node:tls')
 
 const hyco = require('../..')
 const Cli = require('../support/cli')
+const { examine, failure, serve: serving } = require('../support/doctor')
 const TestRelay = require('../support/relay')
 
 const TLS = join(__dirname, '..', 'support', 'tls')
@@ -45,24 +46,6 @@ describe('hyco-rs doctor', { timeout: 900_000 }, () => {
     while (ending.length > 0) await ending.pop()()
   })
 
-  /** Runs the doctor; the secret is nowhere. Returns the exit code and the checks by name. */
-  async function examine(args, options) {
-    const { code, stdout, stderr } = await Cli.run(['doctor', '--json', ...args], options)
-    assert.doesNotMatch(stdout + stderr, /a-secret|s3cret/)
-    assert.equal(stderr, '')
-    const { ok, exitCode, checks } = JSON.parse(stdout)
-    assert.equal(exitCode, code)
-    assert.equal(ok, code === 0)
-    return { code, checks: Object.fromEntries(checks.map((check) => [check.name, check])) }
-  }
-
-  /** What a check says that failed first. */
-  function failure(checks) {
-    const { name, detail, hint } = Object.values(checks).find(({ status }) => status === 'failed')
-    assert.ok(hint?.length > 10, `${name} says what to do`)
-    return `${name}: ${detail} ${hint}`
-  }
-
   const at = (path, keyName = 'all') => [
     '--namespace',
     relay.namespace,
@@ -74,21 +57,7 @@ describe('hyco-rs doctor', { timeout: 900_000 }, () => {
     'a-secret-key',
   ]
 
-  /** A server of a test; returns its port. */
-  async function serve(server) {
-    const open = new Set()
-    for (const event of ['connection', 'secureConnection']) {
-      server.on(event, (socket) => open.add(socket.on('error', () => {})))
-    }
-    server.on('tlsClientError', () => {})
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    ending.push(() => {
-      for (const socket of open) socket.destroy()
-      return new Promise((resolve) => server.close(resolve))
-    })
-    return server.address().port
-  }
+  const serve = (server) => serving(server, ending)
 
   it('finds nothing wrong where nothing is', async () => {
     const { code, checks } = await examine(at('hyco'))
@@ -147,78 +116,6 @@ describe('hyco-rs doctor', { timeout: 900_000 }, () => {
     const { code, checks } = await examine(['-n', 'ws://127.0.0.1:1', '-p', 'hyco', ...KEYS])
     assert.equal(code, 3)
     assert.match(failure(checks), /^TCP: .* cannot be reached: ECONNREFUSED.*Nothing listens/)
-  })
-
-  for (const [name, answer, what] of [
-    ['refuses', 'HTTP/1.1 403 No\r\n\r\n', /^tunnel: .* answers 403 No\. .*CONNECT/],
-    ['wants a password', 'HTTP/1.1 407 Who\r\n\r\n', /^tunnel: .* answers 407 Who\. .*password/],
-    ['is none', 'nonsense\r\n\r\n', /^tunnel: The proxy .* does not answer: HPE_/],
-    ['is silent', '', /^tunnel: The proxy .* does not answer: no answer within 2 s/],
-  ]) {
-    it(`names a proxy that ${name}`, async () => {
-      const port = await serve(
-        net.createServer((socket) => socket.once('data', () => socket.write(answer))),
-      )
-      const proxy = `http://user:s3cret@127.0.0.1:${port}`
-      const where = ['-n', 'relay.example', '-p', 'hyco', ...KEYS]
-      // What answers must not be late on a slow machine.
-      if (answer === '') where.push('--timeout', '2')
-      const option = await examine([...where, '--proxy', proxy])
-      assert.equal(option.code, 3)
-      assert.match(failure(option.checks), what)
-      const variable = await examine(where, { env: { https_proxy: proxy } })
-      assert.match(failure(variable.checks), what)
-      assert.match(variable.checks.proxy.detail, /from the environment/)
-    })
-  }
-
-  it('names a proxy that is down, and one that is no address', async () => {
-    const where = ['-n', 'relay.example', '-p', 'hyco', ...KEYS]
-    const down = await examine([...where, '--proxy', 'http://user:s3cret@127.0.0.1:1'])
-    assert.match(failure(down.checks), /^TCP: 127\.0\.0\.1:1 cannot be reached/)
-    const none = await examine([...where, '--proxy', 'http://s3cret@'])
-    assert.equal(none.code, 2)
-    assert.match(failure(none.checks), /^proxy: The proxy is no address/)
-  })
-
-  it('goes through a proxy that lets it pass, to a relay with TLS too', async () => {
-    const proxy = http.createServer()
-    const met = []
-    proxy.on('connect', (request, socket) => {
-      met.push(request.url)
-      const [host, port] = request.url.split(':')
-      const onward = net.connect(Number(port), host, () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n')
-        socket.pipe(onward).pipe(socket)
-      })
-      for (const one of [socket, onward]) one.on('error', () => onward.destroy())
-    })
-    const port = await serve(proxy)
-    const secured = await TestRelay.start({ tls: true })
-    ending.push(() => secured.close())
-    const ca = join(folder, 'ca.pem')
-    writeFileSync(ca, secured.ca)
-    const args = [secured.emulator.connectionString, '-p', 'hyco', '--ca', ca]
-    const { code, checks } = await examine([...args, '--proxy', `127.0.0.1:${port}`])
-    assert.equal(code, 0)
-    assert.equal(checks.tunnel.status, 'ok')
-    assert.equal(checks['round trip'].status, 'ok')
-    // The step, the probe, the listener, its meeting with the sender, and the sender.
-    assert.equal(met.length, 5)
-  })
-
-  it('heeds NO_PROXY', async () => {
-    const { port } = new URL(relay.namespace)
-    for (const NO_PROXY of ['example.org, 127.0.0.1', '10.0.0.0/8 127.0.0.0/8', `*:${port}`]) {
-      const env = { ALL_PROXY: 'http://127.0.0.1:1', NO_PROXY }
-      const { checks } = await examine(at('hyco'), { env })
-      assert.equal(checks.proxy.detail, 'none')
-      assert.equal(checks.TCP.status, 'ok')
-      assert.equal(checks['round trip'].status, 'ok')
-    }
-    const env = { ALL_PROXY: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1:1' }
-    const { checks } = await examine(at('hyco'), { env })
-    assert.match(failure(checks), /^TCP: 127\.0\.0\.1:1 cannot be reached/)
   })
 
   for (const [file, what] of [

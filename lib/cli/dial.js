@@ -6,6 +6,7 @@ const net = require('node:net')
 const tls = require('node:tls')
 
 const { EXIT, Failure } = require('./failure')
+const { SocksError, askSocks } = require('./socks')
 
 /**
  * The steps from a name to a connection, each with a failure of its own. `doctor` takes them one by
@@ -54,15 +55,39 @@ function connectTcp(host, port, timeout) {
 }
 
 /**
- * Asks an HTTP proxy for a way.
+ * Asks a proxy for a way.
  *
  * @param {net.Socket} socket The connection to the proxy
  * @param {URL} proxy
- * @param {URL} url Where to
- * @param {Number} timeout Milliseconds
- * @return {Promise<net.Socket>} The same connection, which now leads on
+ * @param {Target} target Where to, and whom to trust on the way
+ * @return {Promise<stream.Duplex>} A connection that leads on
  */
-function tunnel(socket, proxy, url, timeout) {
+async function tunnel(socket, proxy, { network, timeout, url }) {
+  if (proxy.protocol.startsWith('socks')) return tunnelBySocks(socket, proxy, url, timeout)
+  const way =
+    proxy.protocol === 'https:' ? await secure(socket, proxy, network.tls, timeout) : socket
+  return tunnelByConnect(way, proxy, url, timeout)
+}
+
+async function tunnelBySocks(socket, proxy, url, timeout) {
+  try {
+    await within(timeout, askSocks(socket, proxy, bare(url.hostname), portOf(url)))
+    return socket
+  } catch (cause) {
+    socket.destroy()
+    if (!(cause instanceof SocksError)) {
+      throw networkFailure(`The proxy ${proxy.host} does not answer`, cause, { hint: PROXY_HINT })
+    }
+    const hint = /password|signed in/.test(cause.message) ? PASSWORD_HINT : PROXY_HINT
+    throw new Failure(`The proxy ${proxy.host} ${cause.message}.`, {
+      exit: EXIT.network,
+      hint,
+      cause,
+    })
+  }
+}
+
+function tunnelByConnect(socket, proxy, url, timeout) {
   const path = `${url.hostname}:${portOf(url)}`
   const headers = { Host: path }
   if (proxy.username !== '' || proxy.password !== '') {
@@ -135,24 +160,19 @@ function secure(socket, url, options, timeout) {
  * @param {(URL|undefined)} proxy
  * @return {Promise<net.Socket>} Encrypted if the address says so
  */
-async function dial({ network, timeout, url }, proxy) {
-  if (proxy !== undefined && proxy.protocol !== 'http:') {
-    throw new Failure(`A proxy of the kind ${proxy.protocol}// cannot be used for this command.`, {
-      exit: EXIT.usage,
-      hint: 'Give an http:// proxy with --proxy.',
-    })
-  }
+async function dial(target, proxy) {
+  const { network, timeout, url } = target
   const to = proxy ?? url
   let socket = await connectTcp(to.hostname, portOf(to), timeout)
-  if (proxy !== undefined) socket = await tunnel(socket, proxy, url, timeout)
+  if (proxy !== undefined) socket = await tunnel(socket, proxy, target)
   return url.protocol === 'wss:' ? secure(socket, url, network.tls, timeout) : socket
 }
 
 const PROXY_HINT =
-  'Check the address of the proxy, and that it lets CONNECT pass to the relay on port 443.'
+  'Check the address of the proxy and its kind, and that it lets CONNECT pass to the relay on port 443.'
 
 const PASSWORD_HINT =
-  'It wants a user and a password, or others: http://USER:PASSWORD@HOST:PORT, percent-encoded.'
+  'It wants a user and a password, or others: SCHEME://USER:PASSWORD@HOST:PORT, percent-encoded.'
 
 /**
  * Says in words what is wrong with a TLS handshake.
@@ -241,6 +261,7 @@ function within(timeout, promise) {
  */
 function portOf({ port, protocol }) {
   if (port !== '') return Number(port)
+  if (protocol.startsWith('socks')) return 1080
   return protocol === 'wss:' || protocol === 'https:' ? 443 : 80
 }
 

@@ -43,9 +43,13 @@ async function checkNetwork(checkup, target) {
   })
   if (!connected) return false
   try {
-    if (proxy !== undefined && !(await checkTunnel(checkup, socket, proxy, target))) return false
-    // The connection itself tries those.
-    if (proxy !== undefined && proxy.protocol !== 'http:') return true
+    if (proxy !== undefined) {
+      const leads = await checkup.run('tunnel', async () => {
+        socket = await tunnel(socket, proxy, target)
+        return `the proxy leads to ${url.hostname}:${portOf(url)}`
+      })
+      if (!leads) return false
+    }
     if (url.protocol !== 'wss:') checkup.skip('TLS', 'the address is not encrypted')
     else {
       const plain = socket
@@ -61,29 +65,6 @@ async function checkNetwork(checkup, target) {
   } finally {
     socket.destroy()
   }
-}
-
-/**
- * @param {Checkup} checkup
- * @param {net.Socket} socket The connection to the proxy
- * @param {URL} proxy
- * @param {Target} target
- * @return {Promise<Boolean>} Whether the proxy lets us pass
- */
-async function checkTunnel(checkup, socket, proxy, { timeout, url }) {
-  if (proxy.protocol !== 'http:') {
-    for (const name of ['tunnel', 'TLS', 'clock']) {
-      checkup.skip(
-        name,
-        `a proxy of the kind ${proxy.protocol}// is tried with the connection itself`,
-      )
-    }
-    return true
-  }
-  return checkup.run('tunnel', async () => {
-    await tunnel(socket, proxy, url, timeout)
-    return `the proxy leads to ${url.hostname}:${portOf(url)}`
-  })
 }
 
 /**
