@@ -12,9 +12,10 @@ const { after, before, describe, it } = require('node:test')
 
 const Cli = require('../support/cli')
 const { ca, cert, key } = require('../support/certificate')
+const { SimpleSocks } = require('../support/proxies')()
 const TestRelay = require('../support/relay')
 
-describe('hyco-rs http', { timeout: 120_000 }, () => {
+describe('hyco-rs http', { timeout: 600_000 }, () => {
   let folder
   let server
   let secured
@@ -59,6 +60,20 @@ describe('hyco-rs http', { timeout: 120_000 }, () => {
     assert.deepEqual([method, url, body], ['GET', '/hyco/users?id=1', ''])
     assert.match(headers.servicebusauthorization, /^SharedAccessSignature sr=.*skn=a$/)
     assert.equal(headers.authorization, undefined)
+  })
+
+  it('goes through a SOCKS5 proxy', async () => {
+    let met = 0
+    const proxy = SimpleSocks.createServer().on('proxyConnect', () => met++)
+    proxy.listen(0, '127.0.0.1')
+    await once(proxy, 'listening')
+    const through = ['--proxy', `socks5://127.0.0.1:${proxy.address().port}`]
+    const { code, stdout, stderr } = await Cli.run(['http', ...where, ...through, '-d', 'x', '/a'])
+    assert.equal(stderr, '')
+    assert.equal(code, 0)
+    const { method, url, body } = JSON.parse(stdout)
+    assert.deepEqual([method, url, body, met], ['POST', '/hyco/a', 'x', 1])
+    await new Promise((resolve) => proxy.close(resolve))
   })
 
   it('sends a body, as a text, a file or standard input, and headers (C59)', async () => {
