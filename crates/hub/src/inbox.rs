@@ -89,13 +89,13 @@ impl HubInbox {
         queue.opened.push((handle, connection));
         queue.push_event(handle.number, event);
         drop(queue);
-        self.turns.wake_soon();
+        self.turns.wake();
     }
 
     /// Sends an event; `connection` is 0 where it is about a listener.
     pub fn event(&self, connection: u32, event: String) {
         self.queue().push_event(connection, event);
-        self.turns.wake_soon();
+        self.turns.wake();
     }
 
     /// Sends a line of the log, unless JavaScript is behind already: a log must not fill the memory.

@@ -3,13 +3,13 @@
 #[cfg(not(hyco_loom))]
 pub(crate) use std::{
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    thread::{Thread, ThreadId, current, park_timeout},
+    thread::{Thread, current, park_timeout},
 };
 
 #[cfg(hyco_loom)]
 pub(crate) use loom::{
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    thread::{Thread, ThreadId, current},
+    thread::{Thread, current},
 };
 
 /// Waits for ever: a wake that is lost is a deadlock, which loom reports.

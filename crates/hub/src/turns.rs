@@ -2,7 +2,7 @@
 //!
 //! | moment | who | does |
 //! |---|---|---|
-//! | something was queued, such as a message or a socket that opened | I/O thread | notes it: JavaScript is woken once, when the turn is over |
+//! | something was queued | I/O thread | notes it: JavaScript is woken once, when the turn is over |
 //! | much was queued, or a while ago | I/O thread | wakes JavaScript within the turn, so that both work |
 //! | a turn that read from several connections is over | I/O thread | naps while JavaScript is at work |
 //! | all that was queued has been read | JavaScript | ends the nap |
@@ -17,9 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::sync::{
-    AtomicBool, AtomicU64, AtomicUsize, Ordering, Thread, ThreadId, current, park_timeout,
-};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering, Thread, current, park_timeout};
 
 /// Reaches JavaScript from any thread.
 pub trait Wake: fmt::Debug + Send + Sync {
@@ -43,8 +41,6 @@ pub struct Turns {
     /// The I/O thread has got something to do since it last looked.
     errand: AtomicBool,
     io: OnceLock<Thread>,
-    /// Which one it is, once a turn of it is over.
-    io_id: OnceLock<ThreadId>,
 }
 
 impl Turns {
@@ -67,16 +63,9 @@ impl Turns {
     /// Makes JavaScript look at the queue when this turn of the I/O thread, which calls this, is
     /// over.
     pub fn wake_after_turn(&self) {
-        let _ = self.note_due();
-    }
-
-    /// Returns whether it was noted before.
-    fn note_due(&self) -> bool {
-        let was_due = self.due.swap(true, Ordering::Relaxed);
-        if !was_due {
+        if !self.due.swap(true, Ordering::Relaxed) {
             self.due_since.store(self.now(), Ordering::Relaxed);
         }
-        was_due
     }
 
     /// Wakes JavaScript if the turn has been too long for what was queued in it: a turn does not
@@ -87,18 +76,6 @@ impl Turns {
             && self.now() - self.due_since.load(Ordering::Relaxed) > LATE_MICROSECONDS
         {
             self.wake();
-        }
-    }
-
-    /// Makes JavaScript look at the queue soon: on the I/O thread when this turn is over, unless that has
-    /// been long; at once on any other. Fifty sockets that open in a turn are told by one wake.
-    pub fn wake_soon(&self) {
-        if self.io_id.get() != Some(&current().id()) {
-            self.wake();
-            return;
-        }
-        if self.note_due() {
-            self.wake_if_late();
         }
     }
 
@@ -114,7 +91,6 @@ impl Turns {
 
     /// A turn of the I/O thread, which calls this, is over.
     pub fn end_turn(&self) {
-        self.io_id.get_or_init(|| current().id());
         if self.due.load(Ordering::Relaxed) {
             self.wake();
         }

@@ -89,39 +89,10 @@ fn a_signal_alone_wakes_javascript_as_well() {
 }
 
 #[test]
-fn an_event_of_another_thread_wakes_javascript_at_once() {
+fn an_event_wakes_javascript_at_once() {
     let (inbox, javascript) = inbox();
     inbox.event(0, "{}".to_owned());
     assert_eq!(javascript.calls(), 1);
-
-    let (inbox, javascript) = self::inbox();
-    inbox.turns.end_turn();
-    thread::scope(|scope| {
-        scope.spawn(|| inbox.event(0, "{}".to_owned()));
-    });
-    assert_eq!(javascript.calls(), 1);
-}
-
-#[test]
-fn events_of_a_turn_of_the_io_thread_wake_javascript_once_when_it_is_over() {
-    let (inbox, javascript) = inbox();
-    inbox.turns.end_turn();
-    inbox.event(0, "{}".to_owned());
-    assert_eq!(javascript.calls(), 0);
-    inbox.event(0, "{}".to_owned());
-    inbox.event(0, "{}".to_owned());
-    inbox.turns.end_turn();
-    assert_eq!((javascript.calls(), take_all(&inbox)), (1, 3));
-}
-
-#[test]
-fn an_event_does_not_wait_for_the_end_of_a_long_turn() {
-    let (inbox, javascript) = inbox();
-    inbox.turns.end_turn();
-    inbox.event(0, "{}".to_owned());
-    thread::sleep(Duration::from_millis(2));
-    inbox.event(0, "{}".to_owned());
-    assert_eq!((javascript.calls(), take_all(&inbox)), (1, 2));
 }
 
 #[test]
