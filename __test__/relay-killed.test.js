@@ -28,7 +28,7 @@ class MortalRelay {
       const program = new Cli(['emulator', '--port', String(port), '--json', '--no-tls'])
       const said = await program.says(/^\{.*"listening".*\}$/m).catch(() => null)
       if (said === null) {
-        assert.match(program.stderr, /in use|EADDRINUSE|EACCES/)
+        assert.match(program.stderr, /cannot listen on/)
         assert.equal(this.#port, 0, 'somebody has taken the port')
         continue
       }
