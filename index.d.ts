@@ -337,7 +337,8 @@ declare namespace WebSocket {
     /**
      * Serves relayed HTTP requests. It is called for each of them and returns a `Response`, or a promise of
      * one. If it throws or rejects, the sender is answered with 500, and the error becomes an unhandled
-     * rejection.
+     * rejection. A rejection that only says that the request has ended, since the sender left for example, is
+     * ignored; another one after that end is told by `'requestError'`.
      *
      * @defaultValue `null`: see {@link RelayedServer.attach} and the event `'request'`
      */
@@ -705,7 +706,8 @@ declare namespace WebSocket {
 
     /**
      * A sender's HTTP request, if no server is attached and there is no `fetch`. If a listener throws, or
-     * returns a promise that rejects, the request is answered with 500.
+     * returns a promise that rejects, the request is answered with 500. A rejection that only says that the
+     * request has ended, since the sender left for example, is ignored.
      */
     request: [request: IncomingMessage & { trackingId: string }, response: ServerResponse]
 
@@ -717,7 +719,8 @@ declare namespace WebSocket {
 
     /**
      * An HTTP request was not served, or not to its end: it could not be read, nobody answered in time,
-     * there were too many requests, or its response could not be relayed. The server goes on.
+     * there were too many requests, or its response could not be relayed. It is also emitted if `fetch` or a
+     * `'request'` listener fails after its request has ended. The server goes on.
      */
     requestError: [error: RelayError, info: RequestInfo]
 

@@ -121,6 +121,30 @@ describe('hyco-rs connect and send', { skip: Cli.unfit, timeout: 120_000 }, () =
     assert.equal(code, 0)
   })
 
+  it('connect sends the bytes of each line with --binary', async () => {
+    const input = Buffer.from([0xff, 0xfe, 0x80, 0x0a, 0x0a, 0x00, 0x0d, 0x61, 0x0d, 0x0a, 0xe2])
+    const { code, stdout } = await Cli.run(['connect', '-b', '--json'], { env, input })
+    const sent = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .filter(({ event }) => event === 'message')
+      .map(({ base64 }) => Buffer.from(base64, 'base64').toString('hex'))
+    assert.deepEqual(sent, ['fffe80', '', '000d61', 'e2'])
+    assert.equal(code, 0)
+  })
+
+  const unwritable = process.platform !== 'linux' && 'only Linux has /dev/full'
+  it('an output that takes no more is an error of one line', { skip: unwritable }, async () => {
+    for (const args of [['connect', '-q'], ['--version'], ['send', '--help']]) {
+      const { child, exited } = new Cli(args, { env, input: 'one\n', output: '/dev/full' })
+      const { code, stderr } = await exited
+      assert.match(stderr, /^error: Standard output takes no more: .*ENOSPC.*\n$/, `${args}`)
+      assert.equal(code, 1)
+      assert.equal(child.signalCode, null)
+    }
+  })
+
   it('connect answers as it goes, and Ctrl+C closes with 1000', async () => {
     const accepted = once(server, 'connection')
     const cli = new Cli(['connect'], { env })

@@ -2,7 +2,7 @@
 
 const { spawn } = require('node:child_process')
 const { once } = require('node:events')
-const { mkdtempSync, rmSync } = require('node:fs')
+const { closeSync, mkdtempSync, openSync, rmSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 
@@ -24,18 +24,22 @@ class Cli {
    * @param {Object} [options.env] Variables to set
    * @param {String} [options.cwd] The folder to run in
    * @param {(String|Buffer)} [options.input] Written to its input, which then ends
+   * @param {String} [options.output] The file to which its standard output goes
    */
-  constructor(args, { env = {}, cwd, input } = {}) {
+  constructor(args, { env = {}, cwd, input, output } = {}) {
     const clean = Object.entries(process.env).filter(([name]) => !INFLUENCES.test(name))
     this.folder = cwd ?? mkdtempSync(join(tmpdir(), 'hyco-rs-cli-'))
     this.stdout = ''
     this.stderr = ''
+    const file = output === undefined ? 'pipe' : openSync(output, 'w')
     this.child = spawn(process.execPath, [BIN, ...args], {
       cwd: this.folder,
       env: { ...Object.fromEntries(clean), ...env },
+      stdio: ['pipe', file, 'pipe'],
     })
+    if (output !== undefined) closeSync(file)
     for (const name of ['stdout', 'stderr']) {
-      this.child[name].setEncoding('utf8').on('data', (text) => {
+      this.child[name]?.setEncoding('utf8').on('data', (text) => {
         this[name] += text
         this.#settle()
       })

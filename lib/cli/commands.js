@@ -48,7 +48,7 @@ const COMMANDS = [
     name: 'connect',
     summary: 'Talk to a listener, line by line',
     description:
-      'Connects as a sender. Each line that you type, or that standard input holds, is a message; what the listener says goes to standard output. At the end of the input it closes and waits for what is still under way.',
+      'Connects as a sender. Each line that you type, or that standard input holds, is a message; what the listener says goes to standard output. With --binary the bytes of a line are sent as they are, without LF or CR LF at its end. At the end of the input it closes and waits for what is still under way.',
     positionals: [],
     options: {
       ...SENDER,

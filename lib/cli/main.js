@@ -15,9 +15,9 @@ const { Terminal, endWithReader } = require('./terminal')
  * @return {Promise<Number>} The exit code
  */
 async function main(argv) {
-  endWithReader()
   // The parser may be what fails, so it is not asked.
   const terminal = new Terminal({ json: argv.includes('--json') })
+  endWithReader(terminal)
   try {
     return await run(argv)
   } catch (error) {

@@ -113,13 +113,20 @@ class Terminal {
 }
 
 /**
- * A reader that leaves, as in `hyco-rs listen | head -1`, is no failure: the program ends quietly.
+ * Ends the program when what it writes goes nowhere. A reader that leaves, as in
+ * `hyco-rs listen | head -1`, is no failure: then it ends quietly. A full disk is one.
+ *
+ * @param {Terminal} terminal Says so
  */
-function endWithReader() {
+function endWithReader(terminal) {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error) => {
       if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0)
-      throw error
+      // What standard error cannot take, nobody can be told.
+      if (stream === process.stdout) {
+        terminal.error(`Standard output takes no more: ${error.message}.`)
+      }
+      process.exit(1)
     })
   }
 }

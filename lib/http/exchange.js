@@ -63,6 +63,8 @@ class Exchange extends Duplex {
     this.since = now()
     this.bytesRead = 0
     this.bytesWritten = 0
+    /** It was ended from outside, and not by its handler, before its answer was whole. @type {Boolean} */
+    this.abandoned = false
   }
 
   /** @type {(String|undefined)} */
@@ -176,7 +178,7 @@ class Exchange extends Duplex {
     this.#closed = true
     if (this.destroyed) return
     if (outcome !== ANSWERED) {
-      this.destroy()
+      this.abandon()
       return
     }
     // What else is written after the answer has nowhere to go.
@@ -186,6 +188,13 @@ class Exchange extends Duplex {
       timer.unref()
       this.once('close', () => clearTimeout(timer))
     }
+  }
+
+  /** The sender has left, its time is over, or the server closes. */
+  abandon() {
+    if (this.destroyed) return
+    this.abandoned = true
+    this.destroy()
   }
 
   /** The handler threw while it read this. */

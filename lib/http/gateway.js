@@ -61,7 +61,7 @@ class Gateway {
 
   /** Gives up what is open. */
   destroy() {
-    for (const exchange of this.#open.values()) exchange.destroy()
+    for (const exchange of this.#open.values()) exchange.abandon()
     this.#hub.outgoing.flush()
   }
 

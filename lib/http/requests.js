@@ -3,7 +3,8 @@
 const http = require('node:http')
 
 const { wanted } = require('../diagnostics')
-const { invalidArgument, invalidOption } = require('../errors')
+const { HANDLER, createError, invalidArgument, invalidOption, textOf } = require('../errors')
+const { redact } = require('../native')
 const { createFetchListener } = require('./fetch')
 const Gateway = require('./gateway')
 
@@ -21,6 +22,7 @@ class Requests {
   #eventServer = null
   #gateway = null
   #link = null
+  #failed
   #listener = null
   #spec = null
   #forwarding = null
@@ -42,7 +44,7 @@ class Requests {
       if (this.#attached !== null) {
         throw invalidOption('fetch', "cannot be given together with 'httpServer'")
       }
-      this.#fetchServer = createServer(createFetchListener(options.fetch))
+      this.#fetchServer = this.#createServer(createFetchListener(options.fetch))
     }
   }
 
@@ -114,8 +116,10 @@ class Requests {
    * @param {Object} spec For the hub
    * @param {Function} changed Called when a request has ended
    * @param {Function} tell Tells those who have subscribed to such events
+   * @param {Function} failed Tells that a request failed: the error, and what is known of the request
    */
-  start(hub, listener, spec, changed, tell) {
+  start(hub, listener, spec, changed, tell, failed) {
+    this.#failed = failed
     this.#hub = hub
     this.#listener = listener
     this.#spec = spec
@@ -199,7 +203,7 @@ class Requests {
     const server = this.#attached ?? this.#fetchServer
     if (server !== null) return server
     if (this.#face.listenerCount('request') === 0) return null
-    this.#eventServer ??= createServer((req, res) => this.#emit(req, res))
+    this.#eventServer ??= this.#createServer((req, res) => this.#emit(req, res))
     return this.#eventServer
   }
 
@@ -212,26 +216,58 @@ class Requests {
     const promises = answers.filter((answer) => typeof answer?.then === 'function')
     return promises.length === 0 ? undefined : Promise.all(promises)
   }
+
+  /**
+   * A server that is bound to no port.
+   *
+   * @param {Function} listener What it returns, if it is a promise, rejects with what it failed with
+   * @return {http.Server}
+   */
+  #createServer(listener) {
+    const options = { maxHeaderSize: MAX_HEADER_SIZE, requestTimeout: 0, headersTimeout: 0 }
+    return http.createServer(options, (req, res) => {
+      const { socket } = req
+      const answer = listener(req, res)
+      if (typeof answer?.then !== 'function') return
+      answer.then(undefined, (error) => {
+        if (socket.abandoned) {
+          this.#failedLate(error, socket)
+          return
+        }
+        socket.threw()
+        // It goes on rejecting, as it would with a server of the program's own.
+        throw error
+      })
+    })
+  }
+
+  /** A handler failed after its request was over: no sender may end the program by leaving. */
+  #failedLate(cause, { trackingId, remoteAddress, remotePort }) {
+    if (isEndOfRequest(cause)) return
+    const text = `a handler failed after its request had ended: ${redact(textOf(cause))}`
+    const info = { trackingId, remoteAddress, remotePort }
+    this.#failed(createError(HANDLER, text, { cause }), info)
+  }
 }
 
-/**
- * A server that is bound to no port.
- *
- * @param {Function} listener What it returns, if it is a promise, rejects with what it failed with
- * @return {http.Server}
- */
-function createServer(listener) {
-  const options = { maxHeaderSize: MAX_HEADER_SIZE, requestTimeout: 0, headersTimeout: 0 }
-  return http.createServer(options, (req, res) => {
-    const { socket } = req
-    const answer = listener(req, res)
-    if (typeof answer?.then !== 'function') return
-    // It goes on rejecting, as it would with a server of the program's own.
-    answer.then(undefined, (error) => {
-      socket.threw()
-      throw error
-    })
-  })
+/** What a handler meets that still reads or writes when its request ends. */
+const ENDS = new Set([
+  'ABORT_ERR',
+  'ECONNRESET',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_PREMATURE_CLOSE',
+])
+
+/** How far the causes of an error are followed. */
+const MOST_CAUSES = 8
+
+/** Whether an error only says that the request has ended. */
+function isEndOfRequest(error) {
+  for (let count = 0; count < MOST_CAUSES && error instanceof Error; count++) {
+    if (error.name === 'AbortError' || ENDS.has(error.code)) return true
+    error = error.cause
+  }
+  return false
 }
 
 module.exports = Requests

@@ -304,7 +304,9 @@ function parseConnectionString(text, path) {
     throw invalidOption('connectionString', `cannot be used: ${error.message}`, error)
   }
   for (const key of connection.unknownKeys) {
-    process.emitWarning(`the key ${JSON.stringify(key)} of the connection string means nothing`)
+    // A stray semicolon makes a key of what may be a part of a secret.
+    const name = /^[A-Za-z0-9]+$/.test(key) ? `the key "${key.slice(0, 20)}"` : 'a key'
+    process.emitWarning(`${name} of the connection string means nothing`)
   }
   // A fragment would swallow what follows.
   return { ...connection, query: query === '?' ? '' : query.replaceAll('#', '%23') }

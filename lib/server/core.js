@@ -90,7 +90,8 @@ class ServerCore {
     this.#senders.comeFrom(this.#hub, this.#listener)
     const settle = () => this.#settle()
     const tell = (name, exchange) => this.#tellOfRequest(name, exchange)
-    this.requests.start(this.#hub, this.#listener, this.#serving, settle, tell)
+    const failed = (error, info) => this.#failRequest(error, info)
+    this.requests.start(this.#hub, this.#listener, this.#serving, settle, tell, failed)
     if (signal) this.#watch(signal)
   }
 
@@ -281,13 +282,16 @@ class ServerCore {
   }
 
   #requestFailed({ error, trackingId, remoteAddress, remotePort }) {
-    this.#failedRequests++
     const info = {
       trackingId,
       remoteAddress: remoteAddress ?? undefined,
       remotePort: remotePort ?? undefined,
     }
-    const failure = fromNative(error)
+    this.#failRequest(fromNative(error), info)
+  }
+
+  #failRequest(failure, info) {
+    this.#failedRequests++
     this.#tell('request:error', { ...info, error: failure })
     this.#hub.guard(() => this.#server.emit('requestError', failure, info))
   }

@@ -3,6 +3,7 @@
 const readline = require('node:readline')
 const { setTimeout: sleep } = require('node:timers/promises')
 
+const ByteLines = require('../byte-lines')
 const { showMessage } = require('../messages')
 const { ended, openSender } = require('../sender')
 const { findTarget } = require('../target')
@@ -23,13 +24,9 @@ async function connect(values, positionals, terminal) {
   const target = findTarget(values)
   const signal = interruption()
   const socket = await openSender(target, values, terminal, signal)
-  const lines = readline.createInterface({
-    input: process.stdin,
-    output: process.stdout.isTTY ? process.stdout : undefined,
-    terminal: Boolean(process.stdin.isTTY && process.stdout.isTTY),
-  })
+  const lines = createLines(values.binary)
   const prompt = lines.terminal && !terminal.json ? '> ' : ''
-  lines.setPrompt(prompt)
+  if (lines.terminal) lines.setPrompt(prompt)
   /** Writes something above the line that is being typed. */
   const above = (write) => {
     if (prompt !== '') readline.cursorTo(process.stdout, 0)
@@ -68,9 +65,25 @@ async function connect(values, positionals, terminal) {
 }
 
 /**
+ * Reads standard input by lines.
+ *
+ * @param {Boolean} [binary] They are bytes, unless somebody types them
+ * @return {(Interface|ByteLines)}
+ */
+function createLines(binary) {
+  const { stdin, stdout } = process
+  if (binary && !stdin.isTTY) return new ByteLines(stdin)
+  return readline.createInterface({
+    input: stdin,
+    output: stdout.isTTY ? stdout : undefined,
+    terminal: Boolean(stdin.isTTY && stdout.isTTY),
+  })
+}
+
+/**
  * Sends every line, and closes at the end of the input.
  *
- * @param {Interface} lines
+ * @param {(Interface|ByteLines)} lines
  * @param {RelayedSocket} socket
  * @param {Object} values
  * @param {AbortSignal} signal Aborted when there is to be no more waiting
@@ -80,7 +93,7 @@ async function sendLines(lines, socket, { binary = false, slash = false, wait },
   // Lines are read as they come, and the input waits while the network is slower.
   lines.on('line', (line) => {
     if (socket.readyState !== socket.OPEN) return
-    const command = slash ? COMMAND.exec(line) : null
+    const command = slash ? COMMAND.exec(String(line)) : null
     if (command !== null) runCommand(socket, command)
     else socket.send(binary ? Buffer.from(line) : line, () => lines.resume())
     if (socket.bufferedAmount > 1024 * 1024) lines.pause()
