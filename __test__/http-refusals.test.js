@@ -5,7 +5,6 @@ const http = require('node:http')
 const { after, before, beforeEach, describe, it } = require('node:test')
 
 const HttpSetting = require('./support/http-server')
-const { until } = HttpSetting
 
 const TIMEOUT = { timeout: 120_000 }
 
@@ -116,7 +115,7 @@ describe('a server that gives a request up', TIMEOUT, () => {
     const response = await setting.request('')
     assert.equal(response.statusCode, 502)
     assert.match(String(response.body), /broke its answer off/)
-    await until(() => setting.errors.length === 1)
+    assert.deepEqual(setting.errors, [], 'the handler knows')
   })
 
   it('in a later callback ends the request at once', async () => {
