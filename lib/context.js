@@ -141,8 +141,11 @@ function watchUse() {
 
 /** @return {AsyncResource} The root, without what a function that ran in it has set */
 function emptied() {
-  if (storesInResources) removeStores(root)
-  else if (frame !== undefined) root[frame] = undefined
+  if (storesInResources) {
+    if (inUse) removeStores(root)
+  } else if (frame !== undefined) {
+    root[frame] = undefined
+  }
   return root
 }
 

@@ -29,6 +29,9 @@ const channels = new Map(NAMES.map((name) => [name, channel(`hyco-rs:${name}`)])
 /** Prints lines where the variable NODE_DEBUG holds `hyco-rs`. */
 const debug = debuglog('hyco-rs')
 
+/** Node reads the variable when it starts. To ask for it costs a call, for each request. */
+const prints = debug.enabled
+
 /** The members of a message that make a line; the others are objects of the program. */
 const PRINTED = [
   'attempt',
@@ -48,7 +51,7 @@ const PRINTED = [
  * @return {Boolean}
  */
 function wanted(name) {
-  return debug.enabled || channels.get(name).hasSubscribers
+  return prints || channels.get(name).hasSubscribers
 }
 
 /**
@@ -59,7 +62,7 @@ function wanted(name) {
  */
 function publish(name, message) {
   channels.get(name).publish(message)
-  if (debug.enabled) debug('%s', line(name, message))
+  if (prints) debug('%s', line(name, message))
 }
 
 /**
