@@ -4,6 +4,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { spawn } from 'node:child_process'
 import http from 'node:http'
+import https from 'node:https'
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import hyco, { createRelayToken, relayedConnect, startRelayEmulator } from '../../index.mjs'
@@ -61,6 +62,33 @@ async function echo(options) {
   })
 }
 
+/** A request with a body that comes back. */
+async function ask(options) {
+  await withEcho(options, async ({ relay, token, tls, server }) => {
+    server.on('request', (request, response) => {
+      response.statusCode = 201
+      request.pipe(response)
+    })
+    const address = new URL(relay.namespace)
+    const headers = { ServiceBusAuthorization: token }
+    const body = 'x'.repeat(100_000)
+    const sent = (tls ? https : http).request({
+      ...tls,
+      headers,
+      host: address.hostname,
+      method: 'POST',
+      path: '/hyco/a?b=c',
+      port: address.port,
+    })
+    sent.end(body)
+    const [response] = await event(sent, 'response')
+    let answer = ''
+    for await (const chunk of response) answer += chunk
+    equal(response.statusCode, 201, 'status')
+    equal(answer, body, 'body')
+  })
+}
+
 const checks = {
   'CommonJS and ES modules': () => {
     equal(require('../../index.js'), hyco, 'require')
@@ -77,29 +105,9 @@ const checks = {
 
   'echo over TLS': () => echo({ tls: true }),
 
-  HTTP: () =>
-    withEcho({}, async ({ relay, token, server }) => {
-      server.on('request', (request, response) => {
-        response.statusCode = 201
-        request.pipe(response)
-      })
-      const address = new URL(relay.namespace)
-      const headers = { ServiceBusAuthorization: token }
-      const body = 'x'.repeat(100_000)
-      const sent = http.request({
-        headers,
-        host: address.hostname,
-        method: 'POST',
-        path: '/hyco/a?b=c',
-        port: address.port,
-      })
-      sent.end(body)
-      const [response] = await event(sent, 'response')
-      let answer = ''
-      for await (const chunk of response) answer += chunk
-      equal(response.statusCode, 201, 'status')
-      equal(answer, body, 'body')
-    }),
+  'HTTP over TCP': () => ask({}),
+
+  'HTTP over TLS': () => ask({ tls: true }),
 
   AsyncLocalStorage: () =>
     withEcho({}, async ({ address, token }) => {

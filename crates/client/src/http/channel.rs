@@ -126,6 +126,12 @@ impl Channel {
         self.output.len() - self.sent
     }
 
+    /// Whether more of an answer should be queued. What is sent in part is finished first: behind it the
+    /// rest would have to be moved.
+    pub(crate) fn has_room(&self) -> bool {
+        self.sent == 0 && self.output.len() < OUTPUT
+    }
+
     /// Sends what is queued. Gives how many bytes have left, once at least one has.
     pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let before = self.sent;
@@ -163,6 +169,8 @@ impl Channel {
 
 /// How much one read takes.
 const READ: usize = 64 * 1024;
+/// How much of an answer may wait for the relay before more of it is read.
+const OUTPUT: usize = 64 * 1024;
 /// At least what a frame has before its payload.
 const FRAME_HEADER: usize = 16;
 /// A buffer up to this size is kept for the next frames; an event stream holds one.

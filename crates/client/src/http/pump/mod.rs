@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | the rendezvous | the server | 64 KiB, and what one read took |
 //! | the server | an answer that is gathered | 64 KiB, and what one read took |
-//! | the server | the rendezvous | 128 KiB, and what one read took |
+//! | the server | the rendezvous | 64 KiB, and what one read took |
 //!
 //! A side that takes nothing is not read for.
 

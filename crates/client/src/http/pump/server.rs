@@ -102,7 +102,7 @@ impl Pump<'_> {
 
     fn has_room(&self) -> bool {
         match (&self.channel, self.streams.is_some()) {
-            (Some(channel), true) => channel.unsent() < OUTPUT,
+            (Some(channel), true) => channel.has_room(),
             _ => self.gathered.body.len() <= WINDOW,
         }
     }
@@ -129,7 +129,5 @@ fn failure_of(error: std::io::Error) -> Failure {
     }
 }
 
-/// How much of an answer may wait for the relay before more of it is read.
-const OUTPUT: usize = 64 * 1024;
 /// A written head up to this size stays until the exchange is over.
 const KEPT: usize = 16 * 1024;
