@@ -1,7 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
-const { readFileSync } = require('node:fs')
+const { readFileSync, readdirSync } = require('node:fs')
 const { join } = require('node:path')
 const { describe, it } = require('node:test')
 const semver = require('semver')
@@ -20,6 +20,21 @@ describe('the versions of Node.js', { timeout: 60_000 }, () => {
     const { node } = packages[''].engines
     assert.deepEqual(
       unfit(semver.minVersion(node), (isDev) => !isDev),
+      [],
+    )
+  })
+
+  it('that package.json allows have all that the package calls', () => {
+    // What came after 18.0, and was or could be used without a thought.
+    const later =
+      /\bcanParse\b|\.to(?:Sorted|Reversed|Spliced)\(|groupBy\(|withResolvers|fromAsync|AbortSignal\.any|Promise\.try|WellFormed\(/
+    const folder = join(__dirname, '..', 'lib')
+    const files = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.js'))
+    assert.ok(files.length > 50, `${files.length} files`)
+    const code = (name) =>
+      readFileSync(join(folder, name), 'utf8').replace(/^\s*(?:\*|\/\/).*$/gm, '')
+    assert.deepEqual(
+      files.filter((name) => later.test(code(name))),
       [],
     )
   })

@@ -2,6 +2,7 @@
 
 const { invalidArgument } = require('./errors')
 const native = require('./native')
+const { parseUrl } = require('./parse-url')
 
 /** How long a token lives unless told otherwise, in seconds. */
 const DEFAULT_EXPIRATION = 3600
@@ -169,9 +170,9 @@ const NAMESPACE = /^(?:(?:wss?|https?|sb):\/\/)?([^\s/?#@\\]+)\/?$/i
  */
 function isNamespace(text) {
   const host = NAMESPACE.exec(text)?.[1]
-  if (host === undefined || !URL.canParse(`https://${host}`)) return false
-  // No address can have this port: it asks for any when a server opens one.
-  return new URL(`https://${host}`).port !== '0'
+  const url = host === undefined ? null : parseUrl(`https://${host}`)
+  // No address can have port 0: it asks for any when a server opens one.
+  return url !== null && url.port !== '0'
 }
 
 /**

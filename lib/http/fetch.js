@@ -53,7 +53,7 @@ async function send(response, res, signal) {
   for (const [name, value] of response.headers) {
     if (name !== 'set-cookie') res.setHeader(name, value)
   }
-  const cookies = response.headers.getSetCookie()
+  const cookies = cookiesOf(response.headers)
   if (cookies.length > 0) res.setHeader('set-cookie', cookies)
   res.statusCode = status
   if (statusText !== '') res.statusMessage = statusText
@@ -72,6 +72,13 @@ async function send(response, res, signal) {
     // A sender that left is no failure of the handler.
     if (!signal.aborted) throw error
   }
+}
+
+/** The cookies that are set; Node.js 18.0 has one text for all of them. */
+function cookiesOf(headers) {
+  if (headers.getSetCookie !== undefined) return headers.getSetCookie()
+  const cookies = headers.get('set-cookie')
+  return cookies === null ? [] : [cookies]
 }
 
 module.exports = { createFetchListener }

@@ -1,6 +1,7 @@
 'use strict'
 
 const { invalidOption } = require('../errors')
+const { parseUrl } = require('../parse-url')
 
 /** The schemes of proxies that can be used. */
 const SCHEME = /^(https?|socks5?h?):$/
@@ -48,8 +49,9 @@ function needsTls(url, proxy) {
  * @return {String} The text, now known to be the URL of a proxy
  */
 function checked(name, text) {
-  if (typeof text === 'string' && URL.canParse(text)) {
-    const { hostname, port, protocol } = new URL(text)
+  const url = typeof text === 'string' ? parseUrl(text) : null
+  if (url !== null) {
+    const { hostname, port, protocol } = url
     if (SCHEME.test(protocol) && hostname !== '' && port !== '0') return text
   }
   throw invalidOption(
