@@ -2,7 +2,10 @@
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
+const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require('node:fs')
 const net = require('node:net')
+const { tmpdir } = require('node:os')
+const { join } = require('node:path')
 const { afterEach, describe, it } = require('node:test')
 
 const hyco = require('../..')
@@ -75,6 +78,51 @@ describe('hyco-rs emulator', { skip: Cli.unfit, timeout: 120_000 }, () => {
     const sender = hyco.relayedConnect(hyco.createRelaySendUri(namespace, 'chat'))
     await once(sender, 'open')
     await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('prints each variable once, so that a .env has none that another one hides', async () => {
+    const args = ['--hybrid-connection', 'hyco', '--hybrid-connection', 'chat:anonymous']
+    const { cli } = await start(['emulator', '--port', '0', ...args], /^# {3}relayedConnect.*\n/m)
+    const names = [...cli.stdout.matchAll(/^(\w+)=/gm)].map(([, name]) => name)
+    assert.equal(new Set(names).size, names.length, cli.stdout)
+    assert.match(cli.stdout, /^HYCO_CONNECTION_STRING='.*EntityPath=hyco;/m)
+    assert.match(cli.stdout, /^# HYCO_CONNECTION_STRING='.*EntityPath=chat;/m)
+    assert.equal(cli.stderr.includes('warning: nobody'), false, cli.stderr)
+  })
+
+  it('prints a connection string for the listener, and one for the sender where it needs its own', async () => {
+    const guide = readFileSync(join(__dirname, '..', '..', 'docs', 'emulator.md'), 'utf8')
+    const [, config] = /### The configuration file\n\n```json\n([^]*?)```/.exec(guide)
+    const folder = mkdtempSync(join(tmpdir(), 'hyco-rs-config-'))
+    try {
+      const file = join(folder, 'relay.json')
+      writeFileSync(file, config)
+      const args = ['emulator', '--port', '0', '--no-tls', '--config', file]
+      const { cli } = await start(args, /^# {3}relayedConnect.*\n/m)
+      const [, listen] = /^HYCO_CONNECTION_STRING='(.*)'$/m.exec(cli.stdout)
+      const [, send] = /^# HYCO_CONNECTION_STRING='(.*)'$/m.exec(cli.stdout)
+      const server = new hyco.RelayedServer({ connectionString: listen })
+      await once(server, 'listening')
+      const sender = hyco.relayedConnect(null, { connectionString: send })
+      await once(sender, 'open')
+      sender.terminate()
+      await server.close()
+      assert.equal(cli.stderr.includes('warning'), false, cli.stderr)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it('warns where no rule lets anybody in, and of a key that belongs to no rule', async () => {
+    const args = ['--rule', 'send=secret:Send', '--key', 'other', '--hybrid-connection', 'hyco']
+    const { cli } = await start(['emulator', '--port', '0', ...args], /^# {3}relayedConnect.*\n/m)
+    await cli.interrupt('SIGTERM')
+    assert.match(
+      cli.stderr,
+      /warning: nobody can listen at 'hyco', since no rule has the right Listen/,
+    )
+    assert.match(cli.stderr, /warning: the key that was given has no effect/)
+    assert.doesNotMatch(cli.stderr, /nobody can connect|secret|other machines/)
   })
 
   it('says what to do when its port is taken', async () => {

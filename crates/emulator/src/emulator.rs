@@ -199,17 +199,30 @@ impl Emulator {
     ///
     /// Without TLS it says `UseDevelopmentEmulator=true`, which only hyco-rs understands.
     pub fn connection_string(&self, entity: Option<&str>) -> String {
-        let bases = &self.running.0.bases;
-        let plain = bases.connection_string(&self.root, entity, false);
-        plain
-            .or_else(|| bases.connection_string(&self.root, entity, true))
-            .unwrap_or_default()
+        self.connection_string_of(&self.root, entity)
     }
 
     /// The same over TLS, for the official clients, if TLS is spoken.
     pub fn tls_connection_string(&self, entity: Option<&str>) -> Option<String> {
+        self.tls_connection_string_of(&self.root, entity)
+    }
+
+    /// The connection string with another rule, in plain where that is spoken.
+    pub(crate) fn connection_string_of(&self, rule: &Rule, entity: Option<&str>) -> String {
         let bases = &self.running.0.bases;
-        bases.connection_string(&self.root, entity, true)
+        let plain = bases.connection_string(rule, entity, false);
+        plain
+            .or_else(|| bases.connection_string(rule, entity, true))
+            .unwrap_or_default()
+    }
+
+    /// The same over TLS, if that is spoken.
+    pub(crate) fn tls_connection_string_of(
+        &self,
+        rule: &Rule,
+        entity: Option<&str>,
+    ) -> Option<String> {
+        self.running.0.bases.connection_string(rule, entity, true)
     }
 
     /// Ends the emulator: control channels and relayed connections are closed with 1001. Returns when

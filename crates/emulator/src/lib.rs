@@ -27,6 +27,7 @@ mod authorize;
 mod bridge;
 mod bridges;
 mod buffer;
+mod chosen_rules;
 pub mod command;
 mod connect;
 mod control;

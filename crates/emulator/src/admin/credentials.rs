@@ -1,28 +1,35 @@
 //! What clients need to connect: connection strings and tokens.
 
-use hyco_protocol::{Right, token::sign_canonical};
+use hyco_protocol::{Right, Rule, token::sign_canonical};
 use serde_json::{Value, json};
 
 use super::{Operation, Outcome};
+use crate::chosen_rules::ChosenRules;
 
 impl Operation<'_> {
-    /// A connection string for each hybrid connection, plain and over TLS, with the first rule.
+    /// Connection strings for each hybrid connection, plain and over TLS: with a rule that lets both sides
+    /// in, else with one for listeners, and beside it one for senders.
     pub(super) fn connection_strings(&self) -> Value {
         let rules = self.relay.rules();
-        let Some(rule) = rules.first() else {
-            return json!([]);
-        };
         let bases = &self.relay.bases;
         self.relay
             .hybrid_connections()
             .iter()
             .map(|connection| {
-                let path = Some(connection.path.as_str());
-                json!({
+                let chosen = ChosenRules::among(&connection.rules(), &rules);
+                let string = |rule: Option<&Rule>, secure| {
+                    bases.connection_string(rule?, Some(&connection.path), secure)
+                };
+                let mut strings = json!({
                     "hybridConnection": connection.path,
-                    "plain": bases.connection_string(rule, path, false),
-                    "tls": bases.connection_string(rule, path, true),
-                })
+                    "plain": string(chosen.first(), false),
+                    "tls": string(chosen.first(), true),
+                });
+                if let Some(sender) = chosen.other_sender() {
+                    strings["senderPlain"] = json!(string(Some(sender), false));
+                    strings["senderTls"] = json!(string(Some(sender), true));
+                }
+                strings
             })
             .collect()
     }

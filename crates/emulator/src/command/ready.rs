@@ -2,14 +2,15 @@
 
 use std::{fmt::Write as _, fs, net::IpAddr};
 
+use hyco_protocol::Rule;
 use serde_json::json;
 
 use super::{Args, Output, config::Settings, eprint, print};
-use crate::{emulator::Emulator, tls};
+use crate::{chosen_rules::ChosenRules, emulator::Emulator, options::HybridConnectionOptions, tls};
 
 /// Prints it, and writes the file of environment variables.
 pub(crate) fn tell(emulator: &Emulator, settings: &Settings, args: &Args) -> Result<(), String> {
-    let ready = Ready::new(emulator, settings);
+    let ready = Ready::new(emulator, settings, args);
     if let Some(file) = &args.env_file {
         fs::write(file, ready.environment())
             .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
@@ -17,7 +18,7 @@ pub(crate) fn tell(emulator: &Emulator, settings: &Settings, args: &Args) -> Res
     if args.silent {
         return Ok(());
     }
-    if let Some(warning) = ready.warning() {
+    for warning in ready.warnings() {
         eprint(&warning);
     }
     match (args.json, args.output) {
@@ -30,83 +31,152 @@ pub(crate) fn tell(emulator: &Emulator, settings: &Settings, args: &Args) -> Res
 struct Ready<'a> {
     emulator: &'a Emulator,
     settings: &'a Settings,
-    paths: Vec<&'a str>,
+    places: Vec<Place<'a>>,
     /// The file with what clients have to trust.
     ca: Option<String>,
+    /// A key was given for a rule that is not there.
+    key_is_unused: bool,
+}
+
+/// A hybrid connection, and the rules that let clients in.
+struct Place<'a> {
+    path: &'a str,
+    is_open_to_senders: bool,
+    rules: ChosenRules,
+}
+
+impl<'a> Place<'a> {
+    fn new(connection: &'a HybridConnectionOptions, of_namespace: &[Rule]) -> Self {
+        Self {
+            path: connection.path.trim_matches('/'),
+            is_open_to_senders: !connection.requires_client_authorization,
+            rules: ChosenRules::among(&connection.rules, of_namespace),
+        }
+    }
+
+    /// Rights that no rule grants.
+    fn missing(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let listen = self
+            .rules
+            .listener
+            .is_none()
+            .then_some(("Listen", "listen"));
+        let send = self.rules.sender.is_none() && !self.is_open_to_senders;
+        listen
+            .into_iter()
+            .chain(send.then_some(("Send", "connect")))
+    }
 }
 
 impl<'a> Ready<'a> {
-    fn new(emulator: &'a Emulator, settings: &'a Settings) -> Self {
-        let connections = &settings.options.hybrid_connections;
-        let paths = connections
+    fn new(emulator: &'a Emulator, settings: &'a Settings, args: &Args) -> Self {
+        let options = &settings.options;
+        let places = options
+            .hybrid_connections
             .iter()
-            .map(|connection| connection.path.trim_matches('/'))
+            .map(|connection| Place::new(connection, &options.rules))
             .collect();
         let ca = settings
             .authority
             .as_ref()
             .map(|folder| folder.join(tls::AUTHORITY).display().to_string());
+        let is_used = |key| options.rules.iter().any(|rule| rule.primary_key() == key);
         Self {
             emulator,
             settings,
-            paths,
+            places,
             ca,
+            key_is_unused: args.key.as_deref().is_some_and(|key| !is_used(key)),
         }
     }
 
-    fn warning(&self) -> Option<String> {
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
         let ip: IpAddr = self.emulator.local_addr().ip();
-        (!ip.is_loopback()).then(|| {
-            format!(
+        if !ip.is_loopback() {
+            warnings.push(format!(
                 "warning: {ip} can be reached by other machines, and the key is published; choose \
                  one with --key where that matters"
-            )
-        })
+            ));
+        }
+        if self.key_is_unused {
+            warnings.push(
+                "warning: the key that was given has no effect: it belongs to \
+                 RootManageSharedAccessKey, which is not there beside rules of yours"
+                    .to_owned(),
+            );
+        }
+        for place in &self.places {
+            for (right, act) in place.missing() {
+                warnings.push(format!(
+                    "warning: nobody can {act} at '{}', since no rule has the right {right}; add one, \
+                     as --rule '{act}=KEY:{right}'",
+                    place.path
+                ));
+            }
+        }
+        warnings
     }
 
     /// The environment variables that this package, its commands and the samples of others understand.
-    fn variables(&self, path: &str) -> Vec<(&'static str, String)> {
-        let emulator = self.emulator;
+    fn variables(&self, place: &Place<'_>, rule: &Rule) -> Vec<(&'static str, String)> {
+        let path = Some(place.path);
         let mut variables = vec![(
             "HYCO_CONNECTION_STRING",
-            emulator.connection_string(Some(path)),
+            self.emulator.connection_string_of(rule, path),
         )];
-        if let Some(string) = emulator.tls_connection_string(Some(path)) {
+        if let Some(string) = self.emulator.tls_connection_string_of(rule, path) {
             variables.push(("RELAY_CONNECTION_STRING", string));
         }
         variables
     }
 
+    /// The rule of a hybrid connection's first connection string.
+    fn rule<'b>(&'b self, place: &'b Place<'_>) -> &'b Rule {
+        place.rules.first().unwrap_or_else(|| self.emulator.rule())
+    }
+
     /// The file of environment variables, for the first hybrid connection.
     fn environment(&self) -> String {
-        let path = self.paths.first().copied().unwrap_or_default();
-        let rule = self.emulator.rule();
-        let mut variables = self.variables(path);
+        let mut text = String::new();
+        let Some(place) = self.places.first() else {
+            return text;
+        };
+        let rule = self.rule(place);
+        let mut variables = self.variables(place, rule);
         variables.extend([
             ("SB_HC_NAMESPACE", self.emulator.namespace()),
-            ("SB_HC_PATH", path.to_owned()),
+            ("SB_HC_PATH", place.path.to_owned()),
             ("SB_HC_KEYRULE", rule.name().to_owned()),
             ("SB_HC_KEY", rule.primary_key().to_owned()),
         ]);
         variables.extend(self.ca.clone().map(|ca| ("NODE_EXTRA_CA_CERTS", ca)));
-        let mut text = String::new();
-        for (name, value) in variables {
-            // Writing into a String cannot fail.
-            let _ = writeln!(text, "{name}={}", quoted(&value));
+        append(&mut text, "", &variables);
+        if let Some(sender) = place.rules.other_sender() {
+            text.push_str("# For a sender:\n");
+            append(&mut text, "# ", &self.variables(place, sender));
         }
         text
     }
 
     fn json(&self) -> String {
         let strings: Vec<_> = self
-            .paths
+            .places
             .iter()
-            .map(|path| {
-                json!({
+            .map(|place| {
+                let (path, rule) = (Some(place.path), self.rule(place));
+                let mut strings = json!({
                     "hybridConnection": path,
-                    "connectionString": self.emulator.connection_string(Some(path)),
-                    "tlsConnectionString": self.emulator.tls_connection_string(Some(path)),
-                })
+                    "connectionString": self.emulator.connection_string_of(rule, path),
+                    "tlsConnectionString": self.emulator.tls_connection_string_of(rule, path),
+                });
+                if let Some(sender) = place.rules.other_sender() {
+                    let tls = self.emulator.tls_connection_string_of(sender, path);
+                    strings["senderConnectionString"] =
+                        json!(self.emulator.connection_string_of(sender, path));
+                    strings["senderTlsConnectionString"] = json!(tls);
+                }
+                strings
             })
             .collect();
         json!({
@@ -117,12 +187,11 @@ impl<'a> Ready<'a> {
             "tlsNamespace": self.emulator.tls_namespace(),
             "keyName": self.emulator.rule().name(),
             "key": self.emulator.rule().primary_key(),
-            "hybridConnections": strings,
-            "connectionStrings": self
-                .paths
+            "connectionStrings": strings
                 .iter()
-                .map(|path| self.emulator.connection_string(Some(path)))
+                .map(|strings| &strings["connectionString"])
                 .collect::<Vec<_>>(),
+            "hybridConnections": strings,
             "ca": self.ca,
             "certificate": self.emulator.certificate(),
         })
@@ -133,40 +202,60 @@ impl<'a> Ready<'a> {
     fn text(&self) -> String {
         let (emulator, mut text) = (self.emulator, String::new());
         let namespace = emulator.namespace();
-        let mut line = |part: &str| {
-            let _ = writeln!(text, "{part}");
-        };
         let beside = emulator.tls_namespace().filter(|tls| *tls != namespace);
         let and = beside.map_or_else(String::new, |tls| format!(", and with TLS at {tls}"));
-        line(&format!(
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            text,
             "# The relay listens at {namespace}{and}. Ctrl+C ends it."
-        ));
+        );
         if self.settings.options.page {
             let page = namespace.replacen("ws", "http", 1);
-            line(&format!("# {page}/ shows what goes on."));
+            let _ = writeln!(text, "# {page}/ shows what goes on.");
         }
-        for path in &self.paths {
-            line(&format!(
-                "#\n# {path}: the first line is for hyco-rs, one for RELAY is for .NET, Java and others"
-            ));
-            for (name, value) in self.variables(path) {
-                line(&format!("{name}={}", quoted(&value)));
-            }
+        for (index, place) in self.places.iter().enumerate() {
+            self.append_place(&mut text, place, index == 0);
         }
         if let Some(ca) = &self.ca {
-            line("#\n# Clients that use TLS have to trust this; docs/emulator.md says how.");
-            line(&format!("NODE_EXTRA_CA_CERTS={}", quoted(ca)));
+            text.push_str(
+                "#\n# Clients that use TLS have to trust this; docs/emulator.md says how.\n",
+            );
+            append(&mut text, "", &[("NODE_EXTRA_CA_CERTS", ca.clone())]);
         }
-        let string = "process.env.HYCO_CONNECTION_STRING";
-        line("#\n# A listener and a sender in Node.js:");
-        line(&format!(
-            "#   createRelayedServer({{ connectionString: {string} }}, (socket) => socket.send('hi'))"
-        ));
-        line(&format!(
-            "#   relayedConnect(null, null, {{ connectionString: {string} }}).on('message', (data) => console.log(String(data)))"
-        ));
-        text.truncate(text.trim_end().len());
+        text.push_str(CALLS);
         text
+    }
+
+    /// The connection strings of a hybrid connection. A file in which a variable stands twice would hide
+    /// all but the last, so only one of each is no comment.
+    fn append_place(&self, text: &mut String, place: &Place<'_>, is_first: bool) {
+        let sender = place.rules.other_sender();
+        let whose = sender.map_or("", |_| ", for a listener");
+        let mark = if is_first { "" } else { "# " };
+        let _ = writeln!(
+            text,
+            "#\n# {}{whose}: the first line is for hyco-rs, one for RELAY is for .NET, Java and others",
+            place.path
+        );
+        append(text, mark, &self.variables(place, self.rule(place)));
+        if let Some(sender) = sender {
+            let _ = writeln!(text, "# {}, for a sender:", place.path);
+            append(text, "# ", &self.variables(place, sender));
+        }
+    }
+}
+
+/// How programs use what stands above.
+const CALLS: &str = "#
+# A listener and a sender in Node.js:
+#   createRelayedServer({ connectionString: process.env.HYCO_CONNECTION_STRING }, (socket) => socket.send('hi'))
+#   relayedConnect(null, null, { connectionString: process.env.HYCO_CONNECTION_STRING }).on('message', (data) => console.log(String(data)))";
+
+/// Variables, a line each, behind a mark that makes them comments.
+fn append(text: &mut String, mark: &str, variables: &[(&str, String)]) {
+    for (name, value) in variables {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{mark}{name}={}", quoted(value));
     }
 }
 
