@@ -1,7 +1,8 @@
 // Packs the main package and the platforms whose binaries lie in npm/*, into target/pack: `npm run
 // pack`. With `-- --try` it installs what it packed for this machine into an empty folder, with an
 // empty HOME and no Rust, and runs the local relay, the demo, and the tests of every example and command
-// there. `--try-only` takes what was packed before and runs no tests, `--try-published` what npm has. `-- --native` packs the binary that `npm run build` has made here; other
+// there. `--try-only` takes what was packed before and runs no tests, `--try-published` what npm has.
+// `-- --native` packs the binary that `npm run build` has made here, `-- --native --try` tries it; other
 // platforms are packed without theirs, for a registry that has to know all of them.
 
 import { spawn, spawnSync } from 'node:child_process'
@@ -20,15 +21,17 @@ const home = join(root, 'target', 'pack')
 const isWindows = process.platform === 'win32'
 const manifest = JSON.parse(fs.readFileSync(join(root, 'package.json'), 'utf8'))
 
-const mode = process.argv[2]
+const flags = process.argv.slice(2)
+const unknown = flags.filter((flag) => !/^--(?:native|try|try-only|try-published)$/.test(flag))
+if (unknown.length > 0) fail(`it does not know ${unknown}`)
 
-if (mode === undefined || mode === '--try') pack()
-if (mode === '--native') packNative()
-if (mode === '--try' || mode === '--try-only') {
+if (flags.includes('--native')) packNative()
+else if (flags.length === 0 || flags.includes('--try')) pack()
+if (flags.includes('--try') || flags.includes('--try-only')) {
   const names = [`hyco-rs-${thisPlatform()}`, 'hyco-rs']
   await tryPackages(names.map((name) => join(home, `${name}-${manifest.version}.tgz`)))
 }
-if (mode === '--try-published') await tryPackages([`hyco-rs@${manifest.version}`])
+if (flags.includes('--try-published')) await tryPackages([`hyco-rs@${manifest.version}`])
 
 function pack() {
   fs.rmSync(home, { recursive: true, force: true })
@@ -103,7 +106,7 @@ async function tryPackages(packages) {
   const env = {
     ...(isWindows && process.env), // which needs many of them
     HOME: nowhere,
-    PATH: isWindows ? process.env.PATH : [dirname(process.execPath), '/usr/bin', '/bin'].join(':'),
+    PATH: isWindows ? process.env.PATH : pathWithoutRust(folder),
     npm_config_cache: npmSetting('cache'),
     npm_config_userconfig: npmSetting('userconfig'), // it may name a registry
   }
@@ -120,7 +123,7 @@ async function tryPackages(packages) {
   for (const [name, args] of Object.entries(commands())) attempt(name, 'npx', ['hyco-rs', ...args])
   await tryRelay()
   attempt('hyco-rs demo', 'npx', ['hyco-rs', 'demo'])
-  if (mode === '--try') {
+  if (flags.includes('--try')) {
     const { ok, output } = tryTests(app, env)
     console.log(`pack: every example and every command: ${ok ? 'ok' : 'FAILED'}, ${output}`)
     if (!ok) fail(`the tests do not pass. It is in ${folder}`)
@@ -165,6 +168,17 @@ async function tryPackages(packages) {
     console.log(`pack: ${what}: ${status === 0 ? 'ok' : 'FAILED'}, ${seconds} s`)
     if (status !== 0) fail(`${what} ended with ${status}\n${stdout}${stderr}\nIt is in ${folder}`)
   }
+}
+
+/** A PATH on which Rust fails: a machine may have it among the programs that a script needs. */
+function pathWithoutRust(folder) {
+  const broken = join(folder, 'bin')
+  fs.mkdirSync(broken)
+  for (const name of ['cargo', 'rustc']) {
+    const script = `#!/bin/sh\necho 'pack: ${name} was called' >&2\nexit 127\n`
+    fs.writeFileSync(join(broken, name), script, { mode: 0o755 })
+  }
+  return [broken, dirname(process.execPath), '/usr/bin', '/bin'].join(':')
 }
 
 /** The help of every command, so that each is loaded. */

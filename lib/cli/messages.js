@@ -37,7 +37,8 @@ function format(terminal, data, isBinary, id, label) {
   if (!isBinary) return `${label}${terminal.safe(String(data))}\n`
   const start = data.subarray(0, SHOWN_BYTES).toString('hex')
   const more = data.length > SHOWN_BYTES ? '…' : ''
-  return `${label}${terminal.style('dim', `${data.length} bytes: ${start}${more}`)}\n`
+  const size = data.length === 1 ? '1 byte' : `${data.length} bytes`
+  return `${label}${terminal.style('dim', `${size}: ${start}${more}`)}\n`
 }
 
 /**

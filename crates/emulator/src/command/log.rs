@@ -81,7 +81,11 @@ fn pretty(kind: &EventKind) -> String {
             )
         }
         EventKind::Suppressed { refusals, warnings } => {
-            format!("{refusals} more refusals and {warnings} more warnings were not written")
+            format!(
+                "not written: {} and {}",
+                counted(*refusals, "more refusal"),
+                counted(*warnings, "more warning")
+            )
         }
         EventKind::Answered {
             method,
@@ -97,8 +101,10 @@ fn pretty(kind: &EventKind) -> String {
         } => {
             let broken = if *whole { "" } else { ", broken off" };
             format!(
-                "{status} {method} {path} from {remote} in {duration} ms: {to_listener} bytes to the \
-                 listener, {to_sender} bytes to the sender{broken} [{tracking_id}]"
+                "{status} {method} {path} from {remote} in {duration} ms: {} to the listener, \
+                 {} to the sender{broken} [{tracking_id}]",
+                counted(*to_listener, "byte"),
+                counted(*to_sender, "byte")
             )
         }
         EventKind::Paired {
@@ -156,14 +162,24 @@ fn pretty(kind: &EventKind) -> String {
             ..
         } => {
             let more = if *fin { "" } else { ", and more to come" };
-            format!("#{connection} {kind} of {length} bytes to the {to}{more}")
+            let length = counted(*length, "byte");
+            format!("#{connection} {kind} of {length} to the {to}{more}")
         }
     }
 }
 
 fn amount(traffic: &Traffic) -> String {
     let Traffic { messages, bytes } = traffic;
-    format!("{messages} messages with {bytes} bytes")
+    let (messages, bytes) = (counted(*messages, "message"), counted(*bytes, "byte"));
+    format!("{messages} with {bytes}")
+}
+
+/// A number of things, one of them without the s.
+fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
 }
 
 #[cfg(test)]
@@ -188,5 +204,33 @@ mod tests {
              => the hybrid connections here are: hyco"
         );
         assert_eq!(clock(86_400_000 + 3_723_004), "01:02:03.004");
+    }
+
+    #[test]
+    fn one_of_a_thing_is_told_as_one() {
+        let traffic = |messages, bytes| Some(Traffic { messages, bytes });
+        let line = pretty(&EventKind::Closed {
+            what: "connection",
+            connection: Some(1),
+            hybrid_connection: "hyco".to_owned(),
+            tracking_id: "id_G1".to_owned(),
+            reason: "closed by both sides".to_owned(),
+            duration: 67,
+            to_listener: traffic(1, 5),
+            to_sender: traffic(2, 1),
+        });
+        assert_eq!(
+            line,
+            "#1 hyco: the connection has ended after 67 ms: closed by both sides, \
+             1 message with 5 bytes to the listener, 2 messages with 1 byte to the sender [id_G1]"
+        );
+        let suppressed = EventKind::Suppressed {
+            refusals: 1,
+            warnings: 0,
+        };
+        assert_eq!(
+            pretty(&suppressed),
+            "not written: 1 more refusal and 0 more warnings"
+        );
     }
 }
