@@ -13,7 +13,7 @@ const HttpSetting = require('./support/http-server')
 const { mirror } = HttpSetting
 
 const EXAMPLES = join(__dirname, '..', 'examples')
-const TIMEOUT = { timeout: 180_000 }
+const TIMEOUT = { timeout: 600_000 }
 
 describe('the examples of HTTP', TIMEOUT, () => {
   let setting

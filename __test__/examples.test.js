@@ -23,7 +23,7 @@ const TestRelay = require('./support/relay')
 
 const EXAMPLES = join(__dirname, '..', 'examples')
 
-describe('the examples', { timeout: 180_000 }, () => {
+describe('the examples', { timeout: 600_000 }, () => {
   let relay
   let connectionString
   let running = []

@@ -5,7 +5,7 @@ const { describe, it } = require('node:test')
 
 const Cli = require('../support/cli')
 
-describe('hyco-rs demo', { timeout: 120_000 }, () => {
+describe('hyco-rs demo', { timeout: 600_000 }, () => {
   it('relays messages without any configuration, and ends by itself', async () => {
     const { code, stdout, stderr } = await Cli.run(['demo'])
     assert.equal(stderr, '')

@@ -11,7 +11,7 @@ const { afterEach, describe, it } = require('node:test')
 const hyco = require('../..')
 const Cli = require('../support/cli')
 
-describe('hyco-rs emulator', { skip: Cli.unfit, timeout: 120_000 }, () => {
+describe('hyco-rs emulator', { skip: Cli.unfit, timeout: 600_000 }, () => {
   let running = []
 
   afterEach(async () => {

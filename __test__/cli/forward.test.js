@@ -13,7 +13,7 @@ const hyco = require('../..')
 const Cli = require('../support/cli')
 const TestRelay = require('../support/relay')
 
-describe('hyco-rs forward and listen --to', { skip: Cli.unfit, timeout: 120_000 }, () => {
+describe('hyco-rs forward and listen --to', { skip: Cli.unfit, timeout: 600_000 }, () => {
   let relay
   let env
   const ending = []

@@ -13,7 +13,7 @@ function node(program) {
   return `"${process.execPath}" -e "${program}"`
 }
 
-describe('hyco-rs listen', { skip: Cli.unfit, timeout: 120_000 }, () => {
+describe('hyco-rs listen', { skip: Cli.unfit, timeout: 600_000 }, () => {
   let relay
   let running = []
 

@@ -17,7 +17,7 @@ const Cli = require('../support/cli')
 const STRING =
   'Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=rule;SharedAccessKey=k3y='
 
-describe('hyco-rs', { timeout: 120_000 }, () => {
+describe('hyco-rs', { timeout: 600_000 }, () => {
   it('shows its commands, and the help of each', async () => {
     const { code, stdout } = await Cli.run(['--help'])
     assert.equal(code, 0)

@@ -13,7 +13,7 @@ const hyco = require('../..')
 const { parseEnvFile } = require('../../lib/cli/environment')
 const Cli = require('../support/cli')
 
-describe('the program of the local relay', { skip: Cli.unfit, timeout: 120_000 }, () => {
+describe('the program of the local relay', { skip: Cli.unfit, timeout: 600_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'hyco-relay-test-'))
   const running = []
   const servers = []

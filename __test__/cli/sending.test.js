@@ -19,7 +19,7 @@ function run(file, args) {
   })
 }
 
-describe('hyco-rs connect and send', { skip: Cli.unfit, timeout: 120_000 }, () => {
+describe('hyco-rs connect and send', { skip: Cli.unfit, timeout: 600_000 }, () => {
   let relay
   let server
   let env
