@@ -720,7 +720,8 @@ declare namespace WebSocket {
     /**
      * An HTTP request was not served, or not to its end: it could not be read, nobody answered in time,
      * there were too many requests, or its response could not be relayed. It is also emitted if `fetch` or a
-     * `'request'` listener fails after its request has ended. The server goes on.
+     * `'request'` listener fails after its request has ended, and for a sender's handshake that has headers
+     * which HTTP does not allow. The server goes on.
      */
     requestError: [error: RelayError, info: RequestInfo]
 

@@ -68,10 +68,11 @@ class ScriptedRelay {
    * Announces a sender to the listener.
    *
    * @param {Object} [headers] Of the sender's handshake
+   * @param {Object} [remoteEndpoint] Where the sender is
    * @return {Promise<Object>} `request` of the listener at the rendezvous, its `url` and `stream`; and
    *     `socket`, the WebSocket, when it is no rejection
    */
-  announce(headers = {}) {
+  announce(headers = {}, remoteEndpoint = { address: '127.0.0.1', port: 4711 }) {
     const id = randomUUID()
     const address = `${this.namespace}/$hc/hyco?sb-hc-action=accept&sb-hc-id=${id}`
     const met = new Promise((resolve) => this.#waiting.push({ id, resolve }))
@@ -81,7 +82,7 @@ class ScriptedRelay {
           address,
           id,
           connectHeaders: headers,
-          remoteEndpoint: { address: '127.0.0.1', port: 4711 },
+          remoteEndpoint,
         },
       }),
     )

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use hyco_protocol::Accept;
+use hyco_protocol::{Accept, http::check_headers};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -23,7 +23,7 @@ use crate::{
     http::{LAST_WORDS, Outgoing},
     options::{ListenOptions, Policy, TokenSource},
     random::fraction,
-    refusals::Refusals,
+    refusals::{BAD, BUSY, Refusals},
     shared::Shared,
     token::Token,
     token_provider::TokenProvider,
@@ -281,13 +281,19 @@ impl Keeper {
     }
 
     fn announce(&mut self, accept: Accept) {
+        if let Err(refused) = check_headers(&accept.connect_headers) {
+            let shared = Arc::clone(&self.shared);
+            shared.requests.bad_handshake(&accept, refused.reason);
+            self.refusals.refuse(shared, accept.address, BAD);
+            return;
+        }
         let Some(number) = self.shared.pending.register(&accept.address) else {
             tracing::warn!(
                 id = accept.id,
                 "too many undecided accepts, sender rejected"
             );
             let shared = Arc::clone(&self.shared);
-            self.refusals.refuse(shared, accept.address);
+            self.refusals.refuse(shared, accept.address, BUSY);
             return;
         };
         let remote = accept.remote_endpoint.unwrap_or_default();

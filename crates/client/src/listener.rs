@@ -119,7 +119,7 @@ impl Listener {
         async move {
             let address = address.ok_or(Error::SenderGone(None))?;
             let Ok(_dialling) = shared.dials.try_acquire() else {
-                refusals::refuse(&shared, &address).await;
+                refusals::refuse(&shared, &address, refusals::BUSY).await;
                 return Err(Error::Busy);
             };
             let (dialer, timeout) = (&shared.dialer, shared.accept_timeout);

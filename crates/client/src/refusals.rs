@@ -30,9 +30,14 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// Has a sender told 503. Of thousands that come at once each is told in its turn, as long as its
-    /// address lives.
-    pub(crate) fn refuse(&mut self, shared: Arc<Shared>, address: String) {
+    /// Has a sender told a status. Of thousands that come at once each is told in its turn, as long as
+    /// its address lives.
+    pub(crate) fn refuse(
+        &mut self,
+        shared: Arc<Shared>,
+        address: String,
+        (status, reason): (u16, &'static str),
+    ) {
         while self.running.try_join_next().is_some() {}
         let cost = u32::try_from(address.len() + TASK_BYTES).unwrap_or(u32::MAX);
         let Ok(held) = Arc::clone(&self.waiting).try_acquire_many_owned(cost) else {
@@ -45,21 +50,22 @@ impl Refusals {
             let Ok(Ok(_turn)) = timeout(LIFE, free.acquire_owned()).await else {
                 return;
             };
-            refuse(&shared, &address).await;
+            refuse(&shared, &address, (status, reason)).await;
         });
     }
 }
 
 /// Tells one sender.
-pub(crate) async fn refuse(shared: &Shared, address: &str) {
+pub(crate) async fn refuse(shared: &Shared, address: &str, (status, reason): (u16, &str)) {
     let (dialer, timeout) = (&shared.dialer, shared.accept_timeout);
-    let text = Some(BUSY);
-    if let Err(error) = rendezvous::reject(dialer, address, 503, text, timeout).await {
+    let rejecting = rendezvous::reject(dialer, address, status, Some(reason), timeout);
+    if let Err(error) = rejecting.await {
         tracing::debug!(%error, "sender not rejected");
     }
 }
 
-const BUSY: &str = "The listener is busy";
+pub(crate) const BUSY: (u16, &str) = (503, "The listener is busy");
+pub(crate) const BAD: (u16, &str) = (400, "Bad Request");
 /// Each has a connection of its own.
 const AT_ONCE: usize = 256;
 /// 16 MiB: tens of thousands of senders with addresses of the usual length.

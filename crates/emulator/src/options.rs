@@ -157,7 +157,8 @@ impl Timing {
             Duration::from_secs_f64(seconds)
         };
         Self {
-            handshake: scaled(self.handshake),
+            // The administration answers through the same door, and no fault may lock it.
+            handshake: scaled(self.handshake).max(self.handshake.min(SHORTEST_HANDSHAKE)),
             accept: scaled(self.accept),
             renewal_grace: scaled(self.renewal_grace),
             channel_life: scaled(self.channel_life),
@@ -172,6 +173,9 @@ impl Timing {
 }
 
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// How long a request may take to come, however fast a fault lets the times run.
+const SHORTEST_HANDSHAKE: Duration = Duration::from_secs(2);
 
 /// The rule of a namespace that was given none.
 pub(crate) fn root_rule() -> Result<Rule, Error> {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::Error,
-    wire::{parse, response_headers, status_code, write},
+    wire::{parse, port, response_headers, status_code, write},
 };
 
 /// The longest JSON of a command: .NET reads into a buffer of this size, Java refuses more.
@@ -53,7 +53,8 @@ impl Headers {
 pub struct RemoteEndpoint {
     /// The IP address.
     pub address: String,
-    /// The port.
+    /// The port; 0 where the relay tells none that could be one.
+    #[serde(deserialize_with = "port")]
     pub port: u16,
 }
 

@@ -166,6 +166,15 @@ fn id_of(address: &str) -> String {
     query::parameter(query, names::ID).unwrap_or_default()
 }
 
+/// What cannot be a port is none: a sender is not turned away for it.
+pub(crate) fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value
+        .as_u64()
+        .and_then(|port| u16::try_from(port).ok())
+        .unwrap_or_default())
+}
+
 /// A number, or a numeric string as the documentation's example has it.
 pub(crate) fn status_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
     let value = Value::deserialize(deserializer)?;

@@ -231,6 +231,12 @@ impl Requests {
         }
     }
 
+    /// A sender's handshake has headers that cannot have come over HTTP.
+    pub(crate) fn bad_handshake(&self, accept: &Accept, reason: &'static str) {
+        let info = self.info(&accept.id, accept.remote_endpoint.as_ref());
+        self.failed(info, Error::BadRequest(reason));
+    }
+
     /// A message announced a body, and a text came in its place.
     pub(crate) fn body_missing(&self, request: &FullRequest) -> Answer {
         let error = Error::BadRequest("a text message came in place of its body");

@@ -1,7 +1,8 @@
 //! The administration over HTTP, below `/$admin`, and the page at `/`.
 //!
 //! Only this machine may use it, unless the options say otherwise. A page of another site that runs in a
-//! browser here is kept out, too: the `Host` must be a name of the relay, and an `Origin` the same.
+//! browser here is kept out, too: the `Host` must be a name of the relay, an `Origin` the same, and what
+//! the browser calls a request of another site can only lead to the page.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -44,7 +45,7 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if let Err(message) = may_use(visit, request.headers()) {
+    if let Err(message) = may_use(visit, request.method(), request.headers()) {
         return refuse(403, message);
     }
     let (parts, body) = request.into_parts();
@@ -82,9 +83,13 @@ where
 }
 
 /// Says why the client may not use the administration, if it may not.
-fn may_use(visit: &Visit, headers: &HeaderMap) -> Result<(), &'static str> {
+fn may_use(visit: &Visit, method: &Method, headers: &HeaderMap) -> Result<(), &'static str> {
     let relay = &visit.relay;
     let host = handshake::text(headers, HOST.as_str()).unwrap_or_default();
+    // A host has no user before it (RFC 9110, 7.2), which could pass for another host.
+    if host.contains('@') || headers.get_all(HOST).iter().count() > 1 {
+        return Err("the Host of the request is none of the relay's names");
+    }
     if !relay.remote_admin {
         if !visit.remote.ip().to_canonical().is_loopback() {
             return Err(
@@ -103,16 +108,26 @@ fn may_use(visit: &Visit, headers: &HeaderMap) -> Result<(), &'static str> {
         }
     }
     match headers.get(ORIGIN) {
+        None if is_foreign(method, headers) => Err(FOREIGN),
         None => Ok(()),
         Some(origin) => {
             let origin = origin.to_str().unwrap_or_default();
             let same = origin
                 .split_once("://")
                 .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host));
-            same.then_some(())
-                .ok_or("the request comes from a page of another site")
+            same.then_some(()).ok_or(FOREIGN)
         }
     }
+}
+
+/// Whether a browser says that a page of another site asks, and not by a link to what can be looked at.
+fn is_foreign(method: &Method, headers: &HeaderMap) -> bool {
+    let is = |name: &str, values: &[&str]| {
+        handshake::text(headers, name).is_some_and(|text| values.contains(&text))
+    };
+    let follows_link =
+        matches!(*method, Method::GET | Method::HEAD) && is("sec-fetch-mode", &["navigate"]);
+    is("sec-fetch-site", &["cross-site", "same-site"]) && !follows_link
 }
 
 fn refuse(status: u16, message: &str) -> Answer {
@@ -167,6 +182,7 @@ fn events(receiver: Receiver<Event>) -> Answer {
     answer
 }
 
+const FOREIGN: &str = "the request comes from a page of another site";
 /// The path that no hybrid connection can have.
 const RESERVED: &str = "/$admin";
 const MOST_BODY: usize = 1024 * 1024;

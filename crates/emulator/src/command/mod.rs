@@ -36,8 +36,15 @@ where
         Ok(args) => args,
         Err(error) => {
             // Help and version go to standard output and are no failures.
-            let _ = error.print();
-            return if error.use_stderr() { WRONG_USE } else { 0 };
+            let printed = error.print();
+            return match printed {
+                _ if error.use_stderr() => WRONG_USE,
+                // A reader that leaves has read enough.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    fail(&format!("standard output takes no more: {error}"), FAILED)
+                }
+                _ => 0,
+            };
         }
     };
     let log = tell(&args);

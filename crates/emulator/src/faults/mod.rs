@@ -271,8 +271,8 @@ impl Fault {
         let factor = self.factor.unwrap_or(1.0);
         within(
             "factor",
-            factor > 0.0 && factor <= 1e6,
-            "above 0, up to 1000000",
+            (1e-6..=1e6).contains(&factor),
+            "from 0.000001 to 1000000",
         )?;
         let reason = self.reason.as_deref().unwrap_or_default();
         within("reason", reason.len() <= 123, "at most 123 bytes long")?;

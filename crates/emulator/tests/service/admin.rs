@@ -66,6 +66,16 @@ async fn only_this_machine_by_a_name_of_the_relay_and_no_other_site_is_answered(
             403,
         ),
         ("Host: localhost\r\nOrigin: null\r\n", 403),
+        ("Host: attacker.example@localhost\r\n", 403),
+        ("Host: localhost\r\nHost: attacker.example\r\n", 403),
+        ("Host: localhost\r\nSec-Fetch-Site: same-origin\r\n", 200),
+        ("Host: localhost\r\nSec-Fetch-Site: none\r\n", 200),
+        ("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", 403),
+        ("Host: localhost\r\nSec-Fetch-Site: same-site\r\n", 403),
+        (
+            "Host: localhost\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n",
+            200,
+        ),
         ("", 403),
     ] {
         for target in ["/", "/$admin/rules"] {

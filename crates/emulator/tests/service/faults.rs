@@ -6,6 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -347,6 +348,7 @@ async fn a_fault_that_makes_no_sense_is_refused_by_name() {
         ),
         (json!({ "kind": "slice", "bytes": 0 }), "bytes"),
         (json!({ "kind": "timers", "factor": 0 }), "factor"),
+        (json!({ "kind": "timers", "factor": 1e-300 }), "factor"),
         (
             json!({ "kind": "clock", "seconds": 1, "count": 1 }),
             "count",
@@ -357,5 +359,25 @@ async fn a_fault_that_makes_no_sense_is_refused_by_name() {
         assert_eq!(status, 400, "{fault}: {body}");
         assert!(body.contains(named), "{fault}: {body}");
     }
+    assert_eq!(get(&relay, "faults"), json!([]));
+}
+
+#[tokio::test]
+async fn no_times_lock_the_administration() {
+    let relay = Relay::start().await;
+    set(&relay, json!({ "kind": "timers", "factor": 1e-6 }));
+    // The ten seconds for a handshake would be ten microseconds.
+    let mut stream = TcpStream::connect(relay.emulator.local_addr())
+        .await
+        .unwrap();
+    stream
+        .write_all(
+            b"DELETE /$admin/faults HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        )
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(get(&relay, "faults"), json!([]));
 }

@@ -1,5 +1,6 @@
 //! Which headers cross the relay, and what may stand in one.
 
+use super::BadRequest;
 use crate::command::Headers;
 
 /// The headers without those that belong to one connection: `Connection` and what it names,
@@ -40,12 +41,30 @@ pub(super) fn contains(names: &[&str], name: &str) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
+/// Says what is wrong with the headers that a relay tells of a sender, if anything is: a program takes
+/// them for what came over HTTP.
+pub fn check_headers(headers: &Headers) -> Result<(), BadRequest> {
+    for (name, value) in &headers.0 {
+        if !is_token(name) {
+            return Err(BAD_NAME);
+        }
+        if value.chars().any(breaks_line) {
+            return Err(BAD_VALUE);
+        }
+    }
+    Ok(())
+}
+
+/// What would end or garble the line of a header.
+fn breaks_line(c: char) -> bool {
+    c.is_ascii_control() && c != '\t'
+}
+
 /// Appends the value of a header as the bytes of a message: Latin-1 where it can be, as Node and .NET
 /// read them, else UTF-8. False if it holds what would end or garble its line.
 pub(super) fn append_value(out: &mut Vec<u8>, value: &str) -> bool {
     let value = value.trim_matches([' ', '\t']);
-    let breaks = |c: char| c.is_ascii_control() && c != '\t';
-    if value.chars().any(breaks) {
+    if value.chars().any(breaks_line) {
         return false;
     }
     if value.is_ascii() || value.chars().any(|c| c > '\u{ff}') {
@@ -55,6 +74,15 @@ pub(super) fn append_value(out: &mut Vec<u8>, value: &str) -> bool {
     }
     true
 }
+
+pub(super) const BAD_NAME: BadRequest = BadRequest {
+    status: 400,
+    reason: "the name of a header is not a token",
+};
+pub(super) const BAD_VALUE: BadRequest = BadRequest {
+    status: 400,
+    reason: "the value of a header holds a control character",
+};
 
 const HOP_BY_HOP: [&str; 9] = [
     "close",

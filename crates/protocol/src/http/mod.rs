@@ -9,7 +9,7 @@ mod parser;
 mod request;
 mod response;
 
-pub use headers::{is_token, without_hop_by_hop};
+pub use headers::{check_headers, is_token, without_hop_by_hop};
 pub use parser::{AnswerParser, AnswerSink, Malformed};
 pub use request::{BadRequest, Framing, RequestHead, upgrade_head};
 pub(crate) use response::SET_COOKIE;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::headers::{append_value, contains, is_token, without_hop_by_hop};
+use super::headers::{BAD_NAME, BAD_VALUE, append_value, contains, is_token, without_hop_by_hop};
 use crate::{
     command::{FullRequest, Headers},
     encoding::encode_illegal,
@@ -162,12 +162,12 @@ fn cut<'t>(target: &'t str, prefix: &str) -> (Cow<'t, str>, Option<&'t str>) {
 
 fn line(out: &mut Vec<u8>, name: &str, value: &str) -> Result<(), BadRequest> {
     if !is_token(name) {
-        return Err(bad(400, "the name of a header is not a token"));
+        return Err(BAD_NAME);
     }
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     if !append_value(out, value) {
-        return Err(bad(400, "the value of a header holds a control character"));
+        return Err(BAD_VALUE);
     }
     out.extend_from_slice(b"\r\n");
     Ok(())
