@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests of shared memory with AddressSanitizer: what is lent to JavaScript, moved to other
-# threads, and what the end of a worker or of a hub frees, in both homes of a socket. Needs gcc's or clang's runtime (libasan), Linux and
-# x86-64. Takes some minutes; build results stay apart, in target/asan.
+# threads, and what the end of a worker or of a hub frees, in both homes of a socket. Needs gcc's or
+# clang's runtime (libasan), Linux and x86-64. Takes some minutes; build results stay apart, in
+# target/asan.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
