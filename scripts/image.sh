@@ -9,6 +9,8 @@ root=$(mktemp -d)
 # Process 1 of the namespace ends all in it, and unshare with it.
 trap 'kill "${outside:-}" 2>/dev/null || true; rm -rf "$root"' EXIT
 
+# The folder is its maker's alone at first.
+chmod 755 "$root"
 cp "$binary" "$root/hyco-relay"
 mkdir "$root/data"
 chown 65532:65532 "$root/data"
