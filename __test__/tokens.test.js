@@ -187,6 +187,7 @@ describe('the boundary', TIMEOUT, () => {
       { ...parts },
       {
         address: 'ws://localhost:9400/$hc/team/h%20c',
+        entityPath: 'team/h c',
         keyName: 'Root',
         key: 'a=b=',
         operationTimeout: 70_000,
