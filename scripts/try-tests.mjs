@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const manifest = JSON.parse(fs.readFileSync(join(root, 'package.json'), 'utf8'))
 
 /** What the tests need beside the package: themselves, what they run, and the page that they compare. */
-const NEEDED = ['__test__', 'examples', 'docs/cli.md']
+const NEEDED = ['__test__', 'examples', 'docs/cli.md', 'docs/emulator.md']
 
 /** What the examples and their tests are written with. */
 const LIBRARIES = [
