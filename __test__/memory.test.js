@@ -10,6 +10,7 @@ const { WebSocketServer } = require('ws')
 
 const hyco = require('..')
 const HttpSetting = require('./support/http-server')
+const { acceptValue } = require('./support/raw-peer')
 const { uncaught } = require('./support/watch')
 
 const TIMEOUT = { timeout: 120_000 }
@@ -124,23 +125,35 @@ test('an arraybuffer message can be transferred, whatever its size', TIMEOUT, as
 /** Whether memory is what Node shares among short Buffers: who moves that breaks `Buffer.from`. */
 const shared = (data) => data.buffer === Buffer.from('x').buffer
 
-for (const options of [{}, { allowSynchronousEvents: false }]) {
-  const which = JSON.stringify(options)
-  test(`a message that was held back has memory of its own: ${which}`, TIMEOUT, async (t) => {
-    const address = await serve(t, (peer) => {
-      for (let i = 0; i < 20; i++) peer.send(message(64, i))
-      peer.ping('ping')
-    })
-    const socket = await connect(t, address, options)
-    socket.pause()
-    const seen = collect(socket, 20, shared)
-    const pinged = once(socket, 'ping').then(([data]) => shared(data))
-    socket.send('go')
-    setImmediate(() => socket.resume())
-    assert.deepEqual(await seen, Array(20).fill(false))
-    assert.equal(await pinged, false)
+test('a message that waits for its turn has memory of its own', TIMEOUT, async (t) => {
+  const address = await serve(t, (peer) => {
+    for (let i = 0; i < 20; i++) peer.send(message(64, i))
+    peer.ping('ping')
   })
-}
+  const socket = await connect(t, address, { allowSynchronousEvents: false })
+  const seen = collect(socket, 20, shared)
+  const pinged = once(socket, 'ping').then(([data]) => shared(data))
+  socket.send('go')
+  assert.deepEqual(await seen, Array(20).fill(false))
+  assert.equal(await pinged, false)
+})
+
+test('a message that came with the handshake has memory of its own', TIMEOUT, async (t) => {
+  const server = http.createServer()
+  server.on('upgrade', (req, socket) => {
+    const accept = acceptValue(req.headers['sec-websocket-key'])
+    const head = `HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`
+    const frame = Buffer.concat([Buffer.from([0x82, 64]), message(64, 7)])
+    socket.write(Buffer.concat([Buffer.from(head), frame, frame, frame]))
+    t.after(() => socket.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const socket = hyco.relayedConnect(`ws://127.0.0.1:${server.address().port}`, null)
+  t.after(() => socket.terminate())
+  assert.deepEqual(await collect(socket, 3, shared), Array(3).fill(false))
+})
 
 test('an iterated message in fragments has memory of its own', TIMEOUT, async (t) => {
   const address = await serve(t, (peer) => {

@@ -86,6 +86,23 @@ describe('a connection string', TIMEOUT, () => {
     await warned
   })
 
+  it('warns of a key without its name where that may be a part of a secret', async () => {
+    const texts = []
+    const hear = (warning) => texts.push(warning.message)
+    process.on('warning', hear)
+    serverOptions({
+      connectionString: `${base};c2Vj+cmV0/x=y;${'longer'.repeat(5)}=z`,
+      path: 'hyco',
+    })
+    // Warnings are emitted in a tick of their own.
+    await new Promise((resolve) => setImmediate(resolve))
+    process.removeListener('warning', hear)
+    assert.deepEqual(texts, [
+      'a key of the connection string means nothing',
+      'the key "longerlongerlongerlo" of the connection string means nothing',
+    ])
+  })
+
   it('cannot be given beside a listen URI', () => {
     refuses(() => serverOptions({ connectionString: base, path: 'hyco', server }), 'server')
   })
