@@ -414,7 +414,8 @@ asyncio.run(main())
 }
 
 describe('a token', TIMEOUT, () => {
-  const relayOptions = { hybridConnections: ['hyco'], renewalGrace: 200 }
+  // The relay closes the channel this long after the end of a token that is not renewed.
+  const relayOptions = { hybridConnections: ['hyco'], renewalGrace: 2000 }
 
   it('is renewed before it ends, and the control channel stays', async () => {
     const relay = await TestRelay.start(relayOptions)

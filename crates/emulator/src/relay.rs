@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     sync::{Arc, PoisonError, RwLock},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use hyco_protocol::{Rule, status::CLOSE_GOING_AWAY, target::find_entity};
@@ -284,7 +284,17 @@ impl Relay {
 
     /// The time that tokens are checked with, in Unix seconds.
     pub(crate) fn now(&self) -> u64 {
-        unix_now().saturating_add_signed(self.faults.clock())
+        self.clock().as_secs()
+    }
+
+    /// The same as the time since 1970, with its part of a second.
+    pub(crate) fn clock(&self) -> Duration {
+        let ahead = self.faults.clock();
+        let shift = Duration::from_secs(ahead.unsigned_abs());
+        match ahead < 0 {
+            true => since_1970().saturating_sub(shift),
+            false => since_1970().saturating_add(shift),
+        }
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Vec<Arc<HybridConnection>>> {
@@ -302,7 +312,10 @@ impl Relay {
 
 /// The time in Unix seconds.
 pub(crate) fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    since_1970().as_secs()
+}
+
+fn since_1970() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
 }

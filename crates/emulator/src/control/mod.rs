@@ -305,10 +305,11 @@ async fn abandon(relay: Arc<Relay>, connection: Arc<HybridConnection>, serial: u
     }
 }
 
-/// When a token and its grace are over.
+/// When a token and its grace are over. It is asked again after every step, so it is the same moment
+/// each time: a busy channel must end as a quiet one does.
 fn deadline(relay: &Relay, expires_at: u64) -> Instant {
-    let left = Duration::from_secs(expires_at.saturating_sub(relay.now())).min(FOREVER);
-    Instant::now() + left + relay.timing().renewal_grace
+    let end = Duration::from_secs(expires_at).saturating_add(relay.timing().renewal_grace);
+    Instant::now() + end.saturating_sub(relay.clock()).min(FOREVER)
 }
 
 fn policy_violation(id: &str, message: &str) -> End {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use hyco_emulator::{EmulatorOptions, HybridConnectionOptions, Right, Rights, Rule, Timing};
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Relay, Socket, next, next_close_code, ping, unix_now, with_headers};
+use crate::support::{Relay, Socket, next, next_close_code, ping, unix_now, with_headers, within};
 
 async fn with_grace(grace: Duration) -> Relay {
     let timing = Timing {
@@ -22,6 +22,17 @@ async fn with_grace(grace: Duration) -> Relay {
     .await
 }
 
+/// Sets the relay's clock forward. A token of some seconds may end before it is checked, so those here live
+/// for an hour, which the relay then sees pass at once.
+fn pass(relay: &Relay, seconds: u64) {
+    let fault = json!({ "kind": "clock", "seconds": seconds });
+    relay
+        .emulator
+        .set_fault(serde_json::from_value(fault).unwrap())
+        .unwrap();
+}
+
+/// A token that ends in so many seconds by the clock of the machine.
 fn token(relay: &Relay, seconds: u64) -> String {
     let rule = relay.emulator.rule();
     relay.sign(
@@ -52,9 +63,12 @@ async fn renew(control: &mut Socket, token: &str) {
 #[tokio::test]
 async fn a_renewed_token_keeps_the_channel_open_e22() {
     let relay = with_grace(Duration::ZERO).await;
-    let mut control = listen_with(&relay, &token(&relay, 4)).await;
-    let mut without = listen_with(&relay, &token(&relay, 4)).await;
-    renew(&mut control, &token(&relay, 60)).await;
+    let mut control = listen_with(&relay, &token(&relay, HOUR)).await;
+    let mut without = listen_with(&relay, &token(&relay, HOUR)).await;
+    renew(&mut control, &token(&relay, 3 * HOUR)).await;
+    // The pong says that the renewal before it has been read.
+    ping(&mut control).await;
+    pass(&relay, 2 * HOUR);
     let (code, reason) = next_close_code(&mut without).await;
     assert_eq!(
         (
@@ -80,7 +94,7 @@ async fn a_token_that_is_not_valid_ends_the_channel_e22() {
         ..EmulatorOptions::default()
     })
     .await;
-    let end = unix_now() + 60;
+    let end = unix_now() + HOUR;
     for (token, reason) in [
         (
             "com.microsoft.azure.relay.SecurityToken@1b2c3d".to_owned(),
@@ -109,24 +123,54 @@ async fn a_token_that_is_not_valid_ends_the_channel_e22() {
 #[tokio::test]
 async fn without_renewal_the_channel_ends_after_the_grace_and_relayed_sockets_stay_e23() {
     let relay = with_grace(Duration::from_secs(1)).await;
-    let mut control = listen_with(&relay, &token(&relay, 3)).await;
+    let mut control = listen_with(&relay, &token(&relay, HOUR)).await;
     let (mut sender, mut listener) = relay.pair_by(&mut control).await;
+    pass(&relay, HOUR + 2);
     assert_eq!(next_close_code(&mut control).await.0, 1008);
     sender.send(Message::text("still here")).await.unwrap();
     assert_eq!(next(&mut listener).await, Message::text("still here"));
     let head = relay
-        .handshake_with("/$hc/hyco", &relay.token("hyco"))
+        .handshake_with("/$hc/hyco", &token(&relay, 2 * HOUR))
         .await;
     assert_eq!(head.status, 404);
 }
 
 #[tokio::test]
+async fn a_listener_that_sends_all_the_time_is_ended_after_the_grace_as_well_e23() {
+    let relay = with_grace(Duration::from_secs(1)).await;
+    let mut control = listen_with(&relay, &token(&relay, HOUR)).await;
+    pass(&relay, HOUR);
+    let ended = async {
+        loop {
+            // The channel may end between a pong and the next ping.
+            let _ = control.send(Message::Ping("busy".into())).await;
+            match control.next().await {
+                Some(Ok(Message::Pong(_))) => sleep(Duration::from_millis(20)).await,
+                Some(Ok(Message::Close(Some(frame)))) => return u16::from(frame.code),
+                other => panic!("neither a pong nor the end: {other:?}"),
+            }
+        }
+    };
+    assert_eq!(within(ended).await, 1008);
+}
+
+#[tokio::test]
 async fn a_renewal_a_second_late_is_in_time_e24() {
     let relay = Relay::start().await;
-    let mut control = listen_with(&relay, &token(&relay, 1)).await;
-    sleep(Duration::from_secs(2)).await;
-    renew(&mut control, &token(&relay, 3600)).await;
+    let mut control = listen_with(&relay, &token(&relay, HOUR)).await;
+    pass(&relay, HOUR + 1);
+    // By the relay's clock its token has ended, and the grace of two minutes has not.
+    let head = relay
+        .handshake_with("/$hc/hyco", &token(&relay, HOUR))
+        .await;
+    assert_eq!(head.status, 401);
+    renew(&mut control, &token(&relay, 3 * HOUR)).await;
+    ping(&mut control).await;
+    // The grace passes too: only what was renewed can still be here.
+    pass(&relay, HOUR);
     ping(&mut control).await;
     let closed = timeout(Duration::from_millis(100), next(&mut control)).await;
     assert!(closed.is_err(), "{closed:?}");
 }
+
+const HOUR: u64 = 3600;
