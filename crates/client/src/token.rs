@@ -210,9 +210,9 @@ mod tests {
         };
         let token = Token::new(given, 0.0).unwrap();
         let left = token.left().unwrap().as_secs();
-        assert!((3595..=3600).contains(&left), "{left}");
+        assert!((3540..=3600).contains(&left), "{left}");
         let due = (token.due - Instant::now()).as_secs();
-        assert!((1795..=1800).contains(&due), "{due}");
+        assert!((1740..=1800).contains(&due), "{due}");
     }
 
     #[test]
@@ -232,7 +232,7 @@ mod tests {
         let first = token(sas(-7200)).unwrap();
         assert!(first.ends.is_none());
         let due = first.due - Instant::now();
-        assert!(due > SHORTEST_GUESS - Duration::from_secs(5), "{due:?}");
+        assert!(due > SHORTEST_GUESS - Duration::from_secs(60), "{due:?}");
         let second = token(sas(-3600)).unwrap();
         assert!(second.check_successor_of(&first).is_ok());
     }

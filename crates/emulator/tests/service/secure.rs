@@ -46,7 +46,8 @@ impl Client {
             .with_no_client_auth();
         let rule = emulator.rule();
         let uri = format!("{}/hyco", emulator.namespace());
-        let token = sign_canonical(&uri, rule.name(), rule.primary_key(), unix_now() + 60).unwrap();
+        let token =
+            sign_canonical(&uri, rule.name(), rule.primary_key(), unix_now() + 3600).unwrap();
         Self {
             connector: TlsConnector::from(Arc::new(config)),
             emulator,
