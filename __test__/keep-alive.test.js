@@ -36,23 +36,24 @@ describe('keepAliveInterval on relayed sockets', TIMEOUT, () => {
     await relay.close()
   })
 
-  /** Connects over a new way. */
+  /** Connects over a new way; `lost` is how it ends, however early that is. */
   async function connect(options) {
     way = new Way(Number(new URL(relay.listenUri('hyco')).port))
     ways.push(way)
     await way.open()
     const address = way.lead(relay.sendUri('hyco'))
     const socket = hyco.relayedConnect(address, relay.token(), options)
+    const lost = failed(socket)
     await once(socket, 'open')
-    return socket
+    return { socket, lost }
   }
 
   it('ends a socket whose other end is gone without a word, with 1006 and a code', async () => {
     // Before anything was heard: a slow machine may hear the last long before the test goes on.
     const started = performance.now()
-    const socket = await connect({ keepAliveInterval: INTERVAL })
+    const { lost } = await connect({ keepAliveInterval: INTERVAL })
     way.swallows = true
-    const { error, code } = await failed(socket)
+    const { error, code } = await lost
     assert.equal(error.code, 'HYCO_ERR_CONNECTION_LOST')
     assert.match(error.message, /nothing was heard/)
     assert.equal(code, 1006)
@@ -60,8 +61,8 @@ describe('keepAliveInterval on relayed sockets', TIMEOUT, () => {
   })
 
   it('lets sockets live: one that is quiet and answers, and one that does not read', async () => {
-    const quiet = await connect({ keepAliveInterval: PATIENT })
-    const paused = await connect({ keepAliveInterval: PATIENT })
+    const { socket: quiet } = await connect({ keepAliveInterval: PATIENT })
+    const { socket: paused } = await connect({ keepAliveInterval: PATIENT })
     paused.pause()
     paused.send('later')
     await sleep(PATIENT * 3)
@@ -75,7 +76,7 @@ describe('keepAliveInterval on relayed sockets', TIMEOUT, () => {
   })
 
   it('is off with 0', async () => {
-    const socket = await connect({ keepAliveInterval: 0 })
+    const { socket } = await connect({ keepAliveInterval: 0 })
     way.swallows = true
     await sleep(INTERVAL * 5)
     assert.equal(socket.readyState, hyco.OPEN)

@@ -63,7 +63,7 @@ describe('a process that drains', { timeout: 240_000 }, () => {
     'stays until the time is over that drain() got, and closes what is open',
     TIMEOUT,
     async () => {
-      const program = await start({ MODE: 'endless', TIMEOUT: '300' })
+      const program = await start({ MODE: 'endless', TIMEOUT: '2000' })
       const response = await get()
       await assert.rejects(bytesOf(response), { code: 'ECONNRESET' })
       assert.deepEqual(await program.exited, WELL)

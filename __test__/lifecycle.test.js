@@ -6,6 +6,7 @@ const { after, afterEach, before, describe, it } = require('node:test')
 const hyco = require('..')
 const Program = require('./support/children')
 const TestRelay = require('./support/relay')
+const { until } = require('./support/watch')
 
 const TIMES = 50
 const TIMEOUT = { timeout: 300_000 }
@@ -102,6 +103,7 @@ describe('a process', TIMEOUT, () => {
     await once(server, 'listening')
     const sender = start('connect', { URI: relay.sendUri('deaf'), TOKEN: relay.token() })
     await sender.says('connecting')
+    await until(() => decide !== undefined, 'the question')
     await stays(sender)
     decide(false, 403, 'no')
     assert.deepEqual(await sender.exited, WELL)

@@ -7,7 +7,7 @@ const { test } = require('node:test')
 
 const records = require('../lib/hub/records')
 
-const TIMEOUT = { timeout: 10_000 }
+const TIMEOUT = { timeout: 60_000 }
 
 /** The text of a file of the native side. */
 function source(...path) {

@@ -89,11 +89,7 @@ describe('instead of what ws does', TIMEOUT, () => {
   })
 
   it('the error of a lost connection has the code of Node in its cause', async () => {
-    const other = await TestRelay.start()
-    const uri = other.sendUri('hyco')
-    const token = other.token()
-    await other.close()
-    const { error } = await failed(hyco.relayedConnect(uri, token))
+    const { error } = await failed(hyco.relayedConnect('ws://127.0.0.1:1/$hc/hyco', relay.token()))
     assert.equal(error.code, 'HYCO_ERR_CONNECT')
     assert.equal(error.cause.code, 'ECONNREFUSED')
   })

@@ -18,7 +18,7 @@ let relay
 let server
 
 before(async () => {
-  relay = await TestRelay.start({ hybridConnections: ['hyco', 'empty'] })
+  relay = await TestRelay.start({ hybridConnections: ['hyco', 'empty', 'counted'] })
   server = hyco.createRelayedServer(
     { server: relay.listenUri('hyco'), token: relay.token() },
     (socket) => socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })),
@@ -234,14 +234,20 @@ describe('a connect that is given up', TIMEOUT, () => {
     const token = new Promise((resolve) => {
       give = resolve
     })
-    const { accepted } = server.metrics()
-    const socket = hyco.relayedConnect(uri(), token)
+    // A server of its own: that of the others may still accept whom they gave up.
+    const counting = hyco.createRelayedServer(
+      { server: relay.listenUri('counted'), token: relay.token() },
+      (socket) => socket.on('message', (data) => socket.send(data)),
+    )
+    await once(counting, 'listening')
+    const socket = hyco.relayedConnect(relay.sendUri('counted'), token)
     const ended = failed(socket)
     socket.close()
     await ended
     give(relay.token())
-    await echoes(hyco.relayedConnect(uri(), relay.token()))
-    assert.equal(server.metrics().accepted, accepted + 1)
+    await echoes(hyco.relayedConnect(relay.sendUri('counted'), relay.token()))
+    assert.equal(counting.metrics().accepted, 1)
+    await counting.close()
   })
 })
 

@@ -71,6 +71,8 @@ describe('the programs of the documents', TIMEOUT, () => {
   afterEach(async () => {
     await Promise.all(running.map((program) => program.end()))
     running = []
+    // The next one must not take a listener of this one for its own.
+    await until(() => relay.emulator.listeners().length === 0, 'no listener', 60_000)
   })
 
   /** Starts a program in a file of its own. */

@@ -12,6 +12,7 @@ const PROGRAMS = join(__dirname, '..', 'programs')
 class Program {
   #output = ''
   #waiting = []
+  #hasExited = false
 
   /**
    * @param {String} name The file, without its ending; or the whole path of another one
@@ -32,7 +33,8 @@ class Program {
       })
     }
     this.exited = once(this.child, 'close').then(([code, signal]) => {
-      this.#settle(true)
+      this.#hasExited = true
+      this.#settle()
       return { code, signal }
     })
   }
@@ -70,7 +72,8 @@ class Program {
     await this.exited
   }
 
-  #settle(exited = false) {
+  #settle() {
+    const exited = this.#hasExited
     this.#waiting = this.#waiting.filter(({ text, resolve, reject }) => {
       const found = typeof text === 'string' ? this.#output.includes(text) : text.test(this.#output)
       if (found) resolve()

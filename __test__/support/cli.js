@@ -17,6 +17,7 @@ const INFLUENCES =
  */
 class Cli {
   #waiting = []
+  #hasExited = false
 
   /**
    * @param {String[]} args
@@ -48,7 +49,8 @@ class Cli {
     this.child.stdin.on('error', () => {})
     if (input !== undefined) this.child.stdin.end(input)
     this.exited = once(this.child, 'close').then(([code, signal]) => {
-      this.#settle(true)
+      this.#hasExited = true
+      this.#settle()
       if (cwd === undefined) rmSync(this.folder, { recursive: true })
       const { stdout, stderr } = this
       return { code, signal, stdout, stderr }
@@ -101,7 +103,8 @@ class Cli {
     await this.exited
   }
 
-  #settle(exited = false) {
+  #settle() {
+    const exited = this.#hasExited
     this.#waiting = this.#waiting.filter(({ text, resolve, reject }) => {
       const found = [this.stdout, this.stderr]
         .map((output) => (typeof text === 'string' ? output.includes(text) : text.exec(output)))

@@ -117,9 +117,10 @@ async function patience(timeout, run) {
  * @param {Number} [timeout=30000] Generous, since the machine may be busy
  */
 async function until(condition, what, timeout = usual) {
-  const deadline = Date.now() + timeout
+  // Not by the clock of the wall, which may be set meanwhile.
+  const deadline = performance.now() + timeout
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`did not happen in time: ${what}`)
+    if (performance.now() > deadline) throw new Error(`did not happen in time: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
 }

@@ -27,10 +27,12 @@ class UpgradeServer {
       ? https.createServer({ key: certificate.key, cert: certificate.cert })
       : http.createServer()
     this.server.on('connection', (socket) => {
-      this.#tcp.set(socket.remotePort, socket)
+      const port = socket.remotePort
+      this.#tcp.set(port, socket)
       this.#streams.add(socket)
       socket.once('close', () => {
-        this.#tcp.delete(socket.remotePort)
+        // A port may be given again at once.
+        if (this.#tcp.get(port) === socket) this.#tcp.delete(port)
         this.#streams.delete(socket)
       })
     })
@@ -50,7 +52,8 @@ class UpgradeServer {
     this.server.listen(0, '127.0.0.1')
     await once(this.server, 'listening')
     this.port = this.server.address().port
-    this.origin = `${this.secure ? 'wss' : 'ws'}://localhost:${this.port}`
+    // No name: where it has two addresses, Node gives each a quarter of a second only.
+    this.origin = `${this.secure ? 'wss' : 'ws'}://127.0.0.1:${this.port}`
     return this
   }
 
@@ -135,7 +138,7 @@ class FakeRelay {
     const id = `00000000-0000-4000-8000-${String(++this.#count).padStart(12, '0')}`
     this.#pending.set(id, answer)
     const connectHeaders = {
-      Host: `localhost:${this.wire.port}`,
+      Host: `127.0.0.1:${this.wire.port}`,
       Connection: 'Upgrade',
       Upgrade: 'websocket',
       'Sec-WebSocket-Version': '13',

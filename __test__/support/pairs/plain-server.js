@@ -61,7 +61,7 @@ class PlainServer {
     server.http.listen(0, '127.0.0.1')
     await once(server.http, 'listening')
     server.port = server.http.address().port
-    server.origin = `${secure ? 'wss' : 'ws'}://localhost:${server.port}`
+    server.origin = `${secure ? 'wss' : 'ws'}://127.0.0.1:${server.port}`
     server.sockets.on('connection', server.doors.connection)
     return server
   }
