@@ -32,10 +32,12 @@ class Cli {
     this.folder = cwd ?? mkdtempSync(join(tmpdir(), 'hyco-rs-cli-'))
     this.stdout = ''
     this.stderr = ''
+    // The local relay keeps its authority there, and several start at the same time.
+    const data = ['XDG_DATA_HOME', 'LOCALAPPDATA'].map((name) => [name, this.folder])
     const file = output === undefined ? 'pipe' : openSync(output, 'w')
     this.child = spawn(process.execPath, [BIN, ...args], {
       cwd: this.folder,
-      env: { ...Object.fromEntries(clean), ...env },
+      env: { ...Object.fromEntries([...clean, ...data]), ...env },
       stdio: ['pipe', file, 'pipe'],
     })
     if (output !== undefined) closeSync(file)
