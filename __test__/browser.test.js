@@ -15,7 +15,7 @@ const PAGE = pathToFileURL(join(__dirname, '..', 'examples', 'browser.html')).hr
 
 const missing = findChromium() === undefined && 'there is no Chromium on this machine'
 
-describe('a sender in a browser', { skip: missing, timeout: 120_000 }, () => {
+describe('a sender in a browser', { skip: missing, timeout: 300_000 }, () => {
   let relay
   let server
   let browser
@@ -40,6 +40,7 @@ describe('a sender in a browser', { skip: missing, timeout: 120_000 }, () => {
     const env = { HYCO_CONNECTION_STRING: `${relay.emulator.connectionString};EntityPath=hyco` }
     const { stdout } = await Cli.run(['uri', 'connect', '--with-token'], { env })
     const page = await browser.newPage()
+    page.setDefaultTimeout(60_000)
     const faults = []
     page.on('pageerror', (error) => faults.push(error))
     await page.goto(PAGE)

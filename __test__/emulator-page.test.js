@@ -7,6 +7,7 @@ const { after, before, test } = require('node:test')
 
 const { createRelayedServer, relayedConnect, startRelayEmulator } = require('..')
 const { findChromium, launchChromium } = require('./support/chromium')
+const { until } = require('./support/watch')
 
 const executablePath = findChromium()
 const TIMEOUT = {
@@ -120,10 +121,10 @@ test('the page shows what goes on and lets a browser take part', TIMEOUT, async 
   await page.getByLabel('Path behind it').fill('/held')
   await page.getByRole('button', { name: 'Send HTTP request' }).click()
   await page.locator('#requests tr', { hasText: 'POST /hyco/held' }).waitFor()
+  await until(() => held !== undefined, 'the listener has the request')
   if (process.env.SCREENSHOT) await takeScreenshot(page, process.env.SCREENSHOT)
   await page.getByRole('button', { name: 'End request' }).click()
   await page.locator('#refusals').getByText('502 http /hyco/held').waitFor()
-  assert.ok(held, 'the listener got it')
 
   // A sender that nobody meets is shown as waiting.
   const { id } = relay.setFault({ kind: 'swallowAccept' })

@@ -120,7 +120,10 @@ describe('the examples', { timeout: 600_000 }, () => {
 
   it('local-and-relayed.js serves both ways with one function', async () => {
     const program = start('local-and-relayed.js', { args: ['0'] })
-    await program.says(/listening at ws:\/\/127\.0\.0\.1:\d+\/\$hc\/hyco/)
+    await Promise.all([
+      program.says(/listening at ws:\/\/127\.0\.0\.1:\d+\n/),
+      program.says(/listening at ws:\/\/127\.0\.0\.1:\d+\/\$hc\/hyco/),
+    ])
     const [address] = /ws:\/\/127\.0\.0\.1:\d+(?=\n)/.exec(program.output)
     const local = new hyco.WebSocket(address)
     await once(local, 'open')
@@ -178,10 +181,11 @@ describe('the examples', { timeout: 600_000 }, () => {
     const socket = await connect()
     // The sender may be open before the example knows it.
     assert.equal(await ask(socket, 'first'), 'done: first')
+    const done = once(socket, 'message')
     socket.send('work')
     program.child.kill('SIGTERM')
     await program.says('draining: 1 connected')
-    const [data] = await once(socket, 'message')
+    const [data] = await done
     assert.equal(String(data), 'done: work')
     socket.close(1000)
     await endsWell(program)
@@ -192,6 +196,8 @@ describe('the examples', { timeout: 600_000 }, () => {
     const program = start('metrics.js', { env: { PORT: '0' } })
     await program.says('metrics at')
     const socket = await connect()
+    // The sender may be open before the example has counted it.
+    assert.equal(await ask(socket, 'hello'), 'hello')
     const [address] = /http:\S+/.exec(program.output)
     const text = await (await fetch(address)).text()
     assert.match(text, /# TYPE hyco_accepted_total counter\nhyco_accepted_total\{path="hyco"\} 1\n/)

@@ -35,7 +35,7 @@ const kinds = {
 
 describe('sockets go on with fake timers', { timeout: 300_000 }, () => {
   for (const [kind, name] of Object.entries(kinds)) {
-    it(name, { timeout: 90_000 }, async (t) => {
+    it(name, { timeout: 300_000 }, async (t) => {
       const program = new Program('fake-timers', {
         args: [kind, relay.sendUri('hyco'), relay.token()],
       })

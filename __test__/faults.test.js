@@ -96,11 +96,12 @@ describe('a server whose relay fails', TIMEOUT, () => {
     assert.deepEqual(told.slice(0, 3), ['offline', 'connecting', 'online'])
     assert.equal(told.length, 3 * KILLS)
     assert.equal(server.metrics().reconnects, KILLS)
-    assert.equal(server.metrics().accepted, KILLS)
-    assert.equal(server.clients.size, KILLS)
     assert.equal(local.listeners().length, 1)
     assert.ok(carried >= 5, String(carried))
     for (const [number, socket] of senders.entries()) await echoes(socket, `still there ${number}`)
+    // The last sender may have been open before the server had accepted it.
+    assert.equal(server.metrics().accepted, KILLS)
+    assert.equal(server.clients.size, KILLS)
     await server.close()
   })
 
@@ -142,8 +143,8 @@ describe('a server whose relay fails', TIMEOUT, () => {
       key: undefined,
       token: () => {
         asked++
-        // The first ends in a moment, the next is good.
-        const life = asked === 1 ? 3 : 3600
+        // The first ends in a moment, the next is good. It lives for up to a second less.
+        const life = asked === 1 ? 8 : 3600
         given.push(hyco.createRelayToken(relay.sendUri(''), 'all', 'k', life))
         return given.at(-1)
       },
@@ -154,7 +155,8 @@ describe('a server whose relay fails', TIMEOUT, () => {
     local.listeners()[0].drop()
     await lost
     // Until the first token has ended the relay takes nothing.
-    await new Promise((resolve) => setTimeout(resolve, 3_100))
+    const end = Number(/se=(\d+)/.exec(given[0])[1]) * 1000
+    await until(() => Date.now() > end, 'the end of the first token')
     local.clearFaults()
     await until(() => server.status === 'online', 'the return')
     assert.ok(asked >= 2, String(asked))

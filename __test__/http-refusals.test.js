@@ -102,6 +102,8 @@ describe('a server that gives a request up', TIMEOUT, () => {
   before(async () => {
     setting = await HttpSetting.start({
       httpServer: http.createServer((req, res) => handler(req, res)),
+      // What has begun is not streamed, however slow the machine is.
+      responseFlushDelay: 60_000,
     })
   })
 

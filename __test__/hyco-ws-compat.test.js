@@ -58,7 +58,10 @@ describe('the examples of the public documentation', TIMEOUT, () => {
   it('listen and send', async () => {
     const listener = start('listener')
     await listener.says('listening')
-    ;(await connect()).terminate()
+    const first = await connect()
+    // The sender may be open before its listener knows of it, who would never hear of it then.
+    await listener.says('connection accepted')
+    first.terminate()
     const sender = start('sender')
     await sender.says('Started client interval.')
     sender.tell('{"hello":"world"}')

@@ -149,13 +149,15 @@ describe('hyco-rs doctor and proxies', { timeout: 900_000 }, () => {
     ['wants another way to sign in', [5, 255], /another way/],
     ['is none', [...Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')], /does not speak SOCKS5/],
     ['ends the connection', null, /ends the connection/],
-    ['is silent', [], /no answer within 0\.5 s/],
+    ['is silent', [], /no answer within 2 s/],
   ]) {
     it(`names a SOCKS proxy that ${name}`, async () => {
       const act = (socket) =>
         socket.once('data', () => (answer ? socket.write(Buffer.from(answer)) : socket.end()))
       const proxy = `socks5://127.0.0.1:${await serve(net.createServer(act))}`
-      const where = ['-n', 'relay.example', '-p', 'hyco', ...KEYS, '--timeout', '0.5']
+      const where = ['-n', 'relay.example', '-p', 'hyco', ...KEYS]
+      // What answers must not be late on a slow machine.
+      if (answer?.length === 0) where.push('--timeout', '2')
       const { code, checks } = await examine([...where, '--proxy', proxy])
       assert.equal(code, 3)
       assert.match(failure(checks), new RegExp(`^tunnel: The proxy .*${what.source}`))
