@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { once } = require('node:events')
 const { describe, it } = require('node:test')
 const { inspect } = require('node:util')
 
@@ -34,6 +35,29 @@ describe('server.controlChannel', TIMEOUT, () => {
     await until(() => events.length === 5, 'the end')
     assert.deepEqual(events, ['open', 'HYCO_ERR_CONNECTION_LOST', 'close', 'open', 'close'])
     assert.equal(controlChannel.readyState, hyco.CLOSED)
+    await relay.close()
+  })
+})
+
+describe('a server that was lost and is back while the program was busy', TIMEOUT, () => {
+  it("tells 'offline' and 'online' one after the other, so that one can wait for each", async () => {
+    const relay = await hyco.startRelayEmulator()
+    const server = new hyco.RelayedServer({
+      connectionString: `${relay.connectionString};EntityPath=hyco`,
+      reconnect: { delays: [1], jitter: 0 },
+    })
+    await once(server, 'listening')
+    const lost = once(server, 'offline')
+    relay.setFault({ kind: 'drop', on: 'control', count: 1 })
+    // Relay and I/O thread go on: what they have to tell waits for the event loop.
+    const start = performance.now()
+    while (relay.journal().filter(({ action }) => action === 'listen').length < 2) {
+      assert.ok(performance.now() - start < 30_000, 'the server does not come back')
+    }
+    await lost
+    await once(server, 'online')
+    assert.equal(server.status, 'online')
+    await server.close()
     await relay.close()
   })
 })

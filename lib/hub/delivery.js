@@ -88,7 +88,8 @@ class Delivery {
 
   /**
    * Reads up to `count` records from the table; stops early when a burst of events has taken its
-   * time. What a listener throws becomes an uncaught exception, and the records after it are read
+   * time, and when a server went online or offline: a program that waited for the one may now wait for
+   * the other, which can be the next record. What a listener throws becomes an uncaught exception, and the records after it are read
    * all the same.
    *
    * @param {number} count or -1: more is there
@@ -177,11 +178,13 @@ class Delivery {
             this.#owner.closed(id)
           }
           break
-        case EVENT:
+        case EVENT: {
           if (turn.until === 0) turn.until = now() + TURN_MS
-          this.#owner.event(id, JSON.parse(events[offset]))
-          if (now() > turn.until) return
+          const event = JSON.parse(events[offset])
+          this.#owner.event(id, event)
+          if (event.type === 'offline' || event.type === 'online' || now() > turn.until) return
           break
+        }
         case EXCHANGE:
           // None once its server has ended.
           socket?.[kExchange](offset, length)
