@@ -113,7 +113,10 @@ struct Authority {
 
 impl Authority {
     fn new() -> Result<Self, rcgen::Error> {
-        let key = KeyPair::generate()?;
+        Self::of(KeyPair::generate()?)
+    }
+
+    fn of(key: KeyPair) -> Result<Self, rcgen::Error> {
         let certificate = Self::parameters().self_signed(&key)?.pem();
         Ok(Self { key, certificate })
     }
@@ -152,39 +155,88 @@ impl Authority {
 }
 
 /// The authority of a folder; the first call makes it.
+///
+/// Several programs may do so at once. The key of the first one stands, and whoever finds no certificate
+/// of it makes one: clients that trust any of those trust them all, since name and key are the same.
 fn kept(folder: &Path) -> Result<Authority, Error> {
     let failed = |path: &Path, error: io::Error| Error::Tls(format!("{}: {error}", path.display()));
     let (key_file, certificate_file) = (folder.join(AUTHORITY_KEY), folder.join(AUTHORITY));
-    match (
-        fs::read_to_string(&key_file),
-        fs::read_to_string(&certificate_file),
-    ) {
-        (Ok(key), Ok(certificate)) => {
-            let key = KeyPair::from_pem(&key)
-                .map_err(|error| Error::Tls(format!("{}: {error}", key_file.display())))?;
-            Ok(Authority { key, certificate })
+    let key = kept_key(&key_file).map_err(|error| failed(&key_file, error))?;
+    let key = KeyPair::from_pem(&key)
+        .map_err(|error| Error::Tls(format!("{}: {error}", key_file.display())))?;
+    match fs::read_to_string(&certificate_file) {
+        Ok(certificate) if is_of(&certificate, &key) => Ok(Authority { key, certificate }),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failed(&certificate_file, error))
         }
-        (Err(error), _) | (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-            let authority = Authority::new().map_err(unusable)?;
-            fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-            write_private(&key_file, &authority.key.serialize_pem())
-                .map_err(|error| failed(&key_file, error))?;
-            fs::write(&certificate_file, &authority.certificate)
-                .map_err(|error| failed(&certificate_file, error))?;
+        // There is none, or one of another key.
+        _ => {
+            let authority = Authority::of(key).map_err(unusable)?;
+            write_whole(
+                &certificate_file,
+                &authority.certificate,
+                false,
+                |new, place| fs::rename(new, place),
+            )
+            .map_err(|error| failed(&certificate_file, error))?;
             Ok(authority)
         }
-        (Err(error), _) => Err(failed(&key_file, error)),
-        (_, Err(error)) => Err(failed(&certificate_file, error)),
     }
 }
 
-/// Writes what only its owner may read.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+/// The key of an authority, as PEM; makes it where there is none.
+fn kept_key(file: &Path) -> io::Result<String> {
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        read => return read,
+    }
+    let key = KeyPair::generate().map_err(io::Error::other)?;
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    write_whole(file, &key.serialize_pem(), true, |new, place| {
+        match fs::hard_link(new, place) {
+            // Another program was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            // Not every file system has links.
+            Err(_) => fs::rename(new, place),
+            Ok(()) => Ok(()),
+        }
+    })?;
+    fs::read_to_string(file)
+}
+
+/// Whether a certificate is of a key.
+fn is_of(certificate: &str, key: &KeyPair) -> bool {
+    let public = key.public_key_raw();
+    CertificateDer::from_pem_slice(certificate.as_bytes())
+        .is_ok_and(|der| der.windows(public.len()).any(|bytes| bytes == public))
+}
+
+/// Writes a file beside its place, where `put` puts it when it is whole.
+fn write_whole(
+    path: &Path,
+    text: &str,
+    is_private: bool,
+    put: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<()> {
+    let random = getrandom::u64().map_err(io::Error::other)?;
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{random:x}"));
+    let new = PathBuf::from(name);
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    io::Write::write_all(&mut options.open(path)?, text.as_bytes())
+    if is_private {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = is_private;
+    let mut file = options.open(&new)?;
+    let written = io::Write::write_all(&mut file, text.as_bytes()).and_then(|()| put(&new, path));
+    // It is gone if it was moved.
+    let _ = fs::remove_file(&new);
+    written
 }
 
 /// From yesterday, for clocks that are behind.
@@ -199,3 +251,69 @@ const AUTHORITY_KEY: &str = "ca-key.pem";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Clients refuse certificates that are good for much longer.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    /// A folder of a test, and what is in it.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new() -> Self {
+            let name = format!("hyco-relay-authority-{:x}", getrandom::u64().unwrap());
+            Self(std::env::temp_dir().join(name))
+        }
+
+        fn names(&self) -> Vec<String> {
+            let entries = fs::read_dir(&self.0).unwrap();
+            let mut names: Vec<_> = entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn programs_that_start_at_once_make_one_authority_e68() {
+        for _ in 0..20 {
+            let folder = Folder::new();
+            let barrier = Barrier::new(8);
+            let start = || {
+                barrier.wait();
+                kept(&folder.0).unwrap()
+            };
+            let made: Vec<Authority> = thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+                threads.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            let later = kept(&folder.0).unwrap();
+            for authority in &made {
+                assert_eq!(authority.key.serialize_pem(), later.key.serialize_pem());
+                assert!(is_of(&authority.certificate, &later.key));
+            }
+            assert_eq!(folder.names(), [AUTHORITY_KEY, AUTHORITY]);
+        }
+    }
+
+    #[test]
+    fn a_certificate_of_another_key_is_made_anew_e68() {
+        let folder = Folder::new();
+        let first = kept(&folder.0).unwrap();
+        fs::remove_file(folder.0.join(AUTHORITY_KEY)).unwrap();
+        let second = kept(&folder.0).unwrap();
+        assert_ne!(first.certificate, second.certificate);
+        assert!(is_of(&second.certificate, &second.key));
+        let kept = kept(&folder.0).unwrap();
+        assert_eq!(kept.certificate, second.certificate);
+    }
+}
