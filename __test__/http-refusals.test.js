@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { once } = require('node:events')
 const http = require('node:http')
 const { after, before, beforeEach, describe, it } = require('node:test')
 
@@ -65,6 +66,32 @@ describe('what an http.Server answers by itself reaches the sender as it is', TI
     assert.equal(response.status, 418)
     assert.equal(response.statusText, 'As it is')
     assert.equal(await response.text(), 'tea')
+  })
+
+  it("what a 'clientError' listener ends the socket with, which is closed then", async () => {
+    let closed
+    const refuse = (error, socket) => {
+      closed = once(socket, 'close')
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+    }
+    app.on('clientError', refuse)
+    assert.equal((await fetch(setting.url, { method: 'BREW' })).status, 400)
+    app.off('clientError', refuse)
+    await closed
+    assert.deepEqual(setting.errors, [])
+  })
+
+  it('what a handler ends the socket with, after which its request is closed', async () => {
+    let closed
+    handler = (req, res) => {
+      closed = Promise.all([once(res, 'close'), new Promise((resolve) => req.on('close', resolve))])
+      req.on('error', () => {})
+      req.socket.end('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nraw')
+    }
+    for (const init of [{}, { method: 'POST', body: 'x'.repeat(100_000) }]) {
+      assert.equal(await (await fetch(setting.url, init)).text(), 'raw')
+      await closed
+    }
   })
 
   it('a whole answer, though the socket is destroyed behind it or the handler throws', async () => {

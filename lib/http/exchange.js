@@ -36,6 +36,8 @@ class Exchange extends Duplex {
   #waiting = null
   #unconsumed = 0
   #closed = false
+  /** Only one that is upgraded learns of it. It is over when all of it was read. */
+  #senderEnded = false
   /** What comes before the server reads. */
   #early = []
   #timeout = 0
@@ -164,6 +166,7 @@ class Exchange extends Duplex {
 
   /** The sender has ended its side. */
   ended() {
+    this.#senderEnded = true
     if (!this.destroyed) this.push(null)
   }
 
@@ -183,7 +186,11 @@ class Exchange extends Duplex {
     }
     // What else is written after the answer has nowhere to go.
     this.taken(this.#written)
-    if (!this.writableEnded) {
+    if (this.#senderEnded) return
+    if (this.writableEnded) {
+      // A server destroys it then, but a handler that has ended it by itself does not.
+      this.destroySoon()
+    } else {
       const timer = setTimeout(() => this.destroy(), LINGER)
       timer.unref()
       this.once('close', () => clearTimeout(timer))
