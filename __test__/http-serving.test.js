@@ -62,6 +62,62 @@ describe('who serves', TIMEOUT, () => {
     await setting.close()
   })
 
+  it('is fetch, which no sender can fail with what no Request can have', async () => {
+    let called = 0
+    const fetch = (request) => {
+      called++
+      return new Response(request.url)
+    }
+    const setting = await HttpSetting.start({ stripPath: true, fetch })
+    const bad = ['x:99999', 'x y', '[', 'x/y?', 'name@x', 'x\\y', 'x#y']
+    for (const host of bad) {
+      const { statusCode } = await setting.request('/a', { headers: { host } })
+      assert.equal(statusCode, 400, host)
+    }
+    assert.equal((await setting.request('/a', { method: 'TRACE' })).statusCode, 501)
+    assert.equal(called, 0)
+    const options = { headers: { host: 'x' } }
+    const { body } = await setting.request('//elsewhere/a', options)
+    assert.equal(String(body), 'http://x//elsewhere/a', 'the path is no host')
+    await setting.close()
+  })
+
+  it("is fetch, and a body that fails is told by 'requestError'", async () => {
+    const failure = new Error('the source failed')
+    const told = []
+    const setting = await HttpSetting.start({
+      fetch: () =>
+        new Response(
+          new ReadableStream({
+            start: (stream) => stream.enqueue(Buffer.alloc(100_000)),
+            pull: () => Promise.reject(failure),
+          }),
+        ),
+    })
+    setting.server.on('requestError', (error) => told.push(error))
+    await assert.rejects(async () => {
+      const { status, body } = await setting.fetch()
+      if (status === 502) throw new Error('not even begun')
+      for await (const _ of body);
+    })
+    await until(() => told.length > 0)
+    assert.deepEqual([told[0].code, told[0].cause], ['HYCO_ERR_HANDLER', failure])
+    await setting.close()
+  })
+
+  it('is fetch, whose body is given back for a HEAD request', async () => {
+    let setting
+    const cancelled = new Promise((resolve) => {
+      const body = () => new ReadableStream({ pull: () => turn(), cancel: resolve })
+      setting = HttpSetting.start({ fetch: () => new Response(body(), { status: 203 }) })
+    })
+    setting = await setting
+    assert.equal((await setting.fetch('', { method: 'HEAD' })).status, 203)
+    await cancelled
+    assert.deepEqual(setting.errors, [])
+    await setting.close()
+  })
+
   it('is only one', async () => {
     const setting = await HttpSetting.start()
     const { server } = setting

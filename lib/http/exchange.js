@@ -67,6 +67,8 @@ class Exchange extends Duplex {
     this.bytesWritten = 0
     /** It was ended from outside, and not by its handler, before its answer was whole. @type {Boolean} */
     this.abandoned = false
+    /** Its answer has been taken in whole. @type {Boolean} */
+    this.answered = false
   }
 
   /** @type {(String|undefined)} */
@@ -179,8 +181,9 @@ class Exchange extends Duplex {
   /** It is over. @param {Number} outcome */
   closed(outcome) {
     this.#closed = true
+    this.answered = outcome === ANSWERED
     if (this.destroyed) return
-    if (outcome !== ANSWERED) {
+    if (!this.answered) {
       this.abandon()
       return
     }

@@ -44,7 +44,8 @@ class Requests {
       if (this.#attached !== null) {
         throw invalidOption('fetch', "cannot be given together with 'httpServer'")
       }
-      this.#fetchServer = this.#createServer(createFetchListener(options.fetch))
+      const listener = createFetchListener(options.fetch, this.#bodyFailed.bind(this))
+      this.#fetchServer = this.#createServer(listener)
     }
   }
 
@@ -242,11 +243,20 @@ class Requests {
   }
 
   /** A handler failed after its request was over: no sender may end the program by leaving. */
-  #failedLate(cause, { trackingId, remoteAddress, remotePort }) {
+  #failedLate(cause, socket) {
     if (isEndOfRequest(cause)) return
-    const text = `a handler failed after its request had ended: ${redact(textOf(cause))}`
-    const info = { trackingId, remoteAddress, remotePort }
-    this.#failed(createError(HANDLER, text, { cause }), info)
+    this.#tellFailure('a handler failed after its request had ended', cause, socket)
+  }
+
+  /** The body of a response broke off. It may come from elsewhere, so it ends no program either. */
+  #bodyFailed(cause, socket) {
+    if ((socket.abandoned || socket.answered) && isEndOfRequest(cause)) return
+    this.#tellFailure('the body of a response failed', cause, socket)
+  }
+
+  #tellFailure(what, cause, { trackingId, remoteAddress, remotePort }) {
+    const error = createError(HANDLER, `${what}: ${redact(textOf(cause))}`, { cause })
+    this.#failed(error, { trackingId, remoteAddress, remotePort })
   }
 }
 
