@@ -196,6 +196,22 @@ describe('forward()', TIMEOUT, () => {
     handler = mirror
   })
 
+  it('sends no request again to which something was said', async () => {
+    const other = await HttpSetting.start()
+    other.server.forward(upstream.address().port)
+    handler = mirror
+    await other.request('')
+    let asked = 0
+    handler = (req) => {
+      asked++
+      req.socket.end('HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok')
+    }
+    assert.equal((await other.request('')).statusCode, 502)
+    assert.equal(asked, 1)
+    await other.close()
+    handler = mirror
+  })
+
   it('close() ends what is passed on, also after drain() has run out of time', async () => {
     let asked = 0
     handler = () => asked++

@@ -84,6 +84,35 @@ fn a_body_ends_by_its_length_its_chunks_or_the_connection() {
 }
 
 #[test]
+fn a_connection_is_kept_only_where_that_is_agreed_and_nothing_lies_behind() {
+    let answers = [
+        ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false),
+        (
+            "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok",
+            true,
+        ),
+        ("HTTP/1.1 204 No Content\r\n\r\n", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokH", false),
+        ("HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1", false),
+    ];
+    for (text, keeps_alive) in answers {
+        for piece in [1, 7, text.len()] {
+            let (_, _, parser) = read("GET", text.as_bytes(), piece).unwrap();
+            assert_eq!(parser.keeps_alive(), keeps_alive, "{text}, {piece}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_untouched_until_its_first_byte() {
+    let (mut parser, mut seen) = (AnswerParser::new("GET"), Seen::default());
+    parser.feed(b"", &mut seen).unwrap();
+    assert!(parser.is_untouched());
+    parser.feed(b"H", &mut seen).unwrap();
+    assert!(!parser.is_untouched());
+}
+
+#[test]
 fn interim_answers_are_skipped_and_some_answers_have_no_body() {
     let early = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n";
     let found = body(
@@ -135,6 +164,8 @@ fn what_is_no_answer_is_malformed() {
         "HTTP/1.1 200 OK\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi",
         "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello",
+        "HTTP/1.1 099 Early\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",

@@ -150,7 +150,8 @@ impl Exchange<'_> {
                 () = self.requests.given_up() => Err(Failure::Closed),
             };
             let answered = pump.finish();
-            if let (Err(Failure::Server(_)), Some(bytes), None) = (&outcome, again, answered.status)
+            if let (Err(Failure::Server(_)), Some(bytes)) = (&outcome, again)
+                && answered.is_unanswered
             {
                 transport.finish(Outcome::Failed);
                 (channel, to_server) = (answered.channel, bytes);

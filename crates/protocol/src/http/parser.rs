@@ -39,6 +39,7 @@ pub struct AnswerParser {
     state: State,
     /// The start of a head or of a line that is not whole yet.
     partial: Vec<u8>,
+    is_untouched: bool,
     keeps_alive: bool,
 }
 
@@ -62,8 +63,14 @@ impl AnswerParser {
             method: method.to_owned(),
             state: State::Head,
             partial: Vec::new(),
+            is_untouched: true,
             keeps_alive: false,
         }
+    }
+
+    /// Nothing of an answer has come, not even an interim one.
+    pub fn is_untouched(&self) -> bool {
+        self.is_untouched
     }
 
     /// The answer is whole.
@@ -87,9 +94,14 @@ impl AnswerParser {
         mut bytes: &'b [u8],
         sink: &mut impl AnswerSink,
     ) -> Result<&'b [u8], Malformed> {
+        self.is_untouched &= bytes.is_empty();
         loop {
             match self.state {
-                State::Done | State::Upgraded => return Ok(bytes),
+                State::Done | State::Upgraded => {
+                    // Whose answer that would be is not known.
+                    self.keeps_alive &= bytes.is_empty();
+                    return Ok(bytes);
+                }
                 _ if bytes.is_empty() => return Ok(bytes),
                 State::Head => bytes = self.read_head(bytes, sink)?,
                 State::UntilEnd => {
@@ -149,16 +161,19 @@ impl AnswerParser {
             };
         };
         self.partial = Vec::new();
-        if head.status != 101 && head.status < 200 {
-            return Ok(&bytes[length - before..]);
+        let (head, is_http_10) = head;
+        match head.status {
+            ..100 => return Err(Malformed("its status")),
+            101 | 200.. => {}
+            _ => return Ok(&bytes[length - before..]),
         }
-        self.state = self.body_of(&head)?;
+        self.state = self.body_of(&head, is_http_10)?;
         sink.head(head);
         Ok(&bytes[length - before..])
     }
 
     /// How the body behind that head ends.
-    fn body_of(&mut self, head: &ResponseHead) -> Result<State, Malformed> {
+    fn body_of(&mut self, head: &ResponseHead, is_http_10: bool) -> Result<State, Malformed> {
         let says = |name: &str, word: &str| {
             let mut values = head
                 .headers
@@ -171,7 +186,8 @@ impl AnswerParser {
                     .any(|one| one.trim().eq_ignore_ascii_case(word))
             })
         };
-        self.keeps_alive = !says("connection", "close");
+        self.keeps_alive =
+            !says("connection", "close") && (!is_http_10 || says("connection", "keep-alive"));
         if head.status == 101 {
             return Ok(State::Upgraded);
         }
@@ -194,10 +210,12 @@ impl AnswerParser {
         if lengths.any(|other| other != length) {
             return Err(Malformed("it has two lengths"));
         }
+        // Digits and nothing else: a sign would parse as well.
+        let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
         match length.parse() {
-            Ok(0) => Ok(State::Done),
-            Ok(length) => Ok(State::Length(length)),
-            Err(_) => Err(Malformed("its length is not a number")),
+            Ok(0) if is_number => Ok(State::Done),
+            Ok(length) if is_number => Ok(State::Length(length)),
+            _ => Err(Malformed("its length is not a number")),
         }
     }
 
@@ -226,8 +244,8 @@ impl AnswerParser {
     }
 }
 
-/// Reads a head and tells its length; none when it is not whole.
-fn parse_head(bytes: &[u8]) -> Result<Option<(ResponseHead, usize)>, Malformed> {
+/// Reads a head and tells whether it is one of HTTP/1.0, and its length; none when it is not whole.
+fn parse_head(bytes: &[u8]) -> Result<Option<((ResponseHead, bool), usize)>, Malformed> {
     let mut most = 32;
     loop {
         let mut headers = vec![httparse::EMPTY_HEADER; most];
@@ -235,7 +253,8 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(ResponseHead, usize)>, Malformed> 
         return match response.parse(bytes) {
             Ok(httparse::Status::Complete(length)) => {
                 let head = &bytes[..length];
-                Ok(Some((owned(&response, head), length)))
+                let is_http_10 = response.version == Some(0);
+                Ok(Some(((owned(&response, head), is_http_10), length)))
             }
             Ok(httparse::Status::Partial) => Ok(None),
             Err(httparse::Error::TooManyHeaders) if most < MOST_HEADERS => {

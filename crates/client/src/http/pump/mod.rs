@@ -113,6 +113,7 @@ impl<'a> Pump<'a> {
             channel: self.channel,
             body_left: self.body_follows,
             status: self.streams,
+            is_unanswered: self.parser.is_untouched(),
         }
     }
 

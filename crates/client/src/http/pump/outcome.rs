@@ -22,6 +22,8 @@ pub(crate) struct Answered {
     pub(crate) body_left: bool,
     /// The status of the answer that has begun there; none when no other can be in its way.
     pub(crate) status: Option<u16>,
+    /// The server has not said a byte.
+    pub(crate) is_unanswered: bool,
     /// Whether the server's connection can serve another request.
     pub(crate) reusable: bool,
 }
