@@ -151,7 +151,12 @@ impl AnswerParser {
                 parse_head(&self.partial)?
             }
         };
-        let Some((head, length)) = read else {
+        let Some(Head {
+            head,
+            is_http_10,
+            length,
+        }) = read
+        else {
             if before == 0 {
                 self.partial.extend_from_slice(bytes);
             }
@@ -161,11 +166,10 @@ impl AnswerParser {
             };
         };
         self.partial = Vec::new();
-        let (head, is_http_10) = head;
         match head.status {
-            ..100 => return Err(Malformed("its status")),
-            101 | 200.. => {}
-            _ => return Ok(&bytes[length - before..]),
+            0..=99 => return Err(Malformed("its status")),
+            100 | 102..=199 => return Ok(&bytes[length - before..]),
+            _ => {}
         }
         self.state = self.body_of(&head, is_http_10)?;
         sink.head(head);
@@ -244,18 +248,26 @@ impl AnswerParser {
     }
 }
 
-/// Reads a head and tells whether it is one of HTTP/1.0, and its length; none when it is not whole.
-fn parse_head(bytes: &[u8]) -> Result<Option<((ResponseHead, bool), usize)>, Malformed> {
+/// A head that is whole.
+struct Head {
+    head: ResponseHead,
+    is_http_10: bool,
+    /// In bytes.
+    length: usize,
+}
+
+/// Reads a head; none when it is not whole.
+fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
     let mut most = 32;
     loop {
         let mut headers = vec![httparse::EMPTY_HEADER; most];
         let mut response = httparse::Response::new(&mut headers);
         return match response.parse(bytes) {
-            Ok(httparse::Status::Complete(length)) => {
-                let head = &bytes[..length];
-                let is_http_10 = response.version == Some(0);
-                Ok(Some(((owned(&response, head), is_http_10), length)))
-            }
+            Ok(httparse::Status::Complete(length)) => Ok(Some(Head {
+                head: owned(&response, &bytes[..length]),
+                is_http_10: response.version == Some(0),
+                length,
+            })),
             Ok(httparse::Status::Partial) => Ok(None),
             Err(httparse::Error::TooManyHeaders) if most < MOST_HEADERS => {
                 most *= 4;
