@@ -296,6 +296,17 @@ describe('HTTP through the local relay', TIMEOUT, () => {
     assert.equal(response.statusCode, 431)
   })
 
+  it('many short headers are not too long (E66)', async () => {
+    const names = Array.from({ length: 500 }, (_, index) => `X-${index}`)
+    const answered = setting.request('', {
+      headers: Object.fromEntries(names.map((n) => [n, '1'])),
+    })
+    const { request } = await listener.next()
+    assert.equal(names.filter((name) => request.requestHeaders[name] === '1').length, 500)
+    await listener.answer(request, 204)
+    assert.equal((await answered).statusCode, 204)
+  })
+
   it('runtime information needs X-PROCESS-AT (E67)', async () => {
     const ask = (suffix, Authorization = setting.relay.token()) =>
       setting.request(`${suffix}?api-version=2016-07`, {

@@ -115,6 +115,7 @@ async fn handshake(
         .timer(TokioTimer::new())
         .header_read_timeout(deadline)
         .max_buf_size(MAX_HEAD)
+        .max_headers(MOST_HEADERS)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(Gate::new(stream)), service);
     let parts = match connection.without_shutdown().await {
@@ -165,4 +166,6 @@ fn warn_of(relay: &Relay, remote: SocketAddr, what: &str) {
 const DIAL_PATIENCE: Duration = Duration::from_secs(2);
 /// The longest head of a request.
 const MAX_HEAD: usize = 64 * 1024;
+/// The limit of the service counts bytes, not lines; hyper takes 100 by default.
+const MOST_HEADERS: usize = 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
