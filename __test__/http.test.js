@@ -282,6 +282,26 @@ describe('an attached http.Server', TIMEOUT, () => {
     app.off('upgrade', upgrade)
   })
 
+  it("tells nobody of a sender who leaves while an 'upgrade' listener decides", async () => {
+    setting.errors.length = 0
+    const wss = new WebSocket.Server({ noServer: true })
+    const [held] = await Promise.all([
+      once(app, 'upgrade'),
+      new Promise((resolve) => {
+        const client = new WebSocket(setting.relay.sendUri('hyco/hesitant'))
+        client.on('error', () => {})
+        client.on('close', resolve)
+        app.once('upgrade', () => client.terminate())
+      }),
+    ])
+    // The relay hears of the end soon; if it has not, the sender is met and leaves then.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const closed = once(held[1], 'close')
+    wss.handleUpgrade(...held, () => {})
+    await closed
+    assert.deepEqual(setting.errors, [])
+  })
+
   it('can be taken away again, after which nobody serves', async () => {
     assert.equal(setting.server.detach(), setting.server)
     const response = await setting.request('')

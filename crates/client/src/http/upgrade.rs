@@ -198,7 +198,10 @@ async fn meet(
     let upgraded = match met {
         Ok(upgraded) => upgraded,
         Err(error) => {
-            requests.failed(info, error);
+            // A sender that leaves is no failure.
+            if !matches!(error, Error::SenderGone(_)) {
+                requests.failed(info, error);
+            }
             return transport.finish(Outcome::SenderGone);
         }
     };
