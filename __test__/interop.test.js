@@ -4,6 +4,7 @@ const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')
 const { createHash, randomBytes } = require('node:crypto')
 const { once } = require('node:events')
+const { join } = require('node:path')
 const { after, afterEach, before, describe, it } = require('node:test')
 const { promisify } = require('node:util')
 const WebSocket = require('ws')
@@ -14,8 +15,7 @@ const { closed, failed, message, messages, until } = require('./support/watch')
 
 const run = promisify(execFile)
 const TIMEOUT = { timeout: 300_000 }
-/** Of a token that ends in the test: in whole seconds, of which the first may be nearly over. */
-const LIFE = 5
+const PYTHON_SENDER = join(__dirname, 'support', 'sender.py')
 const SIZES = [0, 1, 125, 126, 65535, 65536, 32 << 20]
 
 /** Waits for the answer of a relay that refuses. */
@@ -346,37 +346,6 @@ for (const secure of [false, true]) {
         context.skip('NOT TESTED: there is no Python 3 with venv on this machine')
         return
       }
-      const program = `
-import asyncio, hashlib, os, ssl, sys
-import websockets
-
-async def main():
-    uri, ca = os.environ["URI"], os.environ.get("CA")
-    trust = ssl.create_default_context(cadata=ca) if ca else None
-    options = {"ssl": trust} if trust else {}
-    async with websockets.connect(uri, subprotocols=["py"], max_size=None, **options) as socket:
-        assert socket.subprotocol == "py", socket.subprotocol
-        await socket.send("grüße")
-        assert await socket.recv() == "grüße"
-        data = bytes(range(256)) * 1000
-        await socket.send(data)
-        assert await socket.recv() == data
-        async def pieces():
-            yield "one "
-            yield "two"
-        await socket.send(pieces())
-        assert await socket.recv() == "one two"
-        await (await socket.ping())
-        await socket.close(4003, "from python")
-    try:
-        await websockets.connect(uri.split("?")[0] + "?sb-hc-action=connect", **options)
-    except websockets.InvalidStatus as error:
-        assert error.response.status_code == 401, error
-    else:
-        raise AssertionError("accepted without a token")
-
-asyncio.run(main())
-`
       const ends = []
       connected = (socket) => {
         echo(socket)
@@ -384,7 +353,7 @@ asyncio.run(main())
       }
       const URI = hyco.createRelaySendUri(relay.namespace, 'hyco', relay.token())
       const env = { ...process.env, URI, ...(secure && { CA: relay.ca }) }
-      await run(python, ['-c', program], { env, timeout: 120_000 })
+      await run(python, [PYTHON_SENDER], { env, timeout: 120_000 })
       assert.deepEqual(await ends[0], { code: 4003, reason: 'from python' })
     })
 
@@ -412,69 +381,3 @@ asyncio.run(main())
     })
   })
 }
-
-describe('a token', TIMEOUT, () => {
-  // The relay closes the channel this long after the end of a token that is not renewed.
-  const relayOptions = { hybridConnections: ['hyco'], renewalGrace: 2000 }
-
-  it('is renewed before it ends, and the control channel stays', async () => {
-    const relay = await TestRelay.start(relayOptions)
-    let asked = 0
-    const server = new hyco.RelayedServer({
-      server: relay.listenUri('hyco'),
-      token: () => {
-        asked++
-        return relay.token(LIFE)
-      },
-    })
-    const events = []
-    for (const name of ['listening', 'offline', 'error']) {
-      server.on(name, () => events.push(name))
-    }
-    server.on('connection', echo)
-    await once(server, 'listening')
-    await until(() => asked >= 4, 'three renewals')
-    assert.deepEqual(events, ['listening'])
-    const sender = hyco.relayedConnect(relay.sendUri('hyco'), relay.token())
-    await once(sender, 'open')
-    sender.send('still here')
-    assert.equal(String((await message(sender)).data), 'still here')
-    sender.terminate()
-    await new Promise((resolve) => server.close(resolve))
-    await relay.close()
-  })
-
-  it('that ends and cannot be renewed ends the control channel, not the sockets', async () => {
-    const relay = await TestRelay.start(relayOptions)
-    const server = new hyco.RelayedServer({
-      server: relay.listenUri('hyco'),
-      token: relay.token(LIFE),
-      reconnect: false,
-    })
-    server.on('error', () => {})
-    server.on('connection', echo)
-    await once(server, 'listening')
-    const sender = hyco.relayedConnect(relay.sendUri('hyco'), relay.token(LIFE))
-    await once(sender, 'open')
-    await once(server, 'offline')
-    sender.send('still here')
-    assert.equal(String((await message(sender)).data), 'still here')
-    sender.terminate()
-    await new Promise((resolve) => server.close(resolve))
-    await relay.close()
-  })
-
-  it('that has ended opens nothing', async () => {
-    const relay = await TestRelay.start(relayOptions)
-    const token = relay.token(-1)
-    const { error } = await failed(hyco.relayedConnect(relay.sendUri('hyco'), token))
-    assert.equal(error.statusCode, 401)
-    const server = new hyco.RelayedServer({ server: relay.listenUri('hyco'), token })
-    const errors = []
-    server.on('error', (error) => errors.push(error)) // a second try may fail before it is closed
-    await until(() => errors.length > 0, 'the refusal')
-    assert.equal(errors[0].statusCode, 401)
-    await new Promise((resolve) => server.close(resolve))
-    await relay.close()
-  })
-})

@@ -8,7 +8,7 @@ const { inspect } = require('node:util')
 const hyco = require('..')
 const TestRelay = require('./support/relay')
 const Way = require('./support/way')
-const { closed, failed, uncaught, until } = require('./support/watch')
+const { uncaught, until } = require('./support/watch')
 
 const TIMEOUT = { timeout: 300_000 }
 
@@ -16,12 +16,7 @@ let relay
 
 before(async () => {
   relay = await TestRelay.start({
-    hybridConnections: [
-      { path: 'hyco', requiresClientAuthorization: false },
-      // Where no listener of another test can still be known to the relay.
-      { path: 'waiting', requiresClientAuthorization: false },
-      'other',
-    ],
+    hybridConnections: [{ path: 'hyco', requiresClientAuthorization: false }, 'other'],
   })
 })
 
@@ -357,135 +352,5 @@ describe('a loss', TIMEOUT, () => {
     await close(server)
     await way.close()
     await own.close()
-  })
-})
-
-describe('close', TIMEOUT, () => {
-  const connected = async (server) => {
-    const sender = hyco.relayedConnect(relay.sendUri('hyco'))
-    const [[socket]] = await Promise.all([once(server, 'connection'), once(sender, 'open')])
-    return { sender, socket }
-  }
-
-  it('closes the clients with 1000, and calls back when all is down', async () => {
-    const server = create()
-    await once(server, 'listening')
-    const { sender, socket } = await connected(server)
-    const order = []
-    socket.on('close', (code) => order.push(`client ${code}`))
-    server.on('close', () => order.push('close'))
-    const ended = closed(sender)
-    await new Promise((resolve) => {
-      server.close((...args) => {
-        order.push(`callback ${args.length}`)
-        resolve()
-      })
-      assert.equal(server.closeRequested, true)
-      assert.equal(server.status, 'closing')
-    })
-    assert.equal((await ended).code, 1000)
-    await until(() => order.includes('close'), 'the close event')
-    assert.deepEqual(order, ['client 1000', 'callback 0', 'close'])
-  })
-
-  it('may be called again, before and after, with a callback each time', async () => {
-    const server = create()
-    const closes = []
-    server.on('close', () => closes.push('close'))
-    await Promise.all([close(server), close(server)])
-    await close(server)
-    server.close()
-    assert.deepEqual(closes, ['close'])
-    assert.throws(() => server.close('later'), TypeError)
-  })
-
-  it('works while connecting, and from within any listener', async () => {
-    const early = create()
-    const events = record(early)
-    await close(early)
-    assert.ok(!events.includes('listening'))
-
-    for (const name of ['connecting', 'online', 'listening']) {
-      const server = create()
-      server.once(name, () => server.close())
-      await once(server, 'close')
-    }
-
-    const server = create()
-    server.once('connection', () => server.close())
-    await once(server, 'listening')
-    const sender = hyco.relayedConnect(relay.sendUri('hyco'))
-    const ended = closed(sender)
-    await once(server, 'close')
-    assert.equal((await ended).code, 1000)
-  })
-
-  it('leaves a sender that waits for a decision without a listener', async () => {
-    const server = create({
-      server: relay.listenUri('waiting'),
-      verifyClient: () => new Promise(() => {}),
-    })
-    await once(server, 'listening')
-    const sender = hyco.relayedConnect(relay.sendUri('waiting'))
-    await until(() => server.metrics().pending === 1, 'the sender asks')
-    const ended = failed(sender)
-    await close(server)
-    assert.equal((await ended).code, 1006)
-  })
-
-  it('is what a signal does', async () => {
-    const aborted = create({ signal: AbortSignal.abort() })
-    await once(aborted, 'close')
-    const controller = new AbortController()
-    const server = create({ signal: controller.signal })
-    await once(server, 'listening')
-    controller.abort()
-    await once(server, 'close')
-  })
-
-  it('is what the end of an await using block does', async () => {
-    const server = create()
-    await once(server, 'listening')
-    const ended = once(server, 'close')
-    await server[Symbol.asyncDispose]()
-    await ended
-    assert.equal(server.status, 'closed')
-  })
-})
-
-describe('drain', TIMEOUT, () => {
-  /** How a sender fails when the relay has seen the listener go, which takes a moment. */
-  const untilNobodyListens = async () => {
-    const answer = await failed(hyco.relayedConnect(relay.sendUri('hyco')))
-    return answer.error.code === 'HYCO_ERR_REJECTED' ? untilNobodyListens() : answer
-  }
-
-  it('waits for the sockets to end by themselves, and takes no new ones', async () => {
-    const server = create()
-    await once(server, 'listening')
-    const sender = hyco.relayedConnect(relay.sendUri('hyco'))
-    const [socket] = await once(server, 'connection')
-    const drained = server.drain()
-    assert.equal(server.closeRequested, true)
-    const late = await untilNobodyListens()
-    assert.equal(late.error.code, 'HYCO_ERR_NO_LISTENER')
-    assert.equal(socket.readyState, hyco.OPEN)
-    sender.close()
-    assert.equal(await drained, true)
-    assert.equal(server.status, 'closed')
-  })
-
-  it('closes what is still open after its time', async () => {
-    const server = create()
-    await once(server, 'listening')
-    const sender = hyco.relayedConnect(relay.sendUri('hyco'))
-    await once(server, 'connection')
-    const ended = closed(sender)
-    assert.equal(await server.drain({ timeout: 20 }), false)
-    assert.equal((await ended).code, 1000)
-    await assert.rejects(server.drain({ timeout: 'soon' }), TypeError)
-    for (const wrong of [5000, null, 'soon']) {
-      await assert.rejects(server.drain(wrong), { name: 'TypeError', message: /'options'/ })
-    }
   })
 })
