@@ -273,6 +273,21 @@ describe('hyco-ws 1.0.5', TIMEOUT, () => {
     assert.deepEqual(await received, { data: 'hello', isBinary: false })
   })
 
+  it('has each of its options where programs read them: in server.options', async () => {
+    const token = relay.token()
+    const given = { token: () => token, handleProtocols: () => 'a', verifyClient: () => true }
+    const theirs = await listenOld(given)
+    const ours = await listen(given)
+    for (const name of Object.keys(theirs.options)) {
+      assert.ok(name in ours.options, name)
+      // Here nothing is compressed, and there nothing is either, whatever the option says.
+      const value = name === 'perMessageDeflate' ? false : theirs.options[name]
+      assert.equal(ours.options[name], value, name)
+    }
+    assert.equal(ours.listenUri, theirs.listenUri)
+    assert.equal(ours.closeRequested, theirs.closeRequested)
+  })
+
   it('makes the same addresses and tokens', () => {
     const ns = 'contoso.servicebus.windows.net'
     for (const path of ['hyco', 'team/hyco', 'hyco?a=b']) {

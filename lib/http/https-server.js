@@ -2,6 +2,7 @@
 
 const http = require('node:http')
 
+const { nextTick } = require('../globals')
 const { serverOptions } = require('../options/options')
 const RelayedServer = require('../server/relayed-server')
 
@@ -88,7 +89,7 @@ class RelayHttpsServer extends http.Server {
    */
   close(callback) {
     if (typeof callback === 'function') {
-      if (this.#relayed === null) process.nextTick(callback)
+      if (this.#relayed === null) nextTick(callback)
       else this.once('close', () => callback())
     }
     this.#relayed?.close()

@@ -2,6 +2,8 @@
 
 const { Buffer } = require('node:buffer')
 
+const { queueMicrotask } = require('../globals')
+
 /** Commands, as in crates/hub/src/exchanges/mod.rs. */
 const WRITE = 1
 const CONSUMED = 2
