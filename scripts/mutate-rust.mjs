@@ -8,7 +8,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 
@@ -143,7 +143,8 @@ function compile(found) {
       encoding: 'utf8',
       maxBuffer: 1 << 30,
       stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, RUSTFLAGS: '--cap-lints=warn' },
+      // What is not of the workspace is compiled already.
+      env: { ...process.env, CARGO_TARGET_DIR: resolve('target') },
     })
     const messages = run.stdout
       .split('\n')
