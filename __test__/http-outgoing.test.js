@@ -4,6 +4,7 @@ const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 
 const Outgoing = require('../lib/http/outgoing')
+const { turn } = require('./support/watch')
 
 const RING_BYTES = 64 * 1024
 const [WRITE, CONSUMED, FINISH] = [1, 2, 3]
@@ -50,7 +51,7 @@ describe('what HTTP exchanges say', { timeout: 60_000 }, () => {
     outgoing.consumed(2, 77)
     outgoing.finish(1)
     assert.equal(native.crossings.length, 0)
-    await null
+    await turn()
     assert.equal(native.crossings.length, 1)
     assert.deepEqual(native.commands, [
       { exchange: 1, kind: WRITE, bytes: Buffer.from('grüße') },
@@ -60,7 +61,7 @@ describe('what HTTP exchanges say', { timeout: 60_000 }, () => {
       { exchange: 1, kind: FINISH, bytes: 0 },
     ])
     outgoing.finish(3)
-    await null
+    await turn()
     assert.equal(native.crossings.length, 2)
     outgoing.flush()
     assert.equal(native.crossings.length, 2)
@@ -70,7 +71,7 @@ describe('what HTTP exchanges say', { timeout: 60_000 }, () => {
     const native = new Native()
     const outgoing = new Outgoing(native)
     for (const say of ['finish', 'destroy', 'threw', 'notServed']) outgoing[say](9)
-    await null
+    await turn()
     // As crates/hub/src/exchanges/mod.rs numbers them.
     assert.deepEqual(
       native.commands,
@@ -90,7 +91,7 @@ describe('what HTTP exchanges say', { timeout: 60_000 }, () => {
           'latin1',
         )
       }
-      await null
+      await turn()
       assert.equal(native.commands.length, count)
       native.commands.forEach(({ exchange, bytes }, n) => {
         assert.equal(exchange, n)
@@ -109,7 +110,7 @@ describe('what HTTP exchanges say', { timeout: 60_000 }, () => {
     assert.equal(native.crossings.length, 0)
     outgoing.finish(5)
     assert.equal(native.crossings.length, 1)
-    await null
+    await turn()
     assert.deepEqual(
       native.crossings.map((commands) => commands.length),
       [fit, 1],
@@ -124,7 +125,7 @@ describe('what HTTP exchanges say', { timeout: 60_000 }, () => {
     assert.equal(outgoing.write(1, Buffer.alloc(8193, 7), 'buffer'), 8193)
     assert.equal(outgoing.write(1, 'ü'.repeat(2731), 'utf8'), 5462)
     outgoing.write(1, 'last', 'utf8')
-    await null
+    await turn()
     assert.deepEqual(
       native.commands.map(({ bytes }) => bytes.length),
       [5, 8193, 5462, 4],
