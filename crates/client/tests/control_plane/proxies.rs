@@ -120,13 +120,15 @@ async fn a_proxy_that_does_not_know_basic_is_told_from_one_that_refuses_the_pass
 #[tokio::test]
 async fn a_proxy_whose_name_has_no_address_is_named() {
     let relay = Relay::bind().await;
-    let error = connect(&relay, "http://proxy.invalid:1", std::future::pending())
+    // A label is too long, so no name server is asked: an answer could be late, or be none.
+    let name = format!("{}.invalid", "x".repeat(64));
+    let error = connect(&relay, &format!("http://{name}:1"), std::future::pending())
         .await
         .unwrap_err();
     assert_eq!(error.cause_code(), Some("ENOTFOUND"));
     let text = error.to_string();
     assert!(
-        text.starts_with("proxy proxy.invalid:1 has no address: "),
+        text.starts_with(&format!("proxy {name}:1 has no address: ")),
         "{text}"
     );
 }
@@ -149,9 +151,9 @@ async fn a_dead_proxy_and_one_that_is_none_are_named() {
         let text = format!("proxy 127.0.0.1:{port} does not answer as a proxy does");
         assert_eq!(error.to_string(), text);
     }
-    drop(proxy);
     for scheme in ["http", "https", "socks5"] {
-        let url = format!("{scheme}://127.0.0.1:{port}");
+        // A port that was free a moment ago may be another test's now; nobody serves this one.
+        let url = format!("{scheme}://127.0.0.1:1");
         let error = connect(&relay, &url, std::future::pending())
             .await
             .unwrap_err();

@@ -6,7 +6,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyco_emulator::{EmulatorOptions, Timing};
 use tokio_tungstenite::tungstenite::Message;
 
-use tokio::{io::AsyncWriteExt, time::timeout};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::timeout};
 
 use crate::support::{Relay, next, next_accept, next_close_code, ping, rest, within};
 
@@ -105,28 +105,20 @@ async fn a_listener_that_breaks_the_protocol_is_told_why() {
     }
 }
 
-/// A listener that sends pings until the relay takes no more of them; gives how much it took.
-async fn flood(relay: &Relay) -> (tokio::net::TcpStream, usize) {
+/// A listener that reads nothing and sends pings until the relay ends it, or takes no more for so long.
+async fn flood(relay: &Relay, patience: Duration) -> TcpStream {
     let mut stream = relay.listen().await.into_inner();
     let ping = [&[0x89, 0x80 | 125, 0, 0, 0, 0][..], &[b'p'; 125]].concat();
     let pings = ping.repeat(500);
     let mut taken = 0;
-    while let Ok(written) = timeout(
-        Duration::from_secs(2),
-        stream.write(&pings[taken % ping.len()..]),
-    )
-    .await
-    {
-        match written {
-            Ok(count) => taken += count,
-            Err(_) => break,
-        }
+    while let Ok(Ok(count)) = timeout(patience, stream.write(&pings[taken % ping.len()..])).await {
+        taken += count;
         assert!(
             taken < 64 * 1024 * 1024,
             "the relay takes pings without end"
         );
     }
-    (stream, taken)
+    stream
 }
 
 #[tokio::test]
@@ -140,26 +132,19 @@ async fn pings_whose_pongs_nobody_reads_are_not_taken_and_end_the_channel() {
         ..EmulatorOptions::default()
     })
     .await;
-    let (_stream, _) = flood(&relay).await;
-    // The listener is forgotten when it has taken nothing for the time that it has.
-    within(async {
-        loop {
-            // As long as it is known, a sender waits for it.
-            let token = relay.token("hyco");
-            let sender = relay.handshake_with("/$hc/hyco", &token);
-            if let Ok(head) = timeout(Duration::from_millis(200), sender).await {
-                assert_eq!(head.status, 404);
-                return;
-            }
-        }
-    })
-    .await;
+    // It is ended when it has taken nothing for the time that it has, and forgotten before.
+    let mut stream = flood(&relay, Duration::from_secs(60)).await;
+    let end = within(stream.write_all(b"more")).await;
+    assert!(end.is_err(), "it takes nothing, and is kept");
+    let token = relay.token("hyco");
+    let head = relay.handshake_with("/$hc/hyco", &token).await;
+    assert_eq!(head.status, 404);
 }
 
 #[tokio::test]
 async fn the_relay_ends_quickly_beside_a_listener_that_reads_nothing() {
     let relay = Relay::start().await;
-    let (_stream, _) = flood(&relay).await;
+    let _stream = flood(&relay, Duration::from_secs(2)).await;
     let Relay { emulator } = relay;
     timeout(Duration::from_secs(30), emulator.close())
         .await

@@ -182,11 +182,11 @@ async fn an_answer_that_is_under_way_can_be_broken_off() {
     assert_eq!(event(&relay, "answered").await["whole"], false);
 }
 
-/// Bodies may pause for a second.
+/// Bodies may pause for three seconds, in which a listener on a busy machine has dialled.
 async fn impatient() -> Relay {
     Relay::with(EmulatorOptions {
         timing: Timing {
-            gap: Duration::from_secs(1),
+            gap: Duration::from_secs(3),
             ..Timing::default()
         },
         ..EmulatorOptions::default()

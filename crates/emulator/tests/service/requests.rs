@@ -23,6 +23,8 @@ use tokio_tungstenite::tungstenite::{
 use crate::support::{Relay, Socket, next, next_command, within};
 
 const SHORT: Duration = Duration::from_secs(1);
+/// Of a body: in this time a listener on a busy machine has dialled.
+const GAP: Duration = Duration::from_secs(3);
 
 async fn relay(change: impl FnOnce(&mut Timing)) -> Relay {
     let mut options = EmulatorOptions::default();
@@ -66,7 +68,7 @@ async fn begin(rendezvous: &mut Socket, request: &Value) {
 
 #[tokio::test]
 async fn a_gap_within_the_body_of_an_answer_breaks_it_off_e60() {
-    let relay = relay(|timing| timing.gap = SHORT).await;
+    let relay = relay(|timing| timing.gap = GAP).await;
     let mut control = relay.listen().await;
     let sender = send(&relay, "Content-Length: 0").await;
     let request = request(&mut control).await;
@@ -79,7 +81,7 @@ async fn a_gap_within_the_body_of_an_answer_breaks_it_off_e60() {
 
 #[tokio::test]
 async fn a_gap_within_the_body_of_a_request_ends_it_e60() {
-    let relay = relay(|timing| timing.gap = SHORT).await;
+    let relay = relay(|timing| timing.gap = GAP).await;
     let mut control = relay.listen().await;
     let mut sender = send(&relay, "Transfer-Encoding: chunked").await;
     sender.write_all(b"4\r\npart\r\n").await.unwrap();

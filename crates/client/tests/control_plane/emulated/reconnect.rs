@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyco_emulator::{Emulator, EmulatorOptions};
-use tokio::time::sleep;
+use tokio::{net::TcpSocket, time::sleep};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::Relay;
@@ -17,6 +17,7 @@ async fn a_listener_comes_back_after_the_relay_restarts_c14_c16() {
     );
     let mut observed = relay.online().await;
     relay.emulator.close().await;
+    let kept = keep(port);
     assert!(!observed.offline().await.is_final);
     observed.connecting().await;
     assert_eq!(
@@ -24,6 +25,7 @@ async fn a_listener_comes_back_after_the_relay_restarts_c14_c16() {
         Some("ECONNREFUSED")
     );
 
+    drop(kept);
     let relay = loop {
         let options = EmulatorOptions {
             port,
@@ -40,6 +42,15 @@ async fn a_listener_comes_back_after_the_relay_restarts_c14_c16() {
     let (mut sender, mut listener) = relay.join(&mut observed).await;
     sender.say(Message::text("back again")).await;
     assert_eq!(listener.hear().await, Message::text("back again"));
+}
+
+/// Keeps a port from other tests, and listens to nobody.
+fn keep(port: u16) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    // Where another test was quicker, the test fails only if that listens.
+    let _ = socket.bind(([127, 0, 0, 1], port).into());
+    socket
 }
 
 #[tokio::test]
