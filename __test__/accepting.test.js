@@ -61,6 +61,17 @@ describe('a connection', TIMEOUT, () => {
     })
   })
 
+  it('of a sender that offers nothing has no subprotocol, whatever its headers say', async () => {
+    await serving({}, async (server) => {
+      const sender = connect('hyco', [], { 'X-Test': 'Sec-WebSocket-Protocol' })
+      const [socket, request] = await once(server, 'connection')
+      assert.equal(request.headers['sec-websocket-protocol'], undefined)
+      assert.equal(request.headers['x-test'], 'Sec-WebSocket-Protocol')
+      assert.equal(socket.protocol, '')
+      sender.terminate()
+    })
+  })
+
   it('comes with the request of its sender (C34)', async () => {
     await serving({}, async (server) => {
       const path = 'hyco/rooms/1?a=1&sb-hc-other=x&a=2'

@@ -45,7 +45,11 @@ if (!inUse) noticeUse()
  */
 function capture() {
   if (storesInResources) {
-    inUse ||= hasStore(executionAsyncResource())
+    if (!inUse) {
+      const resource = executionAsyncResource()
+      // The one in which the events of most servers run has no store: nobody has ever entered one.
+      if (resource !== root) inUse = hasStore(resource)
+    }
     return inUse ? makeResource() : null
   }
   const resource = makeResource()

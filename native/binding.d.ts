@@ -154,9 +154,6 @@ export interface AdminAnswerObject {
 /** Adds a token to the query of an address. */
 export declare function appendRelayToken(uri: string, token: string): string
 
-/** Path and query of a relay address as the application sees them. */
-export declare function applicationUrl(address: string): string
-
 /** What a connection string says. */
 export interface ConnectionStringParts {
   /** The address of the hybrid connection, without a query. */
@@ -459,8 +456,8 @@ export declare function tokenExpiry(token: string): number | null
 export interface UpgradeSpec {
   /** The service's id of the connection. */
   id: string
-  /** The headers of its handshake, names and values. */
-  headers: Array<Array<string>>
+  /** The headers of its handshake, names and values in turns. */
+  headers: Array<string>
   /** Its IP address. */
   remoteAddress: string
   /** Its port. */

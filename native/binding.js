@@ -838,7 +838,6 @@ module.exports = nativeBinding
 module.exports.Hub = nativeBinding.Hub
 module.exports.RelayEmulator = nativeBinding.RelayEmulator
 module.exports.appendRelayToken = nativeBinding.appendRelayToken
-module.exports.applicationUrl = nativeBinding.applicationUrl
 module.exports.createRelayBaseUri = nativeBinding.createRelayBaseUri
 module.exports.createRelayListenUri = nativeBinding.createRelayListenUri
 module.exports.createRelaySendUri = nativeBinding.createRelaySendUri

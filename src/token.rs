@@ -57,12 +57,6 @@ pub fn token_expiry(token: String) -> Option<f64> {
     token::expires_at(&token).map(|seconds| seconds as f64)
 }
 
-/// Path and query of a relay address as the application sees them.
-#[napi(catch_unwind)]
-pub fn application_url(address: String) -> String {
-    uri::application_url(&address)
-}
-
 /// Whether a list such as NO_PROXY says that a host is reached without a proxy.
 #[napi(catch_unwind)]
 pub fn is_excepted(no_proxy: String, host: String, port: u16) -> bool {

@@ -22,7 +22,9 @@ const CLOSING = 503
  * in exactly one call of `accept` or `reject`.
  */
 class Accept {
-  #request
+  /** What the relay says about the sender. */
+  event
+  request
   #options
   #outcome
   #offered
@@ -32,32 +34,33 @@ class Accept {
   #timer = null
 
   /**
+   * @param {Object} event What the relay says about the sender
    * @param {RelayedRequest} request What the sender asks
    * @param {Object} options Those of the server
-   * @param {Object} outcome What to do with the decision
-   * @param {Function} outcome.headers Given the lines of the answer, shows them to the listeners;
-   *     `null` when nobody listens
+   * @param {Object} outcome What to do with the decision, which each method gets first
+   * @param {Function} outcome.hearsHeaders Whether anybody wants to see the lines of the answer
+   * @param {Function} outcome.showHeaders Given these lines, shows them
    * @param {Function} outcome.accept Given the subprotocol, or `undefined` for none, and the names and
    *     values of further headers
    * @param {Function} outcome.reject Given a status, a reason phrase, and an error when the fault is
    *     the listener's
    */
-  constructor(request, options, outcome) {
-    this.#request = request
+  constructor(event, request, options, outcome) {
+    this.event = event
+    this.request = request
     this.#options = options
     this.#outcome = outcome
   }
 
   /** Starts deciding. What a handler throws is thrown, after the sender has been refused. */
   start() {
-    const header = this.#request.headers['sec-websocket-protocol']
     try {
-      this.#offered = OfferedProtocols.parse(header)
+      this.#offered = OfferedProtocols.of(this.request)
     } catch {
       this.#reject(400, 'Invalid Sec-WebSocket-Protocol header')
       return
     }
-    this.#run(() => this.#verify())
+    this.#run(this.#options.verifyClient ? this.#verify : this.#chooseProtocol)
   }
 
   /** Refuses the sender because the server stops accepting; what a handler decides later is ignored. */
@@ -68,21 +71,17 @@ class Accept {
   /** Asks `verifyClient`, in the forms ws 8 knows, or one that returns a promise. */
   #verify() {
     const options = this.#options
-    if (!options.verifyClient) {
-      this.#chooseProtocol()
-      return
-    }
-    const headers = this.#request.headers
+    const headers = this.request.headers
     const isOld = headers['sec-websocket-version'] === '8'
     const info = {
       origin: headers[isOld ? 'sec-websocket-origin' : 'origin'],
-      secure: this.#request.socket.encrypted,
-      req: this.#request,
+      secure: this.request.socket.encrypted,
+      req: this.request,
     }
     const verified = (answer, code, message) => {
       if (this.#decided) return
       clearTimeout(this.#timer)
-      if (answer) this.#run(() => this.#chooseProtocol())
+      if (answer) this.#run(this.#chooseProtocol)
       else this.#reject(isStatus(code) ? code : 401, message)
     }
     this.#asked = 'verifyClient'
@@ -105,20 +104,22 @@ class Accept {
     }
   }
 
-  /** Asks `handleProtocols`, in the form of ws 8 or of hyco-ws; else takes the first offered. */
+  /** Takes the first protocol offered, if nobody is to be asked. */
   #chooseProtocol() {
+    if (this.#options.handleProtocols) this.#askForProtocol()
+    else this.#showHeaders(this.#offered[0])
+  }
+
+  /** Asks `handleProtocols`, in the form of ws 8 or of hyco-ws. */
+  #askForProtocol() {
     const options = this.#options
-    if (!options.handleProtocols) {
-      this.#showHeaders(this.#offered[0])
-      return
-    }
     const respond = (ok, protocol) => {
       if (this.#decided) return
       if (ok) this.#run(() => this.#take(protocol))
       else this.#reject(401, 'Unauthorized')
     }
     this.#asked = 'handleProtocols'
-    const answer = options.handleProtocols(this.#offered, createResponder(this.#request, respond))
+    const answer = options.handleProtocols(this.#offered, createResponder(this.request, respond))
     if (this.#decided) return
     if (typeof answer?.then === 'function') {
       this.#waitFor(501, 'Could not process protocols')
@@ -151,14 +152,13 @@ class Accept {
   #showHeaders(protocol) {
     // Where nothing was offered there is nothing to choose: what a handler says is without effect.
     if (this.#offered.length === 0) protocol = undefined
-    const show = this.#outcome.headers
-    if (show === null) {
+    if (!this.#outcome.hearsHeaders()) {
       this.#accept(protocol, [])
       return
     }
     const lines = answerLines(protocol)
     this.#asked = "a 'headers' listener"
-    show(lines)
+    this.#outcome.showHeaders(this, lines)
     let answer
     try {
       answer = readAnswer(lines)
@@ -180,13 +180,13 @@ class Accept {
       return
     }
     this.#decide()
-    this.#outcome.accept(protocol, headers)
+    this.#outcome.accept(this, protocol, headers)
   }
 
   #reject(status, message, error) {
     if (this.#decided) return
     this.#decide()
-    this.#outcome.reject(status, reasonPhrase(status, message), error)
+    this.#outcome.reject(this, status, reasonPhrase(status, message), error)
   }
 
   #decide() {
@@ -197,7 +197,7 @@ class Accept {
   /** Goes on with what calls a handler of the user's: whatever it throws, the sender is answered. */
   #run(step) {
     try {
-      step()
+      step.call(this)
     } catch (error) {
       this.#handlerFailed(error)
       throw error

@@ -2,7 +2,6 @@
 
 const http = require('node:http')
 
-const { applicationUrl } = require('../native')
 const RemoteEndpoint = require('./remote-endpoint')
 
 /**
@@ -18,37 +17,33 @@ class RelayedRequest extends http.IncomingMessage {
    * @param {Object} accept What the relay says about a sender
    * @param {String} accept.id The tracking id of the connection
    * @param {String} accept.address The rendezvous address
-   * @param {String[][]} accept.headers The sender's headers, name and value
+   * @param {String} accept.url Path and query as the program sees them
+   * @param {String[]} accept.headers The sender's headers, names and values in turns
    * @param {String} [accept.remoteAddress] The sender's IP address
    * @param {Number} [accept.remotePort] The sender's port
    */
-  constructor({ id, address, headers, remoteAddress, remotePort }) {
+  constructor({ id, address, url, headers, remoteAddress, remotePort }) {
     const encrypted = address.startsWith('wss:')
     super(new RemoteEndpoint(remoteAddress || undefined, remotePort || undefined, encrypted))
     this.method = 'GET'
-    this.url = applicationUrl(address)
+    this.url = url
     this.httpVersion = '1.1'
     this.httpVersionMajor = 1
     this.httpVersionMinor = 1
     this.upgrade = true
-    const lines = headers.flat()
     // What Node's own parser calls: `headers` and `headersDistinct` are then made when they are read,
     // by Node's rules for names that are repeated.
-    this._addHeaderLines(lines, lines.length)
+    this._addHeaderLines(headers, headers.length)
     this.complete = true
     /** The id of the connection, the same at the sender, the relay and here. */
     this.trackingId = id
-    this.push(null)
+    // It ends when somebody reads it, which hardly anybody does.
+    this._read = end
   }
 
   /**
-   * There is nothing to read from and nothing to tear down.
+   * There is nothing to tear down.
    *
-   * @private
-   */
-  _read() {}
-
-  /**
    * @param {(Error|null)} error
    * @param {Function} callback
    * @private
@@ -57,6 +52,11 @@ class RelayedRequest extends http.IncomingMessage {
     this.socket.destroy()
     callback(error)
   }
+}
+
+/** Reads a body that is empty. */
+function end() {
+  this.push(null)
 }
 
 module.exports = RelayedRequest

@@ -2,6 +2,7 @@
 
 const Accept = require('./accept')
 const Clients = require('./clients')
+const { wanted } = require('../diagnostics')
 const { SENDER_GONE } = require('../errors')
 const { socketOptions } = require('../options/options')
 const RelayedRequest = require('./request')
@@ -14,6 +15,27 @@ const BUSY = 503
 /** One for all sockets. */
 const ignore = () => {}
 
+/** What becomes of a sender who is being met. */
+class Meeting {
+  server
+  #senders
+  #request
+
+  constructor(senders, server, request) {
+    this.server = server
+    this.#senders = senders
+    this.#request = request
+  }
+
+  opened(socket) {
+    this.#senders.opened(socket, this.#request)
+  }
+
+  failed(socket, error) {
+    this.#senders.failed(socket, this.#request, error)
+  }
+}
+
 /**
  * The senders of a server: those about whom a handler decides, those who are being met, and those whose
  * sockets are open.
@@ -24,6 +46,8 @@ class Senders {
   #options
   #tell
   #settled
+  /** What all sockets call when they are closed, with themselves as `this`. */
+  #leave
   #hub = null
   #listener = null
   #counts = { accepted: 0, rejected: 0, failed: 0, abandoned: 0 }
@@ -45,6 +69,10 @@ class Senders {
     this.#options = options
     this.#tell = tell
     this.#settled = settled
+    const senders = this
+    this.#leave = function () {
+      senders.#left(this)
+    }
   }
 
   /**
@@ -80,25 +108,37 @@ class Senders {
    */
   decide(event, isStopped) {
     const request = new RelayedRequest(event)
-    this.#tell('accept:asked', { request, trackingId: event.id })
-    const hears = this.#server.listenerCount('headers') > 0
-    const decision = new Accept(request, this.#options, {
-      headers: hears ? (lines) => this.#server.emit('headers', lines, request) : null,
-      accept: (protocol, headers) => {
-        this.#undecided.delete(decision)
-        this.#dial(event, request, protocol, headers)
-      },
-      reject: (statusCode, reason, error) => {
-        this.#undecided.delete(decision)
-        this.#counts.rejected++
-        this.#listener.reject(event.accept, statusCode, reason)
-        this.#tell('accept:rejected', { request, statusCode, reason, error, trackingId: event.id })
-        if (error) this.#hub.guard(() => this.#server.emit('acceptError', error, request))
-      },
-    })
+    if (wanted('accept:asked')) this.#tell('accept:asked', { request, trackingId: event.id })
+    const decision = new Accept(event, request, this.#options, this)
     this.#undecided.add(decision)
     if (isStopped) decision.giveUp()
     else decision.start()
+  }
+
+  /** @return {Boolean} @package */
+  hearsHeaders() {
+    return this.#server.listenerCount('headers') > 0
+  }
+
+  /** @package */
+  showHeaders({ request }, lines) {
+    this.#server.emit('headers', lines, request)
+  }
+
+  /** The decision is to take the sender. @package */
+  accept(decision, protocol, headers) {
+    this.#undecided.delete(decision)
+    this.#dial(decision, protocol, headers)
+  }
+
+  /** The decision is to refuse the sender. @package */
+  reject(decision, statusCode, reason, error) {
+    const { event, request } = decision
+    this.#undecided.delete(decision)
+    this.#counts.rejected++
+    this.#listener.reject(event.accept, statusCode, reason)
+    this.#tell('accept:rejected', { request, statusCode, reason, error, trackingId: event.id })
+    if (error) this.#hub.guard(() => this.#server.emit('acceptError', error, request))
   }
 
   /** Refuses those about whom nobody has decided. */
@@ -130,12 +170,9 @@ class Senders {
     this.#hub.guard(() => this.#server.emit('acceptError', error, request))
   }
 
-  #dial(event, request, protocol, headers) {
-    const core = createSocket(event.address, socketOptions(this.#options), {
-      opened: (socket) => this.#opened(socket, request),
-      failed: (socket, error) => this.#failed(socket, request, error),
-      server: this.#server,
-    })
+  #dial({ event, request }, protocol, headers) {
+    const hooks = new Meeting(this, this.#server, request)
+    const core = createSocket(event.address, socketOptions(this.#options), hooks)
     this.#dialling.add(core.face)
     try {
       this.#listener.accept(event.accept, core, protocol, headers)
@@ -146,23 +183,29 @@ class Senders {
     }
   }
 
-  #opened(socket, request) {
+  /** The rendezvous is open. @package */
+  opened(socket, request) {
     this.#dialling.delete(socket)
     this.#counts.accepted++
     this.#live.add(socket)
     if (this.#options.clientTracking) this.clients.add(socket)
     // As hyco-ws does: what a sender sends wrong must not end a program that does not listen for it.
     socket.on('error', ignore)
-    socket.on('close', () => {
-      this.#live.delete(socket)
-      this.clients.delete(socket)
-      this.#settled()
-    })
-    this.#tell('accept:accepted', { request, socket, trackingId: request.trackingId })
+    socket.on('close', this.#leave)
+    if (wanted('accept:accepted')) {
+      this.#tell('accept:accepted', { request, socket, trackingId: request.trackingId })
+    }
     this.#server.emit('connection', socket, request)
   }
 
-  #failed(socket, request, error) {
+  #left(socket) {
+    this.#live.delete(socket)
+    this.clients.delete(socket)
+    this.#settled()
+  }
+
+  /** The rendezvous could not be opened. @package */
+  failed(socket, request, error) {
     // Not there any more when it was given up by close().
     if (!this.#dialling.delete(socket)) return
     this.unmet(error, request)

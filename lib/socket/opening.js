@@ -9,6 +9,9 @@ const { nextTick, setImmediate } = require('../globals')
 const HandshakeRequest = require('./handshake-request')
 const HandshakeResponse = require('./handshake-response')
 
+/** The cores of the sockets that became open in this turn. */
+let arriving = []
+
 /**
  * How a socket comes to be open, or not. Each function gets the core of the socket.
  */
@@ -49,7 +52,15 @@ function arrive(core) {
   core.arriving = true
   core.holding = true
   core.settleMode()
-  setImmediate(arrived, core)
+  // One for all sockets of the turn.
+  if (arriving.push(core) === 1) setImmediate(endTurn)
+}
+
+/** The turn is over. */
+function endTurn() {
+  const cores = arriving
+  arriving = []
+  cores.forEach(arrived)
 }
 
 /** The turn in which a socket became open is over. */

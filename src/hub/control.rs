@@ -12,6 +12,7 @@ use hyco_client::{
 };
 use hyco_hub::{Handle, HubInbox, KeepAlive, live};
 use napi_derive::napi;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::Instrument;
 
@@ -223,7 +224,12 @@ fn serve(
     inbox: &Arc<HubInbox>,
 ) -> std::result::Result<Driver<HubInbox>, Error> {
     let response = upgraded.answer.as_ref().map(response);
-    let event = json!({ "type": "open", "protocol": upgraded.protocol, "response": response });
+    let event = Open {
+        r#type: "open",
+        protocol: upgraded.protocol.as_deref(),
+        response,
+    };
+    let event = serde_json::to_string(&event).unwrap_or_default();
     let pool = Arc::clone(&inbox.buffers);
     let interval = Duration::from_millis(read.keep_alive_interval as u64);
     let (connection, driver) = Connection::new(
@@ -235,8 +241,18 @@ fn serve(
     )
     .map_err(Error::Handshake)?;
     keep_alive.watch(handle.number, &connection, interval);
-    inbox.opened(handle, connection, event.to_string());
+    inbox.opened(handle, connection, event);
     Ok(driver)
+}
+
+/// The one event that comes for every connection: written without a tree of values.
+#[derive(Serialize)]
+struct Open<'a> {
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Value>,
 }
 
 /// An answer as `lib/socket/handshake-response.js` reads it: bytes of the body are characters.

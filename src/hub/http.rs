@@ -12,7 +12,7 @@ use napi_derive::napi;
 
 use serde_json::json;
 
-use super::{Hub, connect::pair, handle::JsHandle, listen::about};
+use super::{Hub, handle::JsHandle, listen::about};
 use crate::error::{IntoJs, Result};
 
 /// How requests are served.
@@ -49,8 +49,8 @@ pub struct ForwardSpec {
 pub struct UpgradeSpec {
     /// The service's id of the connection.
     pub id: String,
-    /// The headers of its handshake, names and values.
-    pub headers: Vec<Vec<String>>,
+    /// The headers of its handshake, names and values in turns.
+    pub headers: Vec<String>,
     /// Its IP address.
     pub remote_address: String,
     /// Its port.
@@ -156,7 +156,7 @@ impl Hub {
                     accept,
                     id: spec.id,
                     address: String::new(),
-                    headers: spec.headers.into_iter().filter_map(pair).collect(),
+                    headers: pairs(spec.headers),
                     remote_address: spec.remote_address,
                     remote_port: spec.remote_port,
                 });
@@ -205,4 +205,9 @@ impl From<ServeSpec> for HttpOptions {
             ..Self::default()
         }
     }
+}
+
+fn pairs(headers: Vec<String>) -> Vec<(String, String)> {
+    let mut texts = headers.into_iter();
+    std::iter::from_fn(|| Some((texts.next()?, texts.next()?))).collect()
 }

@@ -6,8 +6,9 @@ use hyco_client::{
     AcceptRequest, Error, GivenToken, ListenOptions, Listener, ListenerEvent, Policy, Reconnect,
     Schedule, TokenSource,
 };
+use hyco_protocol::uri::application_url;
 use napi_derive::napi;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::{
@@ -334,6 +335,8 @@ struct Accept<'a> {
     accept: u32,
     id: &'a str,
     address: &'a str,
+    url: String,
+    #[serde(serialize_with = "in_turns")]
     headers: &'a [(String, String)],
     remote_address: &'a str,
     remote_port: u16,
@@ -347,12 +350,21 @@ impl Accept<'_> {
             accept: request.accept,
             id: &request.id,
             address: &request.address,
+            url: application_url(&request.address),
             headers: &request.headers,
             remote_address: &request.remote_address,
             remote_port: request.remote_port,
         };
         serde_json::to_string(&event).unwrap_or_default()
     }
+}
+
+/// Names and values in turns, as Node has raw headers.
+fn in_turns<S: Serializer>(
+    headers: &[(String, String)],
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_seq(headers.iter().flat_map(|(name, value)| [name, value]))
 }
 
 fn accept_error(accept: u32, error: &Error) -> Value {

@@ -24,9 +24,20 @@ pub(crate) async fn connect(
     port: u16,
     deadline: Deadline,
 ) -> Result<TcpStream> {
-    let addresses = in_turns(resolve(resolver, host, port, deadline).await?);
-    let racing = race(addresses, TcpStream::connect);
-    let stream = match deadline.limit("connection attempt", racing).await? {
+    let addresses = resolve(resolver, host, port, deadline).await?;
+    let outcome = match addresses[..] {
+        // As for every rendezvous at a literal address: there is nothing to race.
+        [address] => {
+            let connecting = TcpStream::connect(address);
+            deadline.limit("connection attempt", connecting).await?
+        }
+        _ => {
+            // Boxed: it is several times the other, which would be as large.
+            let racing = Box::pin(race(in_turns(addresses), TcpStream::connect));
+            deadline.limit("connection attempt", racing).await?
+        }
+    };
+    let stream = match outcome {
         Ok(stream) => stream,
         Err(source) => {
             let peer = peer(host, port);
