@@ -4,6 +4,8 @@ const { spawn } = require('node:child_process')
 const { once } = require('node:events')
 const { extname, join, resolve } = require('node:path')
 
+require('./environment')
+
 const PROGRAMS = join(__dirname, '..', 'programs')
 
 /**

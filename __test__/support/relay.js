@@ -2,6 +2,8 @@
 
 const hyco = require('../..')
 
+require('./environment')
+
 /**
  * Starts a local relay with some hybrid connections, and says how to reach them.
  */

@@ -4,6 +4,7 @@ const { randomUUID } = require('node:crypto')
 const { once } = require('node:events')
 const http = require('node:http')
 const { WebSocketServer } = require('ws')
+require('./environment')
 
 /**
  * A relay that does what a test tells it: it takes control channels, announces senders that do not

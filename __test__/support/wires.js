@@ -7,6 +7,7 @@ const tls = require('node:tls')
 const { randomBytes } = require('node:crypto')
 const { once } = require('node:events')
 const { WebSocketServer } = require('ws')
+require('./environment')
 const certificate = require('./certificate')
 const { Framer, RawPeer, acceptValue } = require('./raw-peer')
 
