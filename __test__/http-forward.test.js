@@ -248,11 +248,19 @@ describe('forward()', TIMEOUT, () => {
     handler = mirror
   })
 
-  it('refuses what is no target', () => {
-    for (const target of ['', 0, -1, 70_000, 'ftp://x', 'http://x/path', 'http://u@x', null, {}]) {
-      assert.throws(() => new Proxy(setting.server, {}).forward(target), TypeError, String(target))
+  it('refuses what is no target', async () => {
+    const server = new hyco.RelayedServer({
+      server: hyco.createRelayListenUri('ws://127.0.0.1:1', 'hyco'),
+      token: 'none is needed to find nobody',
+    })
+    server.on('offline', () => {})
+    const bad = ['', 0, -1, 1.5, 70_000, 'ftp://x', 'http://x/path', 'http://u@x', '::1', true, {}]
+    for (const target of [...bad, null, undefined]) {
+      assert.throws(() => server.forward(target), /'target' must be a port/, String(target))
     }
-    assert.throws(() => setting.server.forward(80, { host: 'a b' }), /'host'/)
+    assert.throws(() => server.forward(80, { host: 'a b' }), /'host'/)
+    assert.throws(() => server.forward(80, 'localhost'), /'options' must be an object/)
+    await server.close()
   })
 })
 

@@ -2,10 +2,14 @@
 
 const assert = require('node:assert/strict')
 const diagnostics = require('node:diagnostics_channel')
-const { once } = require('node:events')
+const { EventEmitter, once } = require('node:events')
 const http = require('node:http')
 const https = require('node:https')
+const net = require('node:net')
 const { describe, it } = require('node:test')
+
+const express = require('express')
+const Koa = require('koa')
 
 const hyco = require('..')
 const HttpSetting = require('./support/http-server')
@@ -128,6 +132,17 @@ describe('who serves', TIMEOUT, () => {
     const options = { server: setting.relay.listenUri('hyco'), token: 'x', ...both }
     assert.throws(() => new hyco.RelayedServer(options), TypeError)
     assert.throws(() => server.attach(1), /must be an http.Server/)
+    server.removeAllListeners('request')
+    // The app of a framework has events, too, but none of a connection.
+    for (const app of [express(), new Koa(), new EventEmitter(), net.createServer()]) {
+      assert.throws(() => server.attach(app), /http.createServer\(app\)/)
+    }
+    for (const begin of [() => server.attach(http.createServer()), () => server.forward(1)]) {
+      begin()
+      assert.throws(() => server.on('request', () => {}), /'listener' cannot serve requests/)
+      assert.equal(server.listenerCount('request'), 0)
+      server.detach()
+    }
     await setting.close()
   })
 })

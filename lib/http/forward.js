@@ -15,6 +15,9 @@ const CONNECT_TIMEOUT = 10_000
  * @throws {TypeError} naming the argument that cannot be used
  */
 function forwardTarget(target, options) {
+  if (options !== undefined && typeof options !== 'object') {
+    throw invalidArgument('options', 'must be an object')
+  }
   const { host, tls } = options ?? {}
   if (host !== undefined && (typeof host !== 'string' || !/^[\w.:[\]-]+$/.test(host))) {
     throw invalidOption('host', 'must be a host name, with or without a port')
@@ -30,6 +33,9 @@ function forwardTarget(target, options) {
 }
 
 function parse(target) {
+  if (typeof target !== 'number' && typeof target !== 'string' && !(target instanceof URL)) {
+    throw invalidTarget()
+  }
   const text = typeof target === 'number' ? `localhost:${target}` : String(target)
   const isPort = /^\d+$/.test(text)
   try {
@@ -40,7 +46,11 @@ function parse(target) {
   } catch {
     // Said below.
   }
-  throw invalidArgument(
+  throw invalidTarget()
+}
+
+function invalidTarget() {
+  return invalidArgument(
     'target',
     "must be a port, 'host:port' or the URL of a server without a path",
   )

@@ -47,6 +47,9 @@ class Requests {
       const listener = createFetchListener(options.fetch, this.#bodyFailed.bind(this))
       this.#fetchServer = this.#createServer(listener)
     }
+    face.on('newListener', (name) => {
+      if (name === 'request' && this.#taken !== null) throw isTaken('listener', invalidArgument)
+    })
   }
 
   /** How many requests are open. @type {Number} */
@@ -82,8 +85,11 @@ class Requests {
    * @param {Function} [invalid] Makes the error
    */
   attach(server, name = 'server', invalid = invalidArgument) {
-    if (typeof server?.emit !== 'function' || typeof server.listeners !== 'function') {
-      throw invalid(name, 'must be an http.Server or https.Server')
+    if (!isServer(server)) {
+      throw invalid(
+        name,
+        'must be an http.Server or https.Server; of the app of a framework make one by http.createServer(app)',
+      )
     }
     this.checkFree(name, invalid)
     this.#attached = server
@@ -100,12 +106,8 @@ class Requests {
    * @throws {TypeError} when something serves already
    */
   checkFree(name, invalid = invalidArgument) {
-    const taken = this.#attached ?? this.#fetchServer ?? this.#forwarding
-    if (taken !== null || this.#face.listenerCount('request') > 0) {
-      throw invalid(
-        name,
-        "cannot serve requests: one of attach(), 'fetch', 'request' listeners and forward() does already",
-      )
+    if (this.#taken !== null || this.#face.listenerCount('request') > 0) {
+      throw isTaken(name, invalid)
     }
   }
 
@@ -188,6 +190,11 @@ class Requests {
     this.#link = null
   }
 
+  /** What serves requests, if that is no listener. */
+  get #taken() {
+    return this.#attached ?? this.#fetchServer ?? this.#forwarding
+  }
+
   #keep(holds) {
     if (holds === this.#holds) return
     this.#holds = holds
@@ -258,6 +265,21 @@ class Requests {
     const error = createError(HANDLER, `${what}: ${redact(textOf(cause))}`, { cause })
     this.#failed(error, { trackingId, remoteAddress, remotePort })
   }
+}
+
+/** The error for a second one that wants to serve. */
+function isTaken(name, invalid) {
+  return invalid(
+    name,
+    "cannot serve requests: one of attach(), 'fetch', 'request' listeners and forward() does already",
+  )
+}
+
+/** Whether it has what an http.Server has. The app of a framework often emits events, too. */
+function isServer(server) {
+  return ['emit', 'listeners', 'address', 'setTimeout'].every(
+    (name) => typeof server?.[name] === 'function',
+  )
 }
 
 /** What a handler meets that still reads or writes when its request ends. */
