@@ -124,6 +124,93 @@ describe('the program of the local relay', { skip: Cli.unfit, timeout: 600_000 }
     assert.equal((await list('hybridConnections')).length, 2)
   })
 
+  it('changes nothing while any part of its configuration makes no sense', async () => {
+    const file = join(folder, 'wrong.json')
+    const good = { hybridConnections: ['one'], faults: [{ kind: 'swallowAccept' }] }
+    writeFileSync(file, JSON.stringify(good))
+    const { cli, ready } = await start('--config', file)
+    for (const [wrong, what] of [
+      [{ faults: [{ kind: 'drop' }] }, 'faults[0]: a fault of kind drop needs on'],
+      [{ hybridConnections: ['two', 'TWO'] }, "there are two hybrid connections of the name 'TWO'"],
+      [{ hybridConnections: [{ path: '$admin' }] }, 'hybridConnections[0].path: '],
+      [{ rules: [{ keyName: 'a', rights: [] }] }, 'rules[0]: a rule needs at least one of'],
+      [{ rules: [{ keyName: 'a' }, { keyName: 'A' }] }, "there are two rules of the name 'A'"],
+      [{ publicUrl: 'wss://relay/below' }, 'publicUrl: it may have a scheme, a host and a port'],
+    ]) {
+      writeFileSync(file, JSON.stringify({ ...good, hybridConnections: ['two'], ...wrong }))
+      await cli.says(what)
+    }
+    assert.doesNotMatch(cli.stderr, /was read again/)
+    const list = async (of) => (await fetch(`http://127.0.0.1:${ready.port}/$admin/${of}`)).json()
+    assert.deepEqual(
+      (await list('hybridConnections')).map(({ path }) => path),
+      ['one'],
+    )
+    assert.deepEqual(
+      (await list('faults')).map(({ id }) => id),
+      [1],
+    )
+    await cli.interrupt('SIGTERM')
+    const lines = cli.stderr.split('\n').filter((line) => line.includes('the old settings stay'))
+    assert.ok(lines.every((line) => line.includes(`${file}: `) && / at line 1 col/.test(line)))
+  })
+
+  it('lets the rules of the namespace follow its configuration', async () => {
+    const file = join(folder, 'namespace.json')
+    const write = (...rules) => writeFileSync(file, JSON.stringify({ rules }))
+    const [first, second] = ['first', 'second'].map((keyName) => ({ keyName, key: 'k' }))
+    write(first)
+    const { cli, ready } = await start('--config', file, '--log', 'json')
+    write(second, { ...first, rights: ['Send'] })
+    const [line] = await cli.says(/^.*was read again.*$/m)
+    assert.equal(JSON.parse(line).level, 'info')
+    const rules = await (await fetch(`http://127.0.0.1:${ready.port}/$admin/rules`)).json()
+    assert.deepEqual(
+      rules.map(({ keyName, rights }) => `${keyName}: ${rights}`),
+      ['second: Listen,Send,Manage', 'first: Send'],
+    )
+  })
+
+  it('takes an empty variable for none, and says which variable is wrong', async () => {
+    const env = { HYCO_RELAY_NO_TLS: '1', HYCO_RELAY_TLS_PORT: '', HYCO_RELAY_KEY: '' }
+    const cli = new Cli(['emulator', '--port', '0', '--json'], { env })
+    running.push(cli)
+    const [line] = await cli.says(/^\{.*"listening".*\}$/m)
+    assert.equal(JSON.parse(line).tlsPort, null)
+    // A container's orchestrator makes such a variable for a service of that name.
+    for (const [name, value, what] of [
+      ['HYCO_RELAY_PORT', 'tcp://10.0.0.1:80', 'a port is a number from 0 to 65535'],
+      ['HYCO_RELAY_TLS', 'maybe', 'value was not a boolean'],
+      ['HYCO_RELAY_PUBLIC_URL', 'ftp://x', 'its scheme is none of'],
+      ['HYCO_RELAY_HOSTS', 'a b', "'a b' is no host name"],
+    ]) {
+      const { code, stderr } = await Cli.run(['emulator'], { env: { [name]: value } })
+      assert.equal(code, 2, stderr)
+      assert.ok(stderr.includes(what), stderr)
+      assert.match(stderr, new RegExp(`the environment variable ${name} `))
+    }
+    const env2 = { HYCO_RELAY_PORT: '1' }
+    const { code, stderr } = await Cli.run(['emulator', '--port', 'x'], { env: env2 })
+    assert.equal(code, 2)
+    assert.doesNotMatch(stderr, /environment variable/)
+  })
+
+  it('answers a HEAD as a GET without its body, as probes ask', async () => {
+    const { ready } = await start()
+    for (const [path, status] of [
+      ['', 200],
+      ['$admin/health', 200],
+      ['$admin/metrics', 200],
+      ['$admin/events', 200],
+      ['$admin/nothing', 404],
+    ]) {
+      const url = `http://127.0.0.1:${ready.port}/${path}`
+      const answer = await fetch(url, { method: 'HEAD' })
+      assert.equal(answer.status, status, path)
+      assert.equal(await answer.text(), '')
+    }
+  })
+
   it('gives rules that come with a changed configuration their rights and no more', async () => {
     const file = join(folder, 'rules.json')
     const write = (...rights) => {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use hyco_protocol::{Address, Rule, Scheme};
+use hyco_protocol::Rule;
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     relay::{Bases, Parts, Relay},
     server,
     tls::Tls,
+    valid,
 };
 
 /// A running emulator. Dropping it ends it; [`close`](Self::close) also waits for its end.
@@ -39,7 +40,9 @@ impl Emulator {
             .as_ref()
             .map(|tls| Tls::new(tls, &hosts))
             .transpose()?;
+        valid::distinct_paths(&options.hybrid_connections).map_err(invalid("hybridConnections"))?;
         let mut rules = options.rules;
+        valid::rules(&rules).map_err(invalid("rules"))?;
         if rules.is_empty() {
             rules.push(root_rule()?);
         }
@@ -58,10 +61,7 @@ impl Emulator {
         let beside = match (&tls, options.tls_port) {
             (Some(_), Some(port)) => Some(listen(host, port).await?),
             (None, Some(_)) => {
-                return Err(Error::InvalidOption {
-                    option: "tlsPort",
-                    reason: "it needs tls".to_owned(),
-                });
+                return Err(invalid("tlsPort")("it needs tls".to_owned()));
             }
             (_, None) => None,
         };
@@ -141,10 +141,7 @@ impl Emulator {
     /// A member that is missing, or that the kind does not have.
     pub fn set_fault(&self, fault: Fault) -> Result<u64, Error> {
         let set = self.running.0.set_fault(fault);
-        set.map_err(|reason| Error::InvalidOption {
-            option: "fault",
-            reason,
-        })
+        set.map_err(invalid("fault"))
     }
 
     /// Removes a fault; gives whether there was one.
@@ -266,42 +263,24 @@ impl Drop for Running {
 
 /// The names that tokens may be signed for, lower case, IPv6 addresses in brackets.
 fn hosts(options: &EmulatorOptions) -> Result<Vec<String>, Error> {
-    let invalid = |option| {
-        move |error: hyco_protocol::Error| Error::InvalidOption {
-            option,
-            reason: error.to_string(),
-        }
-    };
-    let host_of = |host: &str| {
-        let bare = host.trim_matches(['[', ']']);
-        let host = if bare.contains(':') {
-            format!("[{bare}]")
-        } else {
-            bare.to_owned()
-        };
-        Address::parse(&format!("sb://{host}/")).map(|address| address.host().to_owned())
-    };
     let mut hosts = ["localhost", "127.0.0.1", "[::1]"]
         .map(str::to_owned)
         .to_vec();
-    hosts.push(host_of(&options.host).map_err(invalid("host"))?);
+    hosts.push(valid::host(&options.host).map_err(invalid("host"))?);
     for host in &options.hosts {
-        hosts.push(host_of(host).map_err(invalid("hosts"))?);
+        hosts.push(valid::host(host).map_err(invalid("hosts"))?);
     }
     if let Some(url) = &options.public_url {
-        let address = Address::parse(url).map_err(invalid("publicUrl"))?;
-        if !matches!(address.scheme(), Scheme::Ws | Scheme::Wss) {
-            let reason = "its scheme is neither ws nor wss".to_owned();
-            return Err(Error::InvalidOption {
-                option: "publicUrl",
-                reason,
-            });
-        }
+        let address = valid::public_url(url).map_err(invalid("publicUrl"))?;
         hosts.push(address.host().to_owned());
     }
     hosts.sort_unstable();
     hosts.dedup();
     Ok(hosts)
+}
+
+fn invalid(option: &'static str) -> impl Fn(String) -> Error {
+    move |reason| Error::InvalidOption { option, reason }
 }
 
 /// Host and port by which clients on this machine reach the emulator. Certificates are mostly made

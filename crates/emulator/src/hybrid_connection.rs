@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyco_protocol::{Rule, status::ENDPOINT_DOES_NOT_EXIST, tracking::bare_id};
 use tokio::sync::{mpsc, watch};
 
-use crate::{answer::Failure, error::Error, options::HybridConnectionOptions};
+use crate::{answer::Failure, error::Error, options::HybridConnectionOptions, valid};
 
 /// A named meeting point.
 pub(crate) struct HybridConnection {
@@ -88,13 +88,12 @@ pub(crate) enum Unregistered {
 
 impl HybridConnection {
     pub(crate) fn new(options: HybridConnectionOptions) -> Result<Self, Error> {
-        let path = options.path.trim_matches('/').to_owned();
-        if path.is_empty() || path.split('/').any(str::is_empty) || path.contains(['?', '#']) {
-            return Err(Error::InvalidOption {
-                option: "hybridConnections",
-                reason: format!("'{}' is not a path", options.path),
-            });
-        }
+        let invalid = |reason| Error::InvalidOption {
+            option: "hybridConnections",
+            reason,
+        };
+        let path = valid::path(&options.path).map_err(invalid)?;
+        valid::rules(&options.rules).map_err(invalid)?;
         Ok(Self {
             path,
             requires_client_authorization: options.requires_client_authorization,

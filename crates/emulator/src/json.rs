@@ -28,8 +28,8 @@ fn read<'a, T: DeserializeOwned, D: Deserializer<'a>>(from: D) -> Result<T, Stri
     serde_path_to_error::deserialize(from).map_err(|error| {
         let path = error.path().to_string();
         match path.as_str() {
-            // The top has no name.
-            "." => error.inner().to_string(),
+            // The top has no name, nor has a place that nothing came to.
+            "." | "?" => error.inner().to_string(),
             _ => format!("{path}: {}", error.inner()),
         }
     })

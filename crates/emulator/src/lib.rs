@@ -58,6 +58,7 @@ mod server;
 mod side;
 mod stream;
 mod tls;
+mod valid;
 mod visit;
 mod waiting;
 

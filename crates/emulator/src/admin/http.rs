@@ -50,20 +50,25 @@ where
     }
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
+    // A HEAD is answered as a GET; hyper leaves the body out.
+    let method = match parts.method {
+        Method::HEAD => Method::GET,
+        method => method,
+    };
     let Some(rest) = below(path) else {
-        return match (visit.relay.page, parts.method) {
-            (true, Method::GET | Method::HEAD) => file(page::file("")),
+        return match (visit.relay.page, method) {
+            (true, Method::GET) => file(page::file("")),
             (true, _) => refuse(405, "the page can only be read"),
             (false, _) => refuse(404, "there is no page here"),
         };
     };
     if visit.relay.page
-        && parts.method == Method::GET
+        && method == Method::GET
         && let Some(found) = page::file(rest)
     {
         return file(Some(found));
     }
-    if rest == "events" && parts.method == Method::GET {
+    if rest == "events" && method == Method::GET {
         return events(visit.relay.events.subscribe());
     }
     let body = match Limited::new(body, MOST_BODY).collect().await {
@@ -78,7 +83,7 @@ where
         status,
         body,
         content_type,
-    } = super::answer(&visit.relay, &parts.method, &target, &body);
+    } = super::answer(&visit.relay, &method, &target, &body);
     with_headers(status, content_type, body.into())
 }
 

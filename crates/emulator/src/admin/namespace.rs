@@ -1,7 +1,7 @@
 //! Hybrid connections and rules.
 
-use hyco_protocol::{Right, Rule, query};
-use serde::Deserialize;
+use hyco_protocol::{Right, Rights, Rule, query};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Value, json};
 
 use super::{Operation, Outcome, parse};
@@ -9,12 +9,14 @@ use crate::{
     events::{EventKind, millis},
     hybrid_connection::HybridConnection,
     options::{HybridConnectionOptions, new_key},
+    valid,
 };
 
 /// A hybrid connection, as JSON says it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct HybridConnectionSpec {
+    #[serde(deserialize_with = "path")]
     pub(crate) path: String,
     #[serde(default = "yes")]
     requires_client_authorization: bool,
@@ -22,12 +24,22 @@ pub(crate) struct HybridConnectionSpec {
     pub(crate) rules: Vec<RuleSpec>,
 }
 
-/// A rule, as JSON says it.
+/// A rule that can be made, perhaps without a key yet.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(try_from = "RuleText")]
 pub(crate) struct RuleSpec {
     pub(crate) key_name: String,
     pub(crate) key: Option<String>,
+    secondary_key: Option<String>,
+    rights: Rights,
+}
+
+/// A rule, as JSON says it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RuleText {
+    key_name: String,
+    key: Option<String>,
     secondary_key: Option<String>,
     rights: Option<Vec<RightName>>,
 }
@@ -68,18 +80,48 @@ impl RuleSpec {
             Some(key) => key,
             None => new_key().map_err(|error| error.to_string())?,
         };
-        let rights = match self.rights {
-            None => hyco_protocol::Rights::ALL,
-            Some(names) => names.into_iter().map(Right::from).collect(),
-        };
-        let rule = Rule::new(self.key_name, key, rights).map_err(|error| error.to_string())?;
-        match self.secondary_key {
-            None => Ok(rule),
-            Some(key) => rule
-                .with_secondary_key(key)
-                .map_err(|error| error.to_string()),
-        }
+        made(self.key_name, key, self.secondary_key, self.rights)
     }
+}
+
+impl TryFrom<RuleText> for RuleSpec {
+    type Error = String;
+
+    fn try_from(text: RuleText) -> Result<Self, String> {
+        let RuleText {
+            key_name,
+            key,
+            secondary_key,
+            rights,
+        } = text;
+        let rights = rights.map_or(Rights::ALL, |names| {
+            names.into_iter().map(Right::from).collect()
+        });
+        let rights = valid::rights(rights)?;
+        // One that is made later is always good.
+        let any = key.clone().unwrap_or_else(|| "key".to_owned());
+        made(key_name.clone(), any, secondary_key.clone(), rights)?;
+        Ok(Self {
+            key_name,
+            key,
+            secondary_key,
+            rights,
+        })
+    }
+}
+
+fn made(
+    name: String,
+    key: String,
+    secondary_key: Option<String>,
+    rights: Rights,
+) -> Result<Rule, String> {
+    let rule = Rule::new(name, key, rights);
+    let rule = match secondary_key {
+        None => rule,
+        Some(key) => rule.and_then(|rule| rule.with_secondary_key(key)),
+    };
+    rule.map_err(|error| error.to_string())
 }
 
 impl From<RightName> for Right {
@@ -219,7 +261,13 @@ pub(crate) fn show_rule(rule: &Rule) -> Value {
 }
 
 fn decoded(path: &str) -> String {
-    query::parameter(&format!("x={}", path.replace('+', "%2B")), "x").unwrap_or_default()
+    let path = path.replace('+', "%2B").replace('&', "%26");
+    query::parameter(&format!("x={path}"), "x").unwrap_or_default()
+}
+
+fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    valid::path(&text).map_err(D::Error::custom)
 }
 
 fn yes() -> bool {

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 use hyco_protocol::names::EMULATOR_PORT;
+
+use crate::valid;
 
 /// A local relay for Azure Relay Hybrid Connections: for development, tests, and use on one machine.
 ///
@@ -24,15 +26,15 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
 
     /// The port; 0 takes a free one. TLS beside it has the next one
-    #[arg(long, env = "HYCO_RELAY_PORT", value_name = "PORT")]
+    #[arg(long, env = "HYCO_RELAY_PORT", value_name = "PORT", value_parser = port)]
     pub(crate) port: Option<u16>,
 
     /// The port for TLS beside plain connections
-    #[arg(long, env = "HYCO_RELAY_TLS_PORT", value_name = "PORT")]
+    #[arg(long, env = "HYCO_RELAY_TLS_PORT", value_name = "PORT", value_parser = port)]
     pub(crate) tls_port: Option<u16>,
 
     /// The address to listen on; 0.0.0.0 means all, and lets other machines in
-    #[arg(long, env = "HYCO_RELAY_HOST", value_name = "ADDRESS")]
+    #[arg(long, env = "HYCO_RELAY_HOST", value_name = "ADDRESS", value_parser = host)]
     pub(crate) host: Option<String>,
 
     /// A hybrid connection, again and again for more; senders at NAME:anonymous need no token
@@ -68,11 +70,11 @@ pub(crate) struct Args {
     pub(crate) config: Option<PathBuf>,
 
     /// Speak TLS at --port, and nothing in plain
-    #[arg(long, env = "HYCO_RELAY_TLS", conflicts_with_all = ["tls_port", "no_tls"])]
+    #[arg(long, env = "HYCO_RELAY_TLS", value_parser = yes_or_no(), conflicts_with_all = ["tls_port", "no_tls"])]
     pub(crate) tls: bool,
 
     /// Speak no TLS
-    #[arg(long, env = "HYCO_RELAY_NO_TLS", conflicts_with_all = ["tls_port", "cert"])]
+    #[arg(long, env = "HYCO_RELAY_NO_TLS", value_parser = yes_or_no(), conflicts_with_all = ["tls_port", "cert"])]
     pub(crate) no_tls: bool,
 
     /// A certificate with its chain, as PEM, in place of one that is made
@@ -98,7 +100,12 @@ pub(crate) struct Args {
     pub(crate) cert_dir: Option<PathBuf>,
 
     /// Scheme, host and port in the addresses that listeners dial, as wss://relay.example
-    #[arg(long, env = "HYCO_RELAY_PUBLIC_URL", value_name = "URL")]
+    #[arg(
+        long,
+        env = "HYCO_RELAY_PUBLIC_URL",
+        value_name = "URL",
+        value_parser = public_url
+    )]
     pub(crate) public_url: Option<String>,
 
     /// Further names by which clients reach the relay, as that of a container
@@ -106,20 +113,21 @@ pub(crate) struct Args {
         long,
         env = "HYCO_RELAY_HOSTS",
         value_name = "NAME",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = host
     )]
     pub(crate) hosts: Vec<String>,
 
     /// Take any JSON Web Token that is for Azure Relay and has not ended, whoever signed it
-    #[arg(long, env = "HYCO_RELAY_ACCEPT_JWT")]
+    #[arg(long, env = "HYCO_RELAY_ACCEPT_JWT", value_parser = yes_or_no())]
     pub(crate) accept_jwt: bool,
 
     /// Let other machines use the page and the administration
-    #[arg(long, env = "HYCO_RELAY_REMOTE_ADMIN")]
+    #[arg(long, env = "HYCO_RELAY_REMOTE_ADMIN", value_parser = yes_or_no())]
     pub(crate) remote_admin: bool,
 
     /// Have no page for browsers
-    #[arg(long, env = "HYCO_RELAY_NO_UI")]
+    #[arg(long, env = "HYCO_RELAY_NO_UI", value_parser = yes_or_no())]
     pub(crate) no_ui: bool,
 
     /// How the log is written to standard error
@@ -135,7 +143,7 @@ pub(crate) struct Args {
     #[arg(
         long,
         short = 'v',
-        env = "HYCO_RELAY_VERBOSE",
+        env = "HYCO_RELAY_VERBOSE", value_parser = yes_or_no(),
         conflicts_with = "silent"
     )]
     pub(crate) verbose: bool,
@@ -150,7 +158,7 @@ pub(crate) struct Args {
     pub(crate) output: Output,
 
     /// The same as --output json
-    #[arg(long, env = "HYCO_RELAY_JSON", hide = true)]
+    #[arg(long, env = "HYCO_RELAY_JSON", value_parser = yes_or_no(), hide = true)]
     pub(crate) json: bool,
 
     /// Write connection strings and more into a file of environment variables
@@ -164,7 +172,7 @@ pub(crate) struct Args {
     pub(crate) env_file: Option<PathBuf>,
 
     /// Write nothing but failures
-    #[arg(long, visible_alias = "quiet", short = 'q', env = "HYCO_RELAY_SILENT")]
+    #[arg(long, visible_alias = "quiet", short = 'q', env = "HYCO_RELAY_SILENT", value_parser = yes_or_no())]
     pub(crate) silent: bool,
 }
 
@@ -186,7 +194,13 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct HealthArgs {
     /// The relay's plain port
-    #[arg(long, env = "HYCO_RELAY_PORT", value_name = "PORT", default_value_t = EMULATOR_PORT)]
+    #[arg(
+        long,
+        env = "HYCO_RELAY_PORT",
+        value_name = "PORT",
+        default_value_t = EMULATOR_PORT,
+        value_parser = port
+    )]
     pub(crate) port: u16,
 }
 
@@ -212,8 +226,32 @@ pub(crate) struct FaultArgs {
     pub(crate) clear: bool,
 
     /// The relay's plain port
-    #[arg(long, env = "HYCO_RELAY_PORT", value_name = "PORT", default_value_t = EMULATOR_PORT)]
+    #[arg(
+        long,
+        env = "HYCO_RELAY_PORT",
+        value_name = "PORT",
+        default_value_t = EMULATOR_PORT,
+        value_parser = port
+    )]
     pub(crate) port: u16,
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| "a port is a number from 0 to 65535".to_owned())
+}
+
+fn host(text: &str) -> Result<String, String> {
+    valid::host(text).map(|_| text.to_owned())
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    valid::public_url(text).map(|_| text.to_owned())
+}
+
+/// What a variable may say of an option without a value: yes, true, on or 1, and their opposites.
+fn yes_or_no() -> BoolishValueParser {
+    BoolishValueParser::new()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,15 +2,17 @@
 
 use std::{fmt, fs, path::PathBuf, time::Duration};
 
-use hyco_protocol::{Right, Rights, Rule, names};
+use hyco_protocol::{Rights, Rule, names};
 use serde::Deserialize;
 
 use super::{
     args::Args,
+    checked::{self, CheckedFault, Host, PublicUrl},
     entry::{self, HybridConnectionEntry},
     folder,
     made_keys::MadeKeys,
     milliseconds::Milliseconds,
+    rule,
 };
 use crate::{
     admin::namespace::RuleSpec,
@@ -29,16 +31,18 @@ pub(crate) struct Config {
     _schema: Option<String>,
     port: Option<u16>,
     tls_port: Option<u16>,
-    host: Option<String>,
+    host: Option<Host>,
     tls: Option<TlsMode>,
     cert: Option<PathBuf>,
     key_file: Option<PathBuf>,
     cert_dir: Option<PathBuf>,
     key: Option<Secret>,
+    #[serde(deserialize_with = "checked::hybrid_connections")]
     hybrid_connections: Option<Vec<HybridConnectionEntry>>,
+    #[serde(deserialize_with = "checked::rules")]
     rules: Option<Vec<RuleSpec>>,
-    hosts: Option<Vec<String>>,
-    public_url: Option<String>,
+    hosts: Option<Vec<Host>>,
+    public_url: Option<PublicUrl>,
     accept_jwt: Option<bool>,
     remote_admin: Option<bool>,
     ui: Option<bool>,
@@ -57,7 +61,7 @@ pub(crate) struct Config {
     close_timeout: Option<Milliseconds<1>>,
     send_timeout: Option<Milliseconds<1>>,
     response_timeout: Option<Milliseconds<1>>,
-    faults: Option<Vec<Fault>>,
+    faults: Option<Vec<CheckedFault>>,
 }
 
 impl Config {
@@ -125,7 +129,7 @@ impl Settings {
                 let shown = file.display();
                 let text = fs::read_to_string(file)
                     .map_err(|error| format!("cannot read {shown}: {error}"))?;
-                from_text(&text).map_err(|error| format!("{shown}: {error}"))?
+                read(&text).map_err(|error| format!("{shown}: {error}"))?
             }
         };
         let mode = match (args.tls, args.no_tls, config.tls) {
@@ -146,17 +150,26 @@ impl Settings {
         let defaults = EmulatorOptions::default();
         let timing = config.timing(defaults.timing);
         let options = EmulatorOptions {
-            host: args.host.clone().or(config.host).unwrap_or(defaults.host),
+            host: {
+                let configured = config.host.map(|host| host.0);
+                args.host.clone().or(configured).unwrap_or(defaults.host)
+            },
             port,
             tls,
             tls_port: (mode == TlsMode::Beside).then_some(tls_port),
             hybrid_connections: hybrid_connections(args, config.hybrid_connections, made)?,
             rules: rules(args, config.rules, config.key, made)?,
             hosts: match args.hosts.is_empty() {
-                true => config.hosts.unwrap_or_default(),
+                true => {
+                    let configured = config.hosts.into_iter().flatten();
+                    configured.map(|host| host.0).collect()
+                }
                 false => args.hosts.clone(),
             },
-            public_url: args.public_url.clone().or(config.public_url),
+            public_url: {
+                let configured = config.public_url.map(|url| url.0);
+                args.public_url.clone().or(configured)
+            },
             max_listeners: config.max_listeners.unwrap_or(defaults.max_listeners),
             max_connections: config.max_connections.unwrap_or(defaults.max_connections),
             max_frame: config.max_frame.unwrap_or(defaults.max_frame),
@@ -170,9 +183,20 @@ impl Settings {
         };
         Ok(Self {
             options,
-            faults: config.faults.unwrap_or_default(),
+            faults: {
+                let configured = config.faults.into_iter().flatten();
+                configured.map(|fault| fault.0).collect()
+            },
             authority,
         })
+    }
+}
+
+/// Reads the text of the file. A list of values would be taken for an object without names.
+fn read(text: &str) -> Result<Config, String> {
+    match text.trim_start().starts_with('[') {
+        true => Err("it must be an object, as { \"port\": 9400 }, at line 1".to_owned()),
+        false => from_text(text),
     }
 }
 
@@ -204,7 +228,7 @@ fn certificate(
             };
             Ok((Some(tls), Some(folder)))
         }
-        _ => Err("cert and keyFile belong together".to_owned()),
+        _ => Err("a certificate and its key belong together: give cert and keyFile".to_owned()),
     }
 }
 
@@ -242,7 +266,11 @@ fn rules(
     made: &mut MadeKeys,
 ) -> Result<Vec<Rule>, String> {
     if !args.rule.is_empty() {
-        return args.rule.iter().map(|text| rule(text)).collect();
+        return args
+            .rule
+            .iter()
+            .map(|text| rule::from_argument(text))
+            .collect();
     }
     if let Some(mut specs) = configured {
         made.complete("", &mut specs)?;
@@ -252,31 +280,6 @@ fn rules(
     let key = key.unwrap_or_else(|| names::EMULATOR_KEY.to_owned());
     let rule = Rule::new(names::EMULATOR_KEY_NAME, key, Rights::ALL);
     Ok(vec![rule.map_err(|error| format!("--key: {error}"))?])
-}
-
-/// Reads `NAME=KEY:RIGHT,RIGHT`; a key may hold `=`, and no colon.
-fn rule(text: &str) -> Result<Rule, String> {
-    let wrong = |what: &str| {
-        // The text holds a key, so it is not shown.
-        format!("--rule must be NAME=KEY:Listen,Send,Manage: {what}")
-    };
-    let (name, rest) = text
-        .split_once('=')
-        .ok_or_else(|| wrong("there is no '='"))?;
-    let (key, rights) = rest
-        .rsplit_once(':')
-        .ok_or_else(|| wrong("there are no rights behind a ':'"))?;
-    let right = |word: &str| match word.trim() {
-        "Listen" => Ok(Right::Listen),
-        "Send" => Ok(Right::Send),
-        "Manage" => Ok(Right::Manage),
-        other => Err(wrong(&format!("'{other}' is no right"))),
-    };
-    let rights = rights
-        .split(',')
-        .map(right)
-        .collect::<Result<Rights, _>>()?;
-    Rule::new(name, key, rights).map_err(|error| wrong(&error.to_string()))
 }
 
 #[cfg(test)]
@@ -357,13 +360,52 @@ mod tests {
                 "faults[0].kind: unknown variant `dorp`",
             ),
             ("{\n \"acceptTimeout\": 0 }", "acceptTimeout: 0 ms is not"),
+            (
+                "{\n \"faults\": [{ \"kind\": \"drop\" }] }",
+                "faults[0]: a fault of kind drop needs on",
+            ),
+            (
+                "{\n \"rules\": [{ \"keyName\": \"\" }] }",
+                "rules[0]: invalid rule: its name is empty",
+            ),
+            (
+                "{\n \"rules\": [{ \"keyName\": \"a\", \"rights\": [] }] }",
+                "rules[0]: a rule needs at least one of",
+            ),
+            (
+                "{\n \"rules\": [{ \"keyName\": \"a\" }, { \"keyName\": \"A\" }] }",
+                "rules: there are two rules of the name 'A'",
+            ),
+            (
+                "{\n \"hybridConnections\": [\"a\", { \"path\": \"A/\" }] }",
+                "hybridConnections: there are two hybrid connections of the name 'A'",
+            ),
+            (
+                "{\n \"hybridConnections\": [\"\"] }",
+                "hybridConnections[0]: '' is not a path",
+            ),
+            (
+                "{\n \"hybridConnections\": [{ \"path\": \"$admin\" }] }",
+                "hybridConnections[0].path: '$admin' cannot be a path",
+            ),
+            (
+                "{\n \"publicUrl\": \"wss://x/y\" }",
+                "publicUrl: it may have a scheme, a host and a port alone",
+            ),
+            (
+                "{\n \"hosts\": [\"a b\"] }",
+                "hosts[0]: 'a b' is no host name",
+            ),
+            ("{\n \"port\": 1,", "EOF while parsing"),
             ("{\n \"prot\": 1 }", "prot: unknown field `prot`"),
             ("{\n} {", "trailing characters"),
         ] {
-            let message = from_text::<Config>(text).expect_err(text);
+            let message = read(text).expect_err(text);
             assert!(message.starts_with(named), "{message}");
             assert!(message.contains(" at line 2 column "), "{message}");
         }
+        let message = read("[]").expect_err("a list");
+        assert!(message.contains("must be an object"), "{message}");
     }
 
     /// The schema is for editors; it must know what the program knows.

@@ -4,16 +4,25 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::{admin::namespace::HybridConnectionSpec, options::HybridConnectionOptions};
+use crate::{admin::namespace::HybridConnectionSpec, options::HybridConnectionOptions, valid};
 
 /// A hybrid connection: its path alone, or all of it.
 #[derive(Debug)]
 pub(crate) enum HybridConnectionEntry {
     Path(String),
     Spec(HybridConnectionSpec),
+}
+
+impl HybridConnectionEntry {
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Self::Path(path) => path,
+            Self::Spec(spec) => &spec.path,
+        }
+    }
 }
 
 /// Not `untagged`, whose errors say only that nothing fits.
@@ -28,8 +37,10 @@ impl<'de> Deserialize<'de> for HybridConnectionEntry {
                 f.write_str("a path, or an object with a path")
             }
 
-            fn visit_str<E>(self, path: &str) -> Result<Self::Value, E> {
-                Ok(HybridConnectionEntry::Path(path.to_owned()))
+            fn visit_str<E: de::Error>(self, path: &str) -> Result<Self::Value, E> {
+                valid::path(path)
+                    .map(HybridConnectionEntry::Path)
+                    .map_err(E::custom)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
@@ -50,6 +61,7 @@ pub(crate) fn from_argument(text: &str) -> Result<HybridConnectionOptions, Strin
             "--hybrid-connection cannot be '{text}': write NAME, or NAME:anonymous"
         ));
     }
+    let path = valid::path(path).map_err(|error| format!("--hybrid-connection: {error}"))?;
     Ok(HybridConnectionOptions {
         requires_client_authorization: word.is_empty(),
         ..HybridConnectionOptions::new(path)

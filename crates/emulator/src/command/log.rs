@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyco_log::Line;
 use serde::Serialize;
+use serde_json::json;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{args::LogFormat, eprint};
@@ -17,7 +18,9 @@ pub(crate) async fn write(mut events: Receiver<Event>, format: LogFormat) {
                 LogFormat::Json => serde_json::to_string(&event).unwrap_or_default(),
                 LogFormat::Pretty => format!("{} {}", clock(event.time), pretty(&event.kind)),
             },
-            Err(RecvError::Lagged(count)) => format!("({count} events were not written)"),
+            Err(RecvError::Lagged(count)) => {
+                own("warn", &format!("{count} events were not written"), format)
+            }
             Err(RecvError::Closed) => return,
         };
         eprint(&line);
@@ -26,8 +29,7 @@ pub(crate) async fn write(mut events: Receiver<Event>, format: LogFormat) {
 
 /// The line for what the relay does inside.
 pub(crate) fn inner(line: &Line, format: LogFormat) -> String {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH);
-    let time = time.map_or(0, |time| time.as_millis() as u64);
+    let time = now();
     match format {
         LogFormat::Json => serde_json::to_string(&Inner {
             time,
@@ -37,6 +39,24 @@ pub(crate) fn inner(line: &Line, format: LogFormat) -> String {
         .unwrap_or_default(),
         LogFormat::Pretty => format!("{} {line}", clock(time)),
     }
+}
+
+/// A line of the program itself.
+pub(crate) fn own(level: &'static str, message: &str, format: LogFormat) -> String {
+    match format {
+        LogFormat::Json => {
+            let time = now();
+            json!({ "time": time, "type": "log", "level": level, "message": message }).to_string()
+        }
+        LogFormat::Pretty if level == "warn" => format!("warning: {message}"),
+        LogFormat::Pretty => message.to_owned(),
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH);
+    time.map_or(0, |time| time.as_millis() as u64)
 }
 
 #[derive(Serialize)]

@@ -4,6 +4,7 @@
 
 mod args;
 mod ask;
+mod checked;
 mod config;
 mod entry;
 mod fault;
@@ -13,11 +14,13 @@ mod made_keys;
 mod milliseconds;
 mod ready;
 mod reload;
+mod rule;
+mod say;
 mod signals;
+mod variables;
 
 use std::ffi::OsString;
 
-use clap::Parser;
 use hyco_log::Log;
 use tokio::runtime::Builder;
 use tracing::Level;
@@ -32,11 +35,17 @@ where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
 {
-    let args = match Args::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let args = match variables::read(&arguments) {
         Ok(args) => args,
         Err(error) => {
             // Help and version go to standard output and are no failures.
             let printed = error.print();
+            if let Some(name) = variables::named_by(&error, &arguments) {
+                eprint(&format!(
+                    "\nIt is the environment variable {name} that says so."
+                ));
+            }
             return match printed {
                 _ if error.use_stderr() => WRONG_USE,
                 // A reader that leaves has read enough.
@@ -92,7 +101,10 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
         config::Settings::read(args, &mut made).map_err(|message| (message, WRONG_USE))?;
     let emulator = Emulator::bind(settings.options.clone())
         .await
-        .map_err(|error| (advice(&error), FAILED))?;
+        .map_err(|error| match error {
+            Error::InvalidOption { .. } => (error.to_string(), WRONG_USE),
+            error => (advice(&error), FAILED),
+        })?;
     for fault in &settings.faults {
         emulator
             .set_fault(fault.clone())

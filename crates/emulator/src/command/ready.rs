@@ -2,10 +2,10 @@
 
 use std::{fmt::Write as _, fs, net::IpAddr};
 
-use hyco_protocol::Rule;
+use hyco_protocol::{Rule, names};
 use serde_json::json;
 
-use super::{Args, Output, config::Settings, eprint, print};
+use super::{Args, Output, config::Settings, print, say};
 use crate::{chosen_rules::ChosenRules, emulator::Emulator, options::HybridConnectionOptions, tls};
 
 /// Prints it, and writes the file of environment variables.
@@ -19,7 +19,7 @@ pub(crate) fn tell(emulator: &Emulator, settings: &Settings, args: &Args) -> Res
         return Ok(());
     }
     for warning in ready.warnings() {
-        eprint(&warning);
+        say::warn(args, &warning);
     }
     match (args.json, args.output) {
         (true, _) | (_, Output::Json) => print(&ready.json()),
@@ -94,14 +94,17 @@ impl<'a> Ready<'a> {
         let mut warnings = Vec::new();
         let ip: IpAddr = self.emulator.local_addr().ip();
         if !ip.is_loopback() {
-            warnings.push(format!(
-                "warning: {ip} can be reached by other machines, and the key is published; choose \
-                 one with --key where that matters"
-            ));
+            let rules = &self.settings.options.rules;
+            let is_published = |rule: &Rule| rule.primary_key() == names::EMULATOR_KEY;
+            let key = match rules.iter().any(is_published) {
+                true => ", and the key is published; choose one with --key where that matters",
+                false => "",
+            };
+            warnings.push(format!("{ip} can be reached by other machines{key}"));
         }
         if self.key_is_unused {
             warnings.push(
-                "warning: the key that was given has no effect: it belongs to \
+                "the key that was given has no effect: it belongs to \
                  RootManageSharedAccessKey, which is not there beside rules of yours"
                     .to_owned(),
             );
@@ -109,7 +112,7 @@ impl<'a> Ready<'a> {
         for place in &self.places {
             for (right, act) in place.missing() {
                 warnings.push(format!(
-                    "warning: nobody can {act} at '{}', since no rule has the right {right}; add one, \
+                    "nobody can {act} at '{}', since no rule has the right {right}; add one, \
                      as --rule '{act}=KEY:{right}'",
                     place.path
                 ));

@@ -1,7 +1,7 @@
 //! Reading the configuration again when it changes.
 //!
-//! Hybrid connections and faults follow the file while the relay runs. One whose rules or
-//! authorization changed is made anew, which ends its listeners. Other settings need a restart, and a
+//! Hybrid connections, rules and faults follow the file while the relay runs. A hybrid connection whose
+//! rules or authorization changed is made anew, which ends its listeners. Other settings need a restart, and a
 //! change of them is told.
 
 use std::{fs, path::PathBuf, time::Duration};
@@ -10,7 +10,7 @@ use hyco_protocol::Rule;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{args::Args, config::Settings, eprint, made_keys::MadeKeys};
+use super::{args::Args, config::Settings, eprint, log, made_keys::MadeKeys, say};
 use crate::{
     admin::namespace::show_rule,
     handle::Handle,
@@ -45,15 +45,22 @@ impl Reload {
                     if self.apply(&next).is_none() {
                         return;
                     }
-                    eprint(&format!("{} was read again", self.file.display()));
+                    say::say(
+                        &self.args,
+                        &format!("{} was read again", self.file.display()),
+                    );
                     let fixed = fixed(&self.settings.options, &next.options);
                     if !fixed.is_empty() {
                         let names = fixed.join(", ");
-                        eprint(&format!("warning: a change of {names} needs a restart"));
+                        say::warn(&self.args, &format!("a change of {names} needs a restart"));
                     }
                     self.settings = next;
                 }
-                Err(message) => eprint(&format!("the old settings stay: {message}")),
+                Err(message) => eprint(&log::own(
+                    "error",
+                    &format!("the old settings stay: {message}"),
+                    self.args.log,
+                )),
             }
         }
     }
@@ -69,17 +76,31 @@ impl Reload {
             let body = body.map_or_else(String::new, |body| body.to_string());
             let answer = self.handle.request(method, target, body.as_bytes())?;
             if answer.status != 200 {
-                eprint(&format!("{method} {target}: {}", answer.body));
+                let message = format!("{method} {target} of the new settings: {}", answer.body);
+                say::warn(&self.args, &message);
             }
             Some(())
         };
         // One that has changed is made anew.
         for gone in before.iter().filter(|one| !after.contains(one)) {
             let path = gone["path"].as_str().unwrap_or_default();
-            ask("DELETE", &format!("hybridConnections/{path}"), None)?;
+            ask(
+                "DELETE",
+                &format!("hybridConnections/{}", segment(path)),
+                None,
+            )?;
         }
         for come in after.into_iter().filter(|one| !before.contains(one)) {
             ask("POST", "hybridConnections", Some(come))?;
+        }
+        let (before, after) = (&self.settings.options.rules, &new.options.rules);
+        let (before, after) = (shown(before), shown(after));
+        for gone in before.iter().filter(|one| !after.contains(one)) {
+            let name = gone["keyName"].as_str().unwrap_or_default();
+            ask("DELETE", &format!("rules/{}", segment(name)), None)?;
+        }
+        for come in after.into_iter().filter(|one| !before.contains(one)) {
+            ask("POST", "rules", Some(come))?;
         }
         if self.settings.faults != new.faults {
             ask("DELETE", "faults", None)?;
@@ -89,6 +110,11 @@ impl Reload {
         }
         Some(())
     }
+}
+
+/// A name, as it stands in a path of the administration.
+fn segment(name: &str) -> String {
+    name.replace('%', "%25").replace('?', "%3F")
 }
 
 /// A hybrid connection as the administration takes it.
@@ -111,7 +137,6 @@ fn fixed(old: &EmulatorOptions, new: &EmulatorOptions) -> Vec<&'static str> {
         ("port", old.port != new.port),
         ("tlsPort", old.tls_port != new.tls_port),
         ("the certificate", old.tls != new.tls),
-        ("rules", shown(&old.rules) != shown(&new.rules)),
         ("hosts", old.hosts != new.hosts),
         ("publicUrl", old.public_url != new.public_url),
         ("acceptJwt", old.accept_jwt != new.accept_jwt),

@@ -1,0 +1,68 @@
+//! Values of the file that are checked where they are read, so that a mistake has its key and its line.
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use super::entry::HybridConnectionEntry;
+use crate::{admin::namespace::RuleSpec, faults::Fault, valid};
+
+/// A fault that can be set.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Fault")]
+pub(crate) struct CheckedFault(pub(crate) Fault);
+
+impl TryFrom<Fault> for CheckedFault {
+    type Error = String;
+
+    fn try_from(fault: Fault) -> Result<Self, String> {
+        fault.check()?;
+        Ok(Self(fault))
+    }
+}
+
+/// The name of a host.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Host(pub(crate) String);
+
+impl TryFrom<String> for Host {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        valid::host(&text)?;
+        Ok(Self(text))
+    }
+}
+
+/// What listeners dial.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct PublicUrl(pub(crate) String);
+
+impl TryFrom<String> for PublicUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        valid::public_url(&text)?;
+        Ok(Self(text))
+    }
+}
+
+/// Hybrid connections, each of which is there once.
+pub(crate) fn hybrid_connections<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<HybridConnectionEntry>>, D::Error> {
+    let all: Option<Vec<HybridConnectionEntry>> = Deserialize::deserialize(deserializer)?;
+    let paths = all.iter().flatten().map(HybridConnectionEntry::path);
+    valid::distinct("hybrid connections", paths).map_err(D::Error::custom)?;
+    Ok(all)
+}
+
+/// Rules, each of which is there once.
+pub(crate) fn rules<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<RuleSpec>>, D::Error> {
+    let all: Option<Vec<RuleSpec>> = Deserialize::deserialize(deserializer)?;
+    let names = all.iter().flatten().map(|rule| &*rule.key_name);
+    valid::distinct("rules", names).map_err(D::Error::custom)?;
+    Ok(all)
+}
