@@ -1,5 +1,7 @@
 //! Values of the file that are checked where they are read, so that a mistake has its key and its line.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::entry::HybridConnectionEntry;
@@ -44,6 +46,17 @@ impl TryFrom<String> for PublicUrl {
     fn try_from(text: String) -> Result<Self, String> {
         valid::public_url(&text)?;
         Ok(Self(text))
+    }
+}
+
+/// A text that is not shown.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
     }
 }
 

@@ -1,15 +1,15 @@
 //! The settings: from the command line and its environment, the file, and the defaults, in this order.
 
-use std::{fmt, fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use hyco_protocol::{Rights, Rule, names};
 use serde::Deserialize;
 
 use super::{
     args::Args,
-    checked::{self, CheckedFault, Host, PublicUrl},
+    certificate,
+    checked::{self, CheckedFault, Host, PublicUrl, Secret},
     entry::{self, HybridConnectionEntry},
-    folder,
     made_keys::MadeKeys,
     milliseconds::Milliseconds,
     rule,
@@ -19,7 +19,6 @@ use crate::{
     faults::Fault,
     json::from_text,
     options::{EmulatorOptions, HybridConnectionOptions, Timing},
-    tls::TlsOptions,
 };
 
 /// The file, as JSON says it; `config.schema.json` describes it for editors.
@@ -33,9 +32,9 @@ pub(crate) struct Config {
     tls_port: Option<u16>,
     host: Option<Host>,
     tls: Option<TlsMode>,
-    cert: Option<PathBuf>,
-    key_file: Option<PathBuf>,
-    cert_dir: Option<PathBuf>,
+    pub(super) cert: Option<PathBuf>,
+    pub(super) key_file: Option<PathBuf>,
+    pub(super) cert_dir: Option<PathBuf>,
     key: Option<Secret>,
     #[serde(deserialize_with = "checked::hybrid_connections")]
     hybrid_connections: Option<Vec<HybridConnectionEntry>>,
@@ -98,17 +97,6 @@ enum TlsMode {
     Off,
 }
 
-/// A text that is not shown.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Secret(String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 /// What the relay is to be.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -145,7 +133,7 @@ impl Settings {
         let tls_port = args.tls_port.or(config.tls_port).unwrap_or(beside);
         let (tls, authority) = match mode {
             TlsMode::Off => (None, None),
-            TlsMode::Only | TlsMode::Beside => certificate(args, &config)?,
+            TlsMode::Only | TlsMode::Beside => certificate::of(args, &config)?,
         };
         let defaults = EmulatorOptions::default();
         let timing = config.timing(defaults.timing);
@@ -197,38 +185,6 @@ fn read(text: &str) -> Result<Config, String> {
     match text.trim_start().starts_with('[') {
         true => Err("it must be an object, as { \"port\": 9400 }, at line 1".to_owned()),
         false => from_text(text),
-    }
-}
-
-fn certificate(
-    args: &Args,
-    config: &Config,
-) -> Result<(Option<TlsOptions>, Option<PathBuf>), String> {
-    let read = |file: &PathBuf| {
-        fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))
-    };
-    let cert = args.cert.as_ref().or(config.cert.as_ref());
-    let key = args.key_file.as_ref().or(config.key_file.as_ref());
-    match (cert, key) {
-        (Some(cert), Some(key)) => {
-            let tls = TlsOptions::Given {
-                certificate: read(cert)?,
-                key: read(key)?,
-            };
-            Ok((Some(tls), None))
-        }
-        (None, None) => {
-            let folder = args.cert_dir.clone().or_else(|| config.cert_dir.clone());
-            let folder = match folder {
-                Some(folder) => folder,
-                None => folder::data()?,
-            };
-            let tls = TlsOptions::Kept {
-                folder: folder.clone(),
-            };
-            Ok((Some(tls), Some(folder)))
-        }
-        _ => Err("a certificate and its key belong together: give cert and keyFile".to_owned()),
     }
 }
 

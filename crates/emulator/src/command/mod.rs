@@ -4,6 +4,7 @@
 
 mod args;
 mod ask;
+mod certificate;
 mod checked;
 mod config;
 mod entry;
