@@ -8,7 +8,7 @@ const hyco = require('..')
 const anonymousRelay = require('./support/anonymous')
 const ScriptedRelay = require('./support/scripted-relay')
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 const { answer, connect, serving } = anonymousRelay()
 

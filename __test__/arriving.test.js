@@ -55,7 +55,7 @@ class HastyRelay {
   }
 }
 
-describe('what comes together with the answer to a handshake', { timeout: 60_000 }, () => {
+describe('what comes together with the answer to a handshake', { timeout: 300_000 }, () => {
   let relay
   let ends
 

@@ -57,7 +57,7 @@ async function live(socket) {
   await once(socket, 'close')
 }
 
-describe('AsyncLocalStorage', { timeout: 60_000 }, () => {
+describe('AsyncLocalStorage', { timeout: 300_000 }, () => {
   for (const options of [{}, { allowSynchronousEvents: false }, { token: 'function' }]) {
     it(`each socket has the store in which it was made ${JSON.stringify(options)}`, async () => {
       const { token, ...rest } = options
@@ -241,7 +241,7 @@ describe('AsyncLocalStorage', { timeout: 60_000 }, () => {
   })
 })
 
-describe('the first store is noticed', { timeout: 60_000 }, () => {
+describe('the first store is noticed', { timeout: 300_000 }, () => {
   /** What a program prints that has `context` and `store`, after `before` was run. */
   async function run(before, program) {
     const source = `
@@ -254,7 +254,8 @@ describe('the first store is noticed', { timeout: 60_000 }, () => {
       const context = require(${JSON.stringify(require.resolve('../lib/context'))})
       const store = new AsyncLocalStorage()
       ${program}`
-    const { stdout } = await promisify(execFile)(process.execPath, ['-e', source])
+    const env = { ...process.env, FORCE_COLOR: undefined }
+    const { stdout } = await promisify(execFile)(process.execPath, ['-e', source], { env })
     return stdout.trim()
   }
 

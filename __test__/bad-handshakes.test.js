@@ -15,7 +15,7 @@ const BAD = {
   'an empty name': { '': 'a' },
 }
 
-describe('what a relay tells of a sender', { timeout: 60_000 }, () => {
+describe('what a relay tells of a sender', { timeout: 300_000 }, () => {
   let relay
   let server
   let connections

@@ -9,7 +9,7 @@ const hyco = require('..')
 const ScriptedRelay = require('./support/scripted-relay')
 const { until } = require('./support/watch')
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 describe('server.controlChannel', TIMEOUT, () => {
   it('shows the state of the control channel and its events', async () => {

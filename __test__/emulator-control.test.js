@@ -8,7 +8,7 @@ const { createRelayedServer, createRelayListenUri, createRelaySendUri } = requir
 const { createRelayToken, relayedConnect, startRelayEmulator } = require('..')
 const { until } = require('./support/watch')
 
-const timeout = { timeout: 60_000 }
+const timeout = { timeout: 300_000 }
 
 /** What a test leaves open. */
 const ending = []

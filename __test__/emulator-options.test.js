@@ -11,7 +11,7 @@ const { OPTIONS } = require('../lib/emulator/options')
 
 const read = (...path) => readFileSync(join(__dirname, '..', ...path), 'utf8')
 
-describe('options of startRelayEmulator', { timeout: 60_000 }, () => {
+describe('options of startRelayEmulator', { timeout: 300_000 }, () => {
   it('are warned of by name where they have no effect, at every depth', async () => {
     const expected = [
       "the option 'prot' of startRelayEmulator has no effect",

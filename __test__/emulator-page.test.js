@@ -12,7 +12,7 @@ const { until } = require('./support/watch')
 const executablePath = findChromium()
 const TIMEOUT = {
   skip: executablePath === undefined && 'there is no Chromium; set CHROMIUM to its path',
-  timeout: 240_000,
+  timeout: 600_000,
 }
 
 let browser

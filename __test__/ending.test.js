@@ -7,7 +7,7 @@ const { after, before, describe, it } = require('node:test')
 const hyco = require('..')
 const TestRelay = require('./support/relay')
 
-describe('the end of a server, in whatever order it is asked for', { timeout: 60_000 }, () => {
+describe('the end of a server, in whatever order it is asked for', { timeout: 300_000 }, () => {
   let relay
 
   before(async () => {

@@ -8,7 +8,7 @@ const semver = require('semver')
 
 const { packages } = require('../package-lock.json')
 
-describe('the versions of Node.js', { timeout: 60_000 }, () => {
+describe('the versions of Node.js', { timeout: 300_000 }, () => {
   /** The packages that npm would warn of with that version. */
   const unfit = (version, installs) =>
     Object.entries(packages)

@@ -7,7 +7,7 @@ const hyco = require('..')
 const Held = require('../lib/socket/held')
 const { turn, until } = require('./support/watch')
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 /** What events may cost before the network is stopped, and what each costs beside its payload. */
 const MOST = 1024 * 1024

@@ -15,7 +15,7 @@ const { WebSocketServer } = require('ws')
 const { relayedConnect } = require('..')
 const certificate = require('./support/certificate')
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 600_000 }
 const SIZES = [0, 1, 64, 125, 126, 1_000, 16_000, 33_000, 70_000, 300_000]
 const SOCKETS = 6
 const MESSAGES = 60

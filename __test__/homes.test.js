@@ -12,7 +12,7 @@ const { WebSocketServer } = require('ws')
 const { relayedConnect } = require('..')
 const hub = require('../lib/hub/hub').current()
 
-const TIMEOUT = { timeout: 60_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 /** Only Node on these systems lends its loop. */
 const lent = !process.versions.bun && !process.versions.deno && process.platform !== 'win32'

@@ -14,7 +14,7 @@ const certificate = require('./support/certificate')
 const HttpSetting = require('./support/http-server')
 const { mirror, until } = HttpSetting
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 describe('forward()', TIMEOUT, () => {
   let setting
@@ -264,7 +264,7 @@ describe('forward()', TIMEOUT, () => {
   })
 })
 
-describe('a forward() that fails', { timeout: 60_000 }, () => {
+describe('a forward() that fails', { timeout: 300_000 }, () => {
   it('leaves the requests to whoever serves them then', async (context) => {
     const server = new hyco.RelayedServer({
       server: hyco.createRelayListenUri('ws://127.0.0.1:1', 'hyco'),

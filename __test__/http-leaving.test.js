@@ -7,7 +7,7 @@ const { describe, it } = require('node:test')
 const HttpSetting = require('./support/http-server')
 const { until } = HttpSetting
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 /** Starts an upload that never becomes whole. */
 function upload(setting) {

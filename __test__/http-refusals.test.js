@@ -7,7 +7,7 @@ const { after, before, beforeEach, describe, it } = require('node:test')
 
 const HttpSetting = require('./support/http-server')
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 describe('what an http.Server answers by itself reaches the sender as it is', TIMEOUT, () => {
   let setting

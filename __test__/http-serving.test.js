@@ -17,7 +17,7 @@ const { turn } = require('./support/watch')
 
 const { mirror, until } = HttpSetting
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 describe('who serves', TIMEOUT, () => {
   it("is a 'request' listener, whose rejection is answered with 500", async () => {

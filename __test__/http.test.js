@@ -10,7 +10,7 @@ const WebSocket = require('ws')
 const HttpSetting = require('./support/http-server')
 const { mirror, until } = HttpSetting
 
-const TIMEOUT = { timeout: 120_000 }
+const TIMEOUT = { timeout: 300_000 }
 
 describe('an attached http.Server', TIMEOUT, () => {
   let setting

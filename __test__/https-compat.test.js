@@ -131,7 +131,7 @@ describe('hyco-rs/https', TIMEOUT, () => {
       SB_HC_KEYRULE: keyName,
       SB_HC_KEY: key,
     }
-    const running = run(process.execPath, [file], { env, timeout: 60_000 })
+    const running = run(process.execPath, [file], { env, timeout: 300_000 })
     const said = new Promise((resolve) => {
       running.child.stdout.on('data', (data) => String(data).includes('listening') && resolve())
     })

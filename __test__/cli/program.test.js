@@ -188,7 +188,7 @@ describe('hyco-rs', { timeout: 600_000 }, () => {
   })
 })
 
-describe('a .env', { timeout: 60_000 }, () => {
+describe('a .env', { timeout: 300_000 }, () => {
   it('has quotes, comments and export as its readers know them', () => {
     const text =
       'A=1\nexport B = two # two\nC=\'# no comment\'\nD="x" # y\nE=a#b\n#F=1\nG=\r\nno line'

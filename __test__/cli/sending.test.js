@@ -12,7 +12,8 @@ const TestRelay = require('../support/relay')
 /** Runs a program to its end. */
 function run(file, args) {
   return new Promise((resolve) => {
-    const options = { env: { ...process.env, NO_COLOR: '1', TERM: 'xterm' }, timeout: 60_000 }
+    const env = { ...process.env, FORCE_COLOR: undefined, NO_COLOR: '1', TERM: 'xterm' }
+    const options = { env, timeout: 300_000 }
     execFile(file, args, options, (error, stdout) =>
       resolve({ error, status: error === null ? 0 : error.code, stdout }),
     )

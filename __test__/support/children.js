@@ -25,7 +25,7 @@ class Program {
    */
   constructor(name, { args = [], env = {}, flags = [] } = {}) {
     this.child = spawn(process.execPath, [...flags, fileOf(name), ...args], {
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined, FORCE_COLOR: undefined, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     for (const stream of [this.child.stdout, this.child.stderr]) {

@@ -70,7 +70,7 @@ class Installation {
       cwd: this.folder,
       encoding: 'utf8',
       env: { ...process.env, ...env, PRETENDED: JSON.stringify(pretended) },
-      timeout: 60_000,
+      timeout: 300_000,
     })
     if (stdout === '') throw new Error(`the program wrote nothing: ${stderr}`)
     return JSON.parse(stdout)

@@ -7,7 +7,7 @@ const pairs = require('./pairs')
 const { patience } = require('./watch')
 
 /** How long a row may take; a busy machine may have to encrypt 48 MiB in it. */
-const DEADLINE = 60_000
+const DEADLINE = 180_000
 
 /** How long a row that must fail is given to hold after all. */
 const CHANCE = 2000

@@ -90,7 +90,7 @@ function turn() {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
-let usual = 30_000
+let usual = 60_000
 
 /**
  * Lets `until` give up earlier while a function runs: what it waits for is not expected to come.
@@ -114,7 +114,7 @@ async function patience(timeout, run) {
  *
  * @param {Function} condition
  * @param {String} what Said when it does not come true
- * @param {Number} [timeout=30000] Generous, since the machine may be busy
+ * @param {Number} [timeout=60000] Generous, since the machine may be busy
  */
 async function until(condition, what, timeout = usual) {
   // Not by the clock of the wall, which may be set meanwhile.
