@@ -12,7 +12,7 @@ use std::{
 };
 
 use hyco_client::connection::{Inbox, Signal};
-use hyco_hub::{HubInbox, Queue, Wake};
+use hyco_hub::{HubInbox, LoopInbox, Queue, Wake, kind};
 use hyco_websocket::Sink;
 
 #[derive(Debug, Default)]
@@ -86,6 +86,22 @@ fn a_signal_alone_wakes_javascript_as_well() {
         inbox.turns.end_turn();
         assert_eq!((javascript.calls(), take_all(&inbox)), (1, 1));
     }
+}
+
+#[test]
+fn a_signal_of_a_socket_on_the_event_loop_waits_in_the_same_queue_and_wakes_nobody() {
+    let (inbox, javascript) = inbox();
+    let on_the_loop = LoopInbox::new(&inbox);
+    assert!(!on_the_loop.has_news());
+    on_the_loop.signal(3, Signal::Closed);
+    assert!(on_the_loop.has_news());
+    inbox.turns.end_turn();
+    assert_eq!(javascript.calls(), 0);
+    let queue = inbox.take(Queue::default());
+    let [record] = queue.records[..] else {
+        panic!("one record");
+    };
+    assert_eq!((record.connection, record.kind()), (3, kind::CLOSED));
 }
 
 #[test]

@@ -27,6 +27,21 @@ fn an_answer_is_taken_where_it_lies() {
 }
 
 #[test]
+fn memory_of_a_large_write_is_used_again_when_that_was_taken() {
+    let setting = Setting::new();
+    let mut pipe = setting.open(RequestInfo::default());
+    setting.write(&mut pipe, b"head");
+    let buffers = &setting.inbox.buffers;
+    // More than is asked for, by which this buffer is known again.
+    buffers.give(Vec::with_capacity(150_000));
+    setting.exchanges.write(1, &[6; 100_000], &setting.inbox);
+    setting.settle();
+    assert_eq!(buffers.take(100_000).capacity(), 100_000);
+    assert_eq!(setting.read(&mut pipe, 100_000).unwrap().len(), 100_000);
+    assert_eq!(buffers.take(100_000).capacity(), 150_000);
+}
+
+#[test]
 fn what_javascript_writes_comes_in_order_in_small_and_large_pieces() {
     let setting = Setting::new();
     let mut pipe = setting.open(RequestInfo::default());

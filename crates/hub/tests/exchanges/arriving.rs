@@ -2,7 +2,7 @@
 
 use std::{
     future::poll_fn,
-    io::IoSlice,
+    io::{ErrorKind, IoSlice},
     task::{Context, Poll, Waker},
 };
 
@@ -10,7 +10,7 @@ use hyco_client::http::RequestInfo;
 use hyco_hub::Queue;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::setting::{CONSUMED, Setting, Told, would_wait_to_write};
+use super::setting::{CONSUMED, DESTROY, Setting, Told, would_wait_to_write};
 
 #[test]
 fn the_first_message_tells_who_asks_and_the_others_only_bring_bytes() {
@@ -95,6 +95,23 @@ fn what_javascript_has_not_consumed_is_bounded() {
     assert!(!writing.is_finished());
     setting.say(&[(1, CONSUMED, Ok(1))]);
     assert!(writing.is_finished());
+}
+
+#[test]
+fn a_writer_that_waits_hears_that_javascript_gave_up() {
+    let setting = Setting::new();
+    let mut pipe = setting.open(RequestInfo::default());
+    for _ in 0..5 {
+        setting.write(&mut pipe, &[2; 32 * 1024]);
+        setting.told();
+    }
+    let writing = setting.runtime.spawn(async move { pipe.write(b"x").await });
+    setting.settle();
+    assert!(!writing.is_finished());
+    setting.say(&[(1, DESTROY, Ok(0))]);
+    assert!(writing.is_finished());
+    let failure = setting.runtime.block_on(writing).unwrap().unwrap_err();
+    assert_eq!(failure.kind(), ErrorKind::BrokenPipe);
 }
 
 #[test]
