@@ -273,11 +273,37 @@ describe('faults on purpose (E29)', timeout, () => {
   })
 })
 
-test('an AbortSignal closes the relay', timeout, async () => {
-  const controller = new AbortController()
-  const relay = await startRelayEmulator({ signal: controller.signal })
-  controller.abort()
-  await relay.close()
-  await assert.rejects(startRelayEmulator({ signal: controller.signal }), { name: 'AbortError' })
-  await assert.rejects(startRelayEmulator({ signal: 1 }), /signal/)
+describe('an AbortSignal', timeout, () => {
+  const isClosed = (relay) => {
+    try {
+      return relay.connections() === undefined
+    } catch (error) {
+      assert.strictEqual(error.code, 'HYCO_ERR_CLOSED')
+      return true
+    }
+  }
+
+  test('closes the relay', async () => {
+    const controller = new AbortController()
+    const { signal } = controller
+    const relay = await startRelayEmulator({ signal })
+    // It is used until then.
+    const server = await listen(relay)
+    assert.ok(!isClosed(relay))
+    controller.abort()
+    await until(() => isClosed(relay), 'the end')
+    await relay.close()
+    await server.close()
+    await assert.rejects(startRelayEmulator({ signal }), { name: 'AbortError' })
+    await assert.rejects(startRelayEmulator({ signal: 1 }), /signal/)
+  })
+
+  test('that is aborted while the relay starts closes it as soon as it has', async () => {
+    const controller = new AbortController()
+    const starting = startRelayEmulator({ signal: controller.signal })
+    controller.abort()
+    const relay = await starting
+    await until(() => isClosed(relay), 'the end')
+    await relay.close()
+  })
 })

@@ -83,11 +83,15 @@ test('bytes that lie about their length are sent as what they are', TIMEOUT, asy
   const all = new Promise((resolve) => {
     socket.on('message', (data) => {
       received.push(String(data))
-      if (received.length === 3) resolve()
+      if (received.length === 5) resolve()
     })
   })
   socket.send(new Liar(Buffer.from('small')))
   socket.send(new Liar(Buffer.alloc(5000, 'l')))
+  // A Buffer goes as it is, without a view of our own.
+  for (const length of [0, 2 ** 31]) {
+    socket.send(Object.defineProperty(Buffer.from('own'), 'length', { value: length }))
+  }
   TypedArray.set = () => assert.fail('asked a patched prototype')
   try {
     socket.send(Buffer.from('patched'))
@@ -95,7 +99,7 @@ test('bytes that lie about their length are sent as what they are', TIMEOUT, asy
     TypedArray.set = set
   }
   await all
-  assert.deepEqual(received, ['small', 'l'.repeat(5000), 'patched'])
+  assert.deepEqual(received, ['small', 'l'.repeat(5000), 'own', 'own', 'patched'])
   socket.terminate()
   await once(socket, 'close')
 })

@@ -8,7 +8,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
+import { join, relative } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 
@@ -61,7 +61,7 @@ const CHANGES = [
 
 function sources(folder) {
   return readdirSync(folder, { recursive: true })
-    .filter((name) => name.endsWith('.rs'))
+    .filter((name) => name.endsWith('.rs') && !name.endsWith('tests.rs'))
     .map((name) => join(folder, name))
     .sort()
 }
@@ -143,8 +143,6 @@ function compile(found) {
       encoding: 'utf8',
       maxBuffer: 1 << 30,
       stdio: ['ignore', 'pipe', 'ignore'],
-      // What is not of the workspace is compiled already.
-      env: { ...process.env, CARGO_TARGET_DIR: resolve('target') },
     })
     const messages = run.stdout
       .split('\n')

@@ -3,6 +3,8 @@
 // The global is an accessor, which costs at every use.
 const { Buffer } = require('node:buffer')
 
+const { lengthOf } = require('../hub/bytes')
+
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY_BUFFER = Buffer.alloc(0)
 
@@ -51,7 +53,7 @@ function toBuffer(data) {
  */
 function sizeOf(payload) {
   if (typeof payload === 'string') return Buffer.byteLength(payload)
-  return isBlob(payload) ? payload.size : payload.length
+  return isBlob(payload) ? payload.size : lengthOf(payload)
 }
 
 /**
