@@ -312,6 +312,17 @@ module.exports = (row) => {
     assert.equal(subject.isPaused, false)
   })
 
+  row('stays paused for good where it was closed while paused', async (pair) => {
+    const { subject } = await pair.open()
+    subject.pause()
+    const end = closed(subject)
+    subject.terminate()
+    await end
+    assert.equal(subject.isPaused, true)
+    subject.resume()
+    assert.equal(subject.isPaused, true)
+  })
+
   row('can be terminated while it is paused', async (pair) => {
     const { subject, peer } = await pair.open()
     subject.pause()
