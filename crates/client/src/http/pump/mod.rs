@@ -2,7 +2,7 @@
 //!
 //! | from | to | held at most |
 //! |---|---|---|
-//! | the rendezvous | the server | 64 KiB, and what one read took |
+//! | the rendezvous | the server | what one read took, twice |
 //! | the server | an answer that is gathered | 64 KiB, and what one read took |
 //! | the server | the rendezvous | 64 KiB, and what one read took |
 //!
@@ -161,7 +161,7 @@ impl<'a> Pump<'a> {
     }
 }
 
-/// How much of a body may wait for the server, and how much of an answer to become whole.
+/// How much of a body is passed to the server at a time, and how much of an answer waits to become whole.
 const WINDOW: usize = 64 * 1024;
 /// The relay cuts a body that makes no progress for a minute (docs/protocol.md, 5.7).
 const STALL: Duration = Duration::from_secs(60);

@@ -25,8 +25,9 @@ impl Pump<'_> {
         let mut moved = false;
         let mut passed = 0;
         loop {
-            let waiting = self.to_server.len() - self.written;
-            if self.body_follows && (waiting >= WINDOW || passed >= WINDOW) {
+            // The server has its own window. What waits for it here is the rest of one read at the most.
+            let waits = self.written < self.to_server.len();
+            if self.body_follows && (waits || passed >= WINDOW) {
                 self.given = Instant::now();
                 return Ok(moved);
             }
