@@ -17,6 +17,9 @@ const Cli = require('../support/cli')
 const STRING =
   'Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=rule;SharedAccessKey=k3y='
 
+/** Enough to know where to connect. */
+const TARGET = ['-c', `${STRING};EntityPath=a`]
+
 describe('hyco-rs', { timeout: 600_000 }, () => {
   it('shows its commands, and the help of each', async () => {
     const { code, stdout } = await Cli.run(['--help'])
@@ -31,6 +34,9 @@ describe('hyco-rs', { timeout: 600_000 }, () => {
       assert.ok(help.stdout.includes(`Usage: hyco-rs ${COMMANDS[i].name}`))
       for (const name of Object.keys(COMMANDS[i].options)) {
         assert.ok(help.stdout.includes(`--${name}`), name)
+      }
+      for (const [line, what] of COMMANDS[i].examples) {
+        assert.ok(help.stdout.includes(`  ${line}\n      ${what}\n`), line)
       }
       for (const line of help.stdout.split('\n')) {
         assert.ok(line.length <= 100 || line.includes('SharedAccessKey='), line)
@@ -63,6 +69,8 @@ describe('hyco-rs', { timeout: 600_000 }, () => {
     [['listen', '--timeout', 'soon'], /--timeout must be a number of seconds/],
     [['send', '--replies', '-1', 'x'], /--replies must be a whole number/],
     [['forward'], /'forward' needs PORT/],
+    [['forward', '65536', ...TARGET], /'65536' is no port/],
+    [['forward', '1e3', ...TARGET], /'1e3' is no port/],
     [['uri', 'conect'], /Did you mean connect\?/],
     [['uri', 'listen'], /not known where to connect[^]*HYCO_CONNECTION_STRING/],
     [['uri', 'listen', '-n', 'ns'], /which hybrid connection[^]*--path NAME/],

@@ -32,21 +32,6 @@ function count(text, name) {
   return value
 }
 
-/**
- * Reads a port.
- *
- * @param {String} text
- * @param {String} name The option
- * @return {Number}
- */
-function port(text, name) {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value > 65_535) {
-    throw usageError(`${name} must be a port from 0 to 65535, not '${text}'.`)
-  }
-  return value
-}
-
 /** Every command has it. */
 const HELP = {
   help: { type: 'boolean', short: 'h', description: 'Show this help.' },
@@ -162,4 +147,4 @@ const WEBSOCKET = {
   binary: { type: 'boolean', short: 'b', description: 'Send binary messages instead of text.' },
 }
 
-module.exports = { HELP, NETWORK, OUTPUT, SENDER, TARGET, WEBSOCKET, count, port, seconds }
+module.exports = { HELP, NETWORK, OUTPUT, SENDER, TARGET, WEBSOCKET, count, seconds }
