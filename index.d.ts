@@ -1987,7 +1987,7 @@ declare namespace WebSocket {
     /** The stable code. */
     code: RelayErrorCode
 
-    /** The HTTP status of the answer, be it of the relay, of the listener through it, or of a proxy. */
+    /** The HTTP status of the answer. The relay gave it, a proxy, or the listener through the relay. */
     statusCode?: number
 
     /** The reason phrase of that answer, as it came. */

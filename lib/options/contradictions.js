@@ -2,7 +2,7 @@
 
 const { invalidOption } = require('../errors')
 
-/** Options of which the second is passed over where the first is given. */
+/** Pairs of options: if the first is given, the second has no effect. */
 const OVERRIDDEN = [
   ['token', 'key'],
   ['token', 'keyName'],

@@ -130,7 +130,7 @@ impl JsSide {
         self.function.revoke()
     }
 
-    /// Lets go of what JavaScript gave, but for the memory.
+    /// Lets go of what JavaScript gave, except the memory.
     ///
     /// # Safety
     /// On the JavaScript thread of `env`; nothing is used afterwards.

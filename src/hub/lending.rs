@@ -91,7 +91,7 @@ impl Lending {
     ///
     /// # Safety
     /// On the JavaScript thread with a handle scope open. The bytes are read and written by nobody
-    /// else from now on, but for copies of what is lent.
+    /// else from now on, except copies of what is lent.
     #[expect(unsafe_code, reason = "Node-API calls")]
     pub(super) unsafe fn lend(
         self,

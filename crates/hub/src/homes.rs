@@ -22,7 +22,7 @@ pub enum Homes {
     /// Everything lives with the I/O thread.
     #[default]
     Thread,
-    /// Everything lives on the loop, but for what only the thread can do.
+    /// Everything lives on the loop, except what only the thread can do.
     Loop,
     /// The rule.
     Rule,

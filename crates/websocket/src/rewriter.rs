@@ -53,7 +53,7 @@ pub const ROOM: usize = 64;
 /// a server sends.
 ///
 /// Payloads pass as they come, so that a frame of any size needs no memory; they are not looked at.
-/// Data frames and fragments stay what they were, but for long ones, which are cut. Control frames are taken out and reported.
+/// Data frames and fragments stay what they were, except that long ones are cut. Control frames are taken out and reported.
 #[derive(Debug)]
 pub struct Rewriter {
     rules: Rules,

@@ -47,7 +47,7 @@ pub struct Driver<I: Home> {
     finished: bool,
 }
 
-/// Reports [`Signal::Closed`] however the driver ends, be it by a panic.
+/// Reports [`Signal::Closed`] however the driver ends, even by a panic.
 struct Report<I: Home> {
     id: u32,
     connection: Arc<Connection>,

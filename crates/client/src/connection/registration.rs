@@ -55,7 +55,7 @@ impl Progress {
     /// Takes account of a read with room for `room` bytes.
     fn read(&mut self, count: usize, room: usize) {
         self.bytes += count;
-        // Room was left: nothing more is there, but for the end.
+        // Room was left, so nothing more is there, except perhaps the end.
         self.drained = count > 0 && count < room;
     }
 }

@@ -87,7 +87,7 @@ impl Channel {
         if self.input.capacity() == 0 {
             self.input = self.buffers.take(READ);
         }
-        // A header or a control frame of which the end is missing is all that may lie here.
+        // At most the beginning of a header or of a control frame lies here.
         self.input.reserve(READ / 2);
         let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx);
         if self.input.is_empty() {

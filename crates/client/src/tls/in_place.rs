@@ -34,7 +34,7 @@ pub(super) fn find<T>(
     let base = record.as_ptr().addr();
     let length = record.len();
     NOTE.set(Note::Wanted);
-    // Nobody wants one after this, be it that `work` panics.
+    // Nobody wants one after this, even if `work` panics.
     let clear = Clear;
     let outcome = work(record);
     let note = NOTE.get();

@@ -202,7 +202,7 @@ impl Operation<'_> {
         }
     }
 
-    /// As after the start, but for what was created.
+    /// As after the start, except that it keeps what was created.
     fn reset(&self) {
         self.relay.clear_faults();
         for connection in self.relay.hybrid_connections() {
