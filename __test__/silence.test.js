@@ -136,7 +136,8 @@ describe('a loss', TIMEOUT, () => {
     const silence = new Silence(deaf)
     silence.online()
     silence.offline(error, next)
-    assert.equal(timers().length, before)
+    const waiting = timers().length
     silence.stop()
+    assert.equal(waiting, before)
   })
 })

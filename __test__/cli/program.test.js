@@ -35,7 +35,9 @@ describe('hyco-rs', { timeout: 600_000 }, () => {
       for (const name of Object.keys(COMMANDS[i].options)) {
         assert.ok(help.stdout.includes(`--${name}`), name)
       }
-      for (const [line, what] of COMMANDS[i].examples) {
+      // The relay's program, which is in Rust, writes its help itself.
+      const { examples } = COMMANDS[i].name === 'emulator' ? { examples: [] } : COMMANDS[i]
+      for (const [line, what] of examples) {
         assert.ok(help.stdout.includes(`  ${line}\n      ${what}\n`), line)
       }
       for (const line of help.stdout.split('\n')) {
