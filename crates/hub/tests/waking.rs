@@ -182,14 +182,15 @@ fn a_line_of_the_log_wakes_javascript_unless_that_is_behind() {
     assert_eq!(take_all(&inbox), 1, "the line would fill the memory");
 }
 
-/// How long the I/O thread is away after a turn with so many reads, at the least.
-fn pause_after(reads: usize) -> Duration {
+/// How long the I/O thread is away after a turn with so many reads and that, at the least.
+fn pause_after(reads: usize, more: impl Fn(&HubInbox)) -> Duration {
     let (inbox, _javascript) = inbox();
     let mut shortest = Duration::MAX;
     for _ in 0..100 {
         for _ in 0..reads {
             read(&inbox, 1, 1);
         }
+        more(&inbox);
         let start = Instant::now();
         inbox.turns.end_turn();
         shortest = shortest.min(start.elapsed());
@@ -198,46 +199,36 @@ fn pause_after(reads: usize) -> Duration {
     shortest
 }
 
+const NAP: Duration = Duration::from_millis(1);
+
 #[test]
 fn a_crowd_of_reads_ends_in_a_nap_and_a_few_do_not() {
-    const NAP: Duration = Duration::from_millis(1);
-    assert!(pause_after(4) >= NAP);
-    assert!(pause_after(3) < NAP);
+    assert!(pause_after(4, |_| ()) >= NAP);
+    assert!(pause_after(3, |_| ()) < NAP);
 }
 
 #[test]
 fn an_errand_that_was_given_before_is_not_slept_over() {
-    let (inbox, _javascript) = inbox();
-    let mut shortest = Duration::MAX;
-    for _ in 0..100 {
-        for _ in 0..4 {
-            read(&inbox, 1, 1);
-        }
-        inbox.turns.give_errand();
-        let start = Instant::now();
-        inbox.turns.end_turn();
-        shortest = shortest.min(start.elapsed());
-        take_all(&inbox);
-    }
-    assert!(shortest < Duration::from_millis(1));
+    assert!(pause_after(4, |inbox| inbox.turns.give_errand()) < NAP);
 }
 
 #[test]
 fn who_waits_for_room_gives_the_io_thread_an_errand() {
-    let (inbox, _javascript) = inbox();
-    inbox.event(0, "x".repeat(3 * 1024 * 1024));
-    let outcome = inbox.poll_lend(Waker::noop(), 1, 100, |_, _| Poll::Ready(()));
-    assert!(outcome.is_pending());
-    let io = thread::spawn({
-        let inbox = Arc::clone(&inbox);
-        move || {
-            for _ in 0..4 {
-                inbox.turns.count_read();
-            }
-            inbox.turns.wake_after_turn();
-            inbox.turns.end_turn();
-        }
+    let fill = |inbox: &HubInbox| inbox.event(0, "x".repeat(3 * 1024 * 1024));
+    let wait = |inbox: &HubInbox| {
+        let outcome = inbox.poll_lend(Waker::noop(), 1, 100, |_, _| Poll::Ready(()));
+        assert!(outcome.is_pending());
+    };
+    let make_room = |inbox: &HubInbox| drop(inbox.take(Queue::default()));
+    let nobody = pause_after(4, |inbox| {
+        fill(inbox);
+        make_room(inbox);
     });
-    drop(inbox.take(Queue::default()));
-    io.join().unwrap();
+    assert!(nobody >= NAP, "{nobody:?}");
+    let somebody = pause_after(4, |inbox| {
+        fill(inbox);
+        wait(inbox);
+        make_room(inbox);
+    });
+    assert!(somebody < NAP, "{somebody:?}");
 }
