@@ -72,7 +72,8 @@ declare namespace relay {
     listen(...args: any[]): this
 
     /**
-     * Stops listening and gives up open requests.
+     * Stops listening and answers open requests with 502. `close()` of an `http.Server` waits for them; for
+     * that, wait for `server.relayed.drain()` first.
      *
      * @param callback Called when everything is down
      */

@@ -86,6 +86,24 @@ describe('who serves', TIMEOUT, () => {
     await setting.close()
   })
 
+  it('is fetch, with a cookie also where Headers have no getSetCookie', async () => {
+    const headers = { 'set-cookie': 'a=1; Path=/', 'x-other': '1' }
+    const fetch = ({ url }) => new Response('', url.endsWith('/none') ? {} : { headers })
+    const setting = await HttpSetting.start({ fetch })
+    // As on Node.js 18.0.
+    const own = Object.getOwnPropertyDescriptor(Headers.prototype, 'getSetCookie')
+    delete Headers.prototype.getSetCookie
+    try {
+      const given = await setting.request('')
+      assert.deepEqual(given.headers['set-cookie'], ['a=1; Path=/'])
+      assert.equal(given.headers['x-other'], '1')
+      assert.equal((await setting.request('/none')).headers['set-cookie'], undefined)
+    } finally {
+      if (own) Object.defineProperty(Headers.prototype, 'getSetCookie', own)
+    }
+    await setting.close()
+  })
+
   it("is fetch, and a body that fails is told by 'requestError'", async () => {
     const failure = new Error('the source failed')
     const told = []

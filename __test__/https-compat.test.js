@@ -96,6 +96,24 @@ describe('hyco-rs/https', TIMEOUT, () => {
     assert.equal((await setting.request('')).statusCode, 404)
   })
 
+  it('lets open requests finish by drain(), and ends them by close()', async () => {
+    for (const [waits, statusCode] of [
+      [true, 200],
+      [false, 502],
+    ]) {
+      const server = relayed.createRelayedServer({ server: uri, token })
+      server.listen()
+      await once(server, 'listening')
+      const asked = setting.request('')
+      const [, res] = await once(server, 'request')
+      const drained = waits ? server.relayed.drain() : undefined
+      if (waits) res.end()
+      await drained
+      await new Promise((resolve) => server.close(resolve))
+      assert.equal((await asked).statusCode, statusCode)
+    }
+  })
+
   it('needs no new, and says what is missing', () => {
     const { Server } = relayed
     assert.ok(Server({ server: uri, token }) instanceof Server)

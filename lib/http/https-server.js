@@ -82,7 +82,7 @@ class RelayHttpsServer extends http.Server {
   }
 
   /**
-   * Stops listening and gives up open requests.
+   * Stops listening and gives up open requests; the relayed server's `drain()` lets them finish before.
    *
    * @param {Function} [callback] Called when all of it is down
    * @return {RelayHttpsServer} this
