@@ -1067,6 +1067,9 @@ declare namespace WebSocket {
      */
     path?: string | null | undefined
 
+    /** What may also stand before the options: a token, or what gives one. */
+    token?: string | Promise<string> | TokenFunction | TokenCredential | null | undefined
+
     /**
      * How many milliseconds the socket may take to open, with the wait for a token; 0 means no limit.
      *

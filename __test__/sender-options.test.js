@@ -128,13 +128,41 @@ describe('a sender', TIMEOUT, () => {
   })
 })
 
+describe('the option token', TIMEOUT, () => {
+  it('is what may stand before the options as well', async () => {
+    const uri = relay.sendUri('hyco')
+    await opens(hyco.relayedConnect(uri, { token: relay.token() }))
+    await opens(hyco.relayedConnect(uri, { token: async () => relay.token() }))
+    await opens(hyco.relayedConnect(uri, null, { token: relay.token(), headers: { 'X-A': '1' } }))
+    await opens(hyco.relayedConnect(uri, relay.token(), { token: null }))
+    const socket = await new Promise((resolve) => {
+      hyco.relayedConnect(uri, { token: relay.token() }, resolve)
+    })
+    const end = closed(socket)
+    socket.close()
+    await end
+  })
+
+  it('is given once, and by one way', () => {
+    const uri = relay.sendUri('hyco')
+    const refused = { name: 'TypeError', code: 'HYCO_ERR_INVALID_OPTION' }
+    assert.throws(
+      () => hyco.relayedConnect(uri, relay.token(), { token: relay.token() }),
+      (error) => /'token' is given twice/.test(error.message) && error.code === refused.code,
+    )
+    for (const options of [{ token: 5 }, { token: relay.token(), keyName: 'a', key: 'b' }]) {
+      assert.throws(() => hyco.relayedConnect(uri, options), refused)
+    }
+  })
+})
+
 describe('an error', TIMEOUT, () => {
   it('says what one can do, in hint and at the end of its message', async () => {
     const { keyName } = relay.emulator
     const wrong = await failed(
       hyco.relayedConnect(relay.sendUri('hyco'), { keyName, key: 'not the key' }),
     )
-    assert.equal(wrong.error.hint, 'The key is not that of the rule.')
+    assert.match(wrong.error.hint, /^The key is not that of the rule, or there is no rule of that/)
     assert.ok(wrong.error.message.endsWith(wrong.error.hint), wrong.error.message)
     const unknown = await failed(hyco.relayedConnect(relay.sendUri('nothing'), relay.token()))
     assert.match(unknown.error.hint, /Create the hybrid connection/)

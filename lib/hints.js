@@ -55,7 +55,10 @@ const HINTS = {
 const REASONS = [
   [/ExpiredToken|expired/i, 'The token has ended; is the clock of this machine right?'],
   [/InvalidAudience|audience/i, 'The token is for another address; sign it for this one.'],
-  [/InvalidSignature|signature/i, 'The key is not that of the rule.'],
+  [
+    /InvalidSignature|signature/i,
+    'The key is not that of the rule, or there is no rule of that name.',
+  ],
   [/MissingToken|no token/i, "Give a 'token', or 'keyName' and 'key': the relay got none."],
   [/MalformedToken|malformed/i, 'What was given as the token is none; createRelayToken makes one.'],
   [

@@ -160,6 +160,39 @@ describe('hyco-rs forward and listen --to', { skip: Cli.unfit, timeout: 600_000 
     await cli.says(/POST \/hyco\/users\?id=1 201 after \d+ ms/)
   })
 
+  it('cuts the path of the hybrid connection off with --strip-path, for both', async () => {
+    const seen = []
+    const server = http.createServer((request, response) => {
+      seen.push(`${request.url} ${request.headers['x-forwarded-prefix']}`)
+      response.end('fine')
+    })
+    const webSockets = new WebSocket.Server({ server })
+    webSockets.on('connection', (socket, request) => {
+      seen.push(`${request.url} ${request.headers['x-forwarded-prefix']}`)
+      socket.close(1000)
+    })
+    server.listen(0, '127.0.0.1')
+    ending.push(() => new Promise((resolve) => server.close(resolve)))
+    await once(server, 'listening')
+    const to = String(server.address().port)
+    await start(['listen', '--to', to, '--strip-path'], /listening at/)
+    for (const target of ['/users?id=1', '', '?a=1']) {
+      const { code, stdout } = await Cli.run(['http', ...(target ? [target] : [])], { env })
+      assert.deepEqual([code, stdout], [0, 'fine'])
+    }
+    for (const suffix of ['/chat?a=1', '', '?a=1']) {
+      const sender = hyco.relayedConnect(relay.sendUri(`hyco${suffix}`), relay.token())
+      await once(sender, 'close')
+    }
+    assert.deepEqual(
+      seen,
+      ['/users?id=1', '/', '/?a=1', '/chat?a=1', '/', '/?a=1'].map((url) => `${url} /hyco`),
+    )
+    const alone = await Cli.run(['listen', '--strip-path'], { env })
+    assert.equal(alone.code, 2)
+    assert.match(alone.stderr, /--strip-path is for --to/)
+  })
+
   it('refuses a WebSocket with the status of the server', async () => {
     const server = new WebSocket.Server({
       host: '127.0.0.1',

@@ -115,6 +115,32 @@ describe('hyco-rs listen', { skip: Cli.unfit, timeout: 600_000 }, () => {
     assert.equal(String(reason), 'the command ended with 3')
   })
 
+  it('loses no byte of what a command writes: a line that is no UTF-8 is a binary message', async () => {
+    const write = (...bytes) => `process.stdout.write(Buffer.from([${bytes}]))`
+    // Half of a letter comes late.
+    const rest = `setTimeout(() => ${write(0xa4, 10)}, 200)`
+    await listen(['--exec', node(`${write(0x61, 10, 0xff, 0xfe, 13, 10, 0xc3)}; ${rest}`)])
+    const sender = await connect()
+    const messages = []
+    sender.on('message', (data, isBinary) => {
+      messages.push(isBinary ? data.toString('hex') : String(data))
+    })
+    const [code] = await once(sender, 'close')
+    assert.equal(code, 1000)
+    assert.deepEqual(messages, ['a', 'fffe', 'ä'])
+  })
+
+  it('closes at once when a command ends that has read nothing', async () => {
+    const cli = await listen(['--exec', node('setTimeout(() => {}, 500)')])
+    const sender = await connect()
+    sender.send(Buffer.alloc(8 * 1024 * 1024))
+    await once(sender, 'close')
+    const started = Date.now()
+    await cli.says('#1 closed: 1000')
+    // Else it waits 30 s for a close frame that it does not read.
+    assert.ok(Date.now() - started < 20_000)
+  })
+
   it('keeps the connection string from the command', async () => {
     await listen(['--exec', node('console.log(process.env.HYCO_CONNECTION_STRING)')])
     const sender = await connect()
@@ -130,6 +156,18 @@ describe('hyco-rs listen', { skip: Cli.unfit, timeout: 600_000 }, () => {
     const { code } = await cli.interrupt()
     assert.equal(code, 0)
     assert.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' })
+  })
+
+  it('does not wait long for a sender that does not answer its close', async () => {
+    const cli = await listen([])
+    const sender = await connect()
+    await cli.says('#1 connected')
+    sender.pause()
+    const started = Date.now()
+    assert.equal((await cli.interrupt()).code, 0)
+    // A socket alone waits 30 s.
+    assert.ok(Date.now() - started < 20_000)
+    sender.terminate()
   })
 
   it('ends on SIGTERM too, and closes its senders with 1000', async () => {

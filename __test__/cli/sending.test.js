@@ -167,11 +167,15 @@ describe('hyco-rs connect and send', { skip: Cli.unfit, timeout: 600_000 }, () =
     await cli.says('pong are you there')
     const [socket] = await accepted
     const closed = once(socket, 'close')
+    cli.child.stdin.write('/close 99\n')
+    await cli.says('/close cannot be done: ')
+    cli.child.stdin.write(`/ping ${'x'.repeat(126)}\n`)
+    await cli.says('/ping cannot be done: ')
     cli.child.stdin.write('/close 4002 enough\n')
     const [code, reason] = await closed
     assert.equal(code, 4002)
     assert.equal(String(reason), 'enough')
-    await cli.exited
+    assert.equal((await cli.exited).code, 0)
   })
 
   it('connect has a prompt on a terminal, and shows control characters as text', async () => {

@@ -174,6 +174,7 @@ WebSocket.relayedConnect(new URL(sendUri), Promise.resolve(token), {
 WebSocket.relayedConnect(sendUri, credential).once('error', (error) => error.message)
 WebSocket.relayedConnect(sendUri)
 WebSocket.relayedConnect(sendUri, { keyName: 'rule', key: Buffer.from('key') })
+WebSocket.relayedConnect(sendUri, { token: () => token })
 WebSocket.relayedConnect(null, { connectionString: 'Endpoint=sb://x', path: 'hyco' }, (open) =>
   open.close(),
 )

@@ -6,7 +6,7 @@ const LF = 0x0a
 const CR = 0x0d
 
 /**
- * The lines of an input as bytes, with the interface of `readline` as far as `connect` uses it. Readline
+ * The lines of an input as bytes, with the interface of `readline` as far as it is used here. Readline
  * itself takes its input for UTF-8 and replaces what is not.
  *
  * @extends EventEmitter

@@ -24,13 +24,18 @@ const COMMANDS = [
         type: 'string',
         value: 'COMMAND',
         description:
-          'Run a command for each sender: a message is a line of its input, a line of its output is a message.',
+          'Run a command for each sender: a message is a line of its input, a line of its output is a message, which is binary if it is no UTF-8.',
       },
       to: {
         type: 'string',
         value: 'TARGET',
         description:
           "Pass senders and HTTP requests on to a server: PORT or HOST:PORT. TCP connections of 'forward' are told from the others. tcp://HOST:PORT makes a TCP connection of each sender; http:// and https:// serve WebSockets and HTTP requests alone.",
+      },
+      'strip-path': {
+        type: 'boolean',
+        description:
+          'With --to: let the server see /users for /NAME/users, where NAME is the hybrid connection.',
       },
       ...TARGET,
       ...NETWORK,
@@ -41,6 +46,7 @@ const COMMANDS = [
       ['hyco-rs listen --exec "jq -c .name"', 'answer every JSON text with its name'],
       ['hyco-rs listen --to 127.0.0.1:22', 'let a forwarded port reach the SSH server here'],
       ['hyco-rs listen --to 3000', 'serve the HTTP requests and WebSockets of a web server here'],
+      ['hyco-rs listen --to 3000 --strip-path', 'the same for one that knows nothing of the path'],
     ],
     run: () => require('./commands/listen'),
   },

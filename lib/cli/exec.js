@@ -1,7 +1,8 @@
 'use strict'
 
 const { spawn } = require('node:child_process')
-const { createInterface } = require('node:readline')
+
+const ByteLines = require('./byte-lines')
 
 /** Milliseconds between closing the input of a command, SIGTERM, and SIGKILL. */
 const PATIENCE = 5000
@@ -77,12 +78,14 @@ function join(socket, child) {
   })
   // A command that does not read its input is no failure.
   stdin.on('error', () => {})
-  createInterface({ input: stdout }).on('line', (line) => {
+  new ByteLines(stdout).on('line', (line) => {
     if (socket.readyState !== socket.OPEN) return
-    socket.send(line, () => stdout.resume())
+    socket.send(line, { binary: !isText(line) }, () => stdout.resume())
     if (socket.bufferedAmount > HIGH_WATER) stdout.pause()
   })
   child.once('close', (code, signal) => {
+    // It takes no more input: the sender's close frame lies behind what it has not read.
+    socket.resume()
     if (code === 0) socket.close(1000)
     else socket.close(1011, `the command ended with ${code ?? signal}`)
   })
@@ -95,6 +98,14 @@ function join(socket, child) {
     child.once('close', () => timers.forEach(clearTimeout))
     if (child.exitCode !== null || child.signalCode !== null) timers.forEach(clearTimeout)
   })
+}
+
+/**
+ * @param {Buffer} line
+ * @return {Boolean} Whether it is UTF-8, as text has to be
+ */
+function isText(line) {
+  return Buffer.from(line.toString()).equals(line)
 }
 
 /**

@@ -54,10 +54,11 @@ function startSender(target, options) {
  * Waits for the end of a connection.
  *
  * @param {RelayedSocket} socket
+ * @param {Object} [asked] Its `code` is a good end, too
  * @return {Promise<void>}
  * @throws {Failure} if it did not end well
  */
-async function ended(socket) {
+async function ended(socket, asked) {
   let failure
   socket.on('error', (error) => {
     failure = error
@@ -65,7 +66,7 @@ async function ended(socket) {
   const [code, reason] =
     socket.readyState === socket.CLOSED ? [1006, ''] : await once(socket, 'close')
   if (failure !== undefined) throw failure
-  if (GOOD_ENDS.has(code)) return
+  if (GOOD_ENDS.has(code) || code === asked?.code) return
   const why = String(reason) === '' ? '' : `: ${reason}`
   throw new Failure(`The connection ended with code ${code}${why}.`, {
     hint: code === 1006 ? 'It was lost, or the other side ended without saying so.' : undefined,

@@ -24,10 +24,11 @@ const UNSENDABLE = new Set([1005, 1006, 1015])
  * refused with the server's status otherwise. HTTP requests are passed on by the package itself.
  *
  * @param {String} text The target as it was typed
+ * @param {(Function|undefined)} prefix Gives what is cut off the URLs that the server sees
  * @param {Terminal} terminal
  * @return {Object} A service of `listen`
  */
-function createTo(text, terminal) {
+function createTo(text, prefix, terminal) {
   const target = readTarget(text)
   /** The connections to the server of those who are being accepted. */
   const upstreams = new Map()
@@ -36,8 +37,11 @@ function createTo(text, terminal) {
   return {
     httpTarget: target.httpTarget,
     options: {
+      stripPath: prefix !== undefined,
       verifyClient: ({ req: request }, decide) => {
-        const dial = isTcp(request) ? dialTcp(target) : dialWebSocket(target, request)
+        const dial = isTcp(request)
+          ? dialTcp(target)
+          : dialWebSocket(target, request, prefix?.() ?? '')
         dial.then(
           (upstream) => {
             upstreams.set(request.trackingId, upstream)
@@ -129,19 +133,22 @@ function dialTcp({ host, port }) {
 /**
  * @param {Object} target
  * @param {RelayedRequest} request
+ * @param {String} prefix
  * @return {Promise<WebSocket>} Open, and not reading yet
  */
-function dialWebSocket({ host, port, scheme }, request) {
+function dialWebSocket({ host, port, scheme }, request, prefix) {
   const headers = {}
   for (const [name, value] of Object.entries(request.headers)) {
     if (!OWN_HEADERS.test(name)) headers[name] = value
   }
+  if (prefix !== '') headers['x-forwarded-prefix'] = prefix
   const { remoteAddress } = request.socket
   if (remoteAddress !== undefined) headers['x-forwarded-for'] = remoteAddress
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',')
   const protocols = offered.map((name) => name.trim()).filter((name) => name !== '')
   return new Promise((resolve, reject) => {
-    const upstream = new WebSocket(`${scheme}://${host}:${port}${request.url}`, protocols, {
+    const url = withoutPrefix(request.url, prefix)
+    const upstream = new WebSocket(`${scheme}://${host}:${port}${url}`, protocols, {
       handshakeTimeout: UPSTREAM_TIMEOUT,
       headers,
     })
@@ -155,6 +162,17 @@ function dialWebSocket({ host, port, scheme }, request) {
       resolve(upstream)
     })
   })
+}
+
+/**
+ * @param {String} url
+ * @param {String} prefix
+ * @return {String} What follows the prefix, as the package cuts it for HTTP requests
+ */
+function withoutPrefix(url, prefix) {
+  const rest = url.slice(prefix.length)
+  if (url.slice(0, prefix.length).toLowerCase() !== prefix.toLowerCase()) return url
+  return rest.startsWith('/') ? rest : `/${rest}`
 }
 
 /**

@@ -61,6 +61,7 @@ const WITHOUT_EFFECT = [
  * @param {Boolean} [options.skipUTF8Validation=false] Whether text is taken as it comes
  * @param {Object} [options.tls] As `tls.connect` takes them; `ca`, `cert`, `key`, `passphrase`,
  *     `rejectUnauthorized` and `servername` may also stand beside it, as in ws
+ * @param {(String|Function|Object|Promise)} [options.token] The token, where none stands before the options
  * @param {String} [options.tokenScope] What a credential is asked for
  * @param {Function} [fn] Called with the socket when it is open
  * @return {RelayedSocket} The socket, still connecting
@@ -103,6 +104,10 @@ function sortArguments(address, token, options, fn) {
   if (alone && (token.length > 0 || String(address).includes(`${TOKEN_PARAMETER}=`))) {
     fn = token
     token = undefined
+  }
+  if ((options?.token ?? null) !== null) {
+    if ((token ?? null) !== null) throw invalidOption('token', 'is given twice')
+    token = options.token
   }
   return [token ?? null, options ?? {}, fn ?? null]
 }
@@ -234,8 +239,8 @@ function complete(options) {
   }
 }
 
-/** What `complete` reads, and what is documented to have no effect. */
-const KNOWN = new Set([...Object.keys(complete({})), ...WITHOUT_EFFECT])
+/** What `complete` reads, what `sortArguments` does, and what is documented to have no effect. */
+const KNOWN = new Set([...Object.keys(complete({})), 'token', ...WITHOUT_EFFECT])
 
 /**
  * Connects as soon as the token is there. The deadline counts from now.

@@ -46,7 +46,8 @@ async function connect(values, positionals, terminal) {
       )
     }
   }
-  const end = ended(socket)
+  const asked = { code: undefined }
+  const end = ended(socket, asked)
   const stop = () => {
     socket.close(1000)
     lines.close()
@@ -60,7 +61,14 @@ async function connect(values, positionals, terminal) {
   })
   if (prompt !== '') lines.prompt()
   socket.resume()
-  await Promise.all([sendLines(lines, socket, values, signal), end])
+  const run = (command) => {
+    try {
+      runCommand(socket, command, asked)
+    } catch (error) {
+      above(() => terminal.error(`/${command[1]} cannot be done: ${error.message}`))
+    }
+  }
+  await Promise.all([sendLines(lines, socket, values, run, signal), end])
   return 0
 }
 
@@ -86,15 +94,16 @@ function createLines(binary) {
  * @param {(Interface|ByteLines)} lines
  * @param {RelayedSocket} socket
  * @param {Object} values
+ * @param {Function} run Does what `COMMAND` found
  * @param {AbortSignal} signal Aborted when there is to be no more waiting
  */
-async function sendLines(lines, socket, { binary = false, slash = false, wait }, signal) {
+async function sendLines(lines, socket, { binary = false, slash = false, wait }, run, signal) {
   const given = new Promise((resolve) => lines.once('close', resolve))
   // Lines are read as they come, and the input waits while the network is slower.
   lines.on('line', (line) => {
     if (socket.readyState !== socket.OPEN) return
     const command = slash ? COMMAND.exec(String(line)) : null
-    if (command !== null) runCommand(socket, command)
+    if (command !== null) run(command)
     else socket.send(binary ? Buffer.from(line) : line, () => lines.resume())
     if (socket.bufferedAmount > 1024 * 1024) lines.pause()
     if (lines.terminal) lines.prompt()
@@ -112,14 +121,18 @@ async function sendLines(lines, socket, { binary = false, slash = false, wait },
 /**
  * @param {RelayedSocket} socket
  * @param {String[]} command What `COMMAND` found
+ * @param {Object} asked Receives the `code` with which the connection is to end
+ * @throws {Error} for what a control frame cannot hold
  */
-function runCommand(socket, [, name, rest = '']) {
+function runCommand(socket, [, name, rest = ''], asked) {
   if (name !== 'close') {
     socket[name](rest)
     return
   }
-  const [, code = '1000', reason = ''] = /^(\d*)\s*(.*)$/.exec(rest)
-  socket.close(Number(code || 1000), reason)
+  const [, code, reason] = /^(\d*)\s*(.*)$/.exec(rest)
+  const wanted = Number(code || 1000)
+  socket.close(wanted, reason)
+  asked.code = wanted
 }
 
 module.exports = connect

@@ -6,6 +6,9 @@ const { showMessage } = require('../messages')
 const { findTarget } = require('../target')
 const { interruption } = require('../terminal')
 
+/** Milliseconds that senders have to close after Ctrl+C. */
+const PATIENCE = 5000
+
 /** What no second try can cure, as long as the listener has never been online. */
 const FINAL = new Set([
   'HYCO_ERR_ENDPOINT_NOT_FOUND',
@@ -23,7 +26,10 @@ const FINAL = new Set([
  * @return {Promise<Number>} The exit code
  */
 async function listen(values, positionals, terminal) {
-  const service = createService(values, terminal)
+  if (values.stripPath && values.to === undefined) {
+    throw usageError('--strip-path is for --to: nothing else is given a URL.')
+  }
+  const service = createService(values, () => `/${target.path}`, terminal)
   const target = findTarget(values, { right: true })
   const signal = interruption()
   const { createRelayedServer } = require('../../../index')
@@ -65,8 +71,11 @@ async function listen(values, positionals, terminal) {
       if (signal.aborted) resolve()
     })
   } finally {
+    // One that reads no more does not answer a close frame.
+    const late = setTimeout(() => server.clients.forEach((socket) => socket.terminate()), PATIENCE)
     await new Promise((resolve) => server.close(resolve))
     await service.end?.()
+    clearTimeout(late)
   }
   return 0
 }
@@ -124,16 +133,19 @@ function serve(socket, request, service, terminal) {
  * What is done with a sender.
  *
  * @param {Object} values
+ * @param {Function} path Gives the path of the hybrid connection
  * @param {Terminal} terminal
  * @return {Object} `connection(socket, request, { id, name })`, and perhaps `options` of the server,
  *     `httpTarget`, where HTTP requests go, `abandoned(request)` for a sender that was not met, and
  *     `end()`
  */
-function createService(values, terminal) {
+function createService(values, path, terminal) {
   const modes = ['echo', 'exec', 'to'].filter((mode) => values[mode] !== undefined)
   if (modes.length > 1) throw usageError(`Give either --${modes[0]} or --${modes[1]}.`)
   if (values.exec !== undefined) return require('../exec').createExec(values.exec, terminal)
-  if (values.to !== undefined) return require('../to').createTo(values.to, terminal)
+  if (values.to !== undefined) {
+    return require('../to').createTo(values.to, values.stripPath ? path : undefined, terminal)
+  }
   return {
     connection(socket, request, { id, name }) {
       const label = terminal.style('green', `${name} `)
