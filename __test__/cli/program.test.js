@@ -175,6 +175,14 @@ describe('hyco-rs', { timeout: 600_000 }, () => {
     assert.equal(ask('hyco-rs', 'listen', '--ec'), '--echo')
     assert.equal(ask('hyco-rs', 'uri', 'h'), 'http')
     assert.equal(ask('hyco-rs', 'doctor', '--round-trip', 'a'), 'auto always')
+    assert.equal(ask('hyco-rs', 'emulator', '--log', 'p'), 'pretty')
+    assert.equal(ask('hyco-rs', 'emulator', 'f'), 'fault')
+    const { stdout: help } = await Cli.run(['emulator', '--help'])
+    const words = ask('hyco-rs', 'emulator', '--').split(' ')
+    for (const [, option] of help.matchAll(/^ {2,6}(?:-\w, )?(--[\w-]+)/gm)) {
+      assert.ok(words.includes(option), option)
+    }
+    assert.ok(words.includes('--cert-dir'), 'one that the help has')
   })
 
   it('prints completions that zsh and fish can read, where they are installed', async () => {

@@ -1,6 +1,7 @@
 'use strict'
 
 const { COMMANDS } = require('../commands')
+const { relayOptions } = require('../relay-options')
 
 /**
  * Prints a script that completes commands and options.
@@ -10,13 +11,27 @@ const { COMMANDS } = require('../commands')
  * @return {Number} The exit code
  */
 function completion(values, [shell]) {
-  process.stdout.write({ bash, fish, zsh }[shell]())
+  const commands = COMMANDS.map((command) => (command.raw ? completed(command) : command))
+  process.stdout.write({ bash, fish, zsh }[shell](commands))
   return 0
 }
 
-/** @return {String} */
-function bash() {
-  const cases = COMMANDS.map(({ name, options, positionals }) => {
+/**
+ * @param {Object} command One that reads its arguments by itself: the local relay
+ * @return {Object} With the options and commands that it knows
+ */
+function completed(command) {
+  const positionals = [{ name: 'COMMAND', choices: ['fault', 'health'] }]
+  return { ...command, options: { ...relayOptions(), ...command.options }, positionals }
+}
+
+/**
+ * @param {Object[]} commands
+ * @return {String}
+ */
+function bash(commands) {
+  const names = commands.map(({ name }) => name).join(' ')
+  const cases = commands.map(({ name, options, positionals }) => {
     const words = [...longNames(options), ...positionals.flatMap((item) => item.choices ?? [])]
     return `    ${name}) words='${words.join(' ')}' ;;`
   })
@@ -24,14 +39,14 @@ function bash() {
 _hyco_rs() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]} words=''
   case $before in
-${valueCases('    ')}
+${valueCases(commands, '    ')}
   esac
   case \${COMP_WORDS[1]} in
 ${cases.join('\n')}
-    *) words='${COMMANDS.map(({ name }) => name).join(' ')} --help --version' ;;
+    *) words='${names} --help --version' ;;
   esac
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words='${COMMANDS.map(({ name }) => name).join(' ')} --help --version'
+    words='${names} --help --version'
   fi
   COMPREPLY=($(compgen -W "$words" -- "$word"))
 }
@@ -42,14 +57,16 @@ complete -F _hyco_rs hyco-rs
 /**
  * What follows an option that takes a value, for bash.
  *
+ * @param {Object[]} commands
  * @param {String} indent
  * @return {String}
  */
-function valueCases(indent) {
+function valueCases(commands, indent) {
   const seen = new Map()
-  for (const { options } of COMMANDS) {
+  for (const { options, raw } of commands) {
     for (const [name, option] of Object.entries(options)) {
-      if (option.value === undefined) continue
+      // Where the local relay means something else by a name, the other commands go first.
+      if (option.value === undefined || (raw && seen.has(`--${name}`))) continue
       const words = option.short === undefined ? [`--${name}`] : [`--${name}`, `-${option.short}`]
       let reply = 'COMPREPLY=()'
       if (option.complete === 'file') reply = 'COMPREPLY=($(compgen -f -- "$word"))'
@@ -62,10 +79,13 @@ function valueCases(indent) {
   return [...seen.values()].join('\n')
 }
 
-/** @return {String} */
-function zsh() {
-  const commands = COMMANDS.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`)
-  const cases = COMMANDS.map(({ name, options, positionals }) => {
+/**
+ * @param {Object[]} commands
+ * @return {String}
+ */
+function zsh(commands) {
+  const summaries = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`)
+  const cases = commands.map(({ name, options, positionals }) => {
     const specs = Object.entries(options).flatMap(([long, option]) => zshSpecs(long, option))
     for (const { choices, name, variadic } of positionals) {
       const values = choices === undefined ? ' ' : `(${choices.join(' ')})`
@@ -76,7 +96,7 @@ function zsh() {
   return `#compdef hyco-rs
 _hyco_rs() {
   local -a commands=(
-${commands.join('\n')}
+${summaries.join('\n')}
   )
   if (( CURRENT == 2 )); then
     _describe command commands
@@ -112,10 +132,13 @@ function zshSpecs(name, option) {
   return forms.map((form) => quote(`${many}${form}[${text}]${value}`))
 }
 
-/** @return {String} */
-function fish() {
+/**
+ * @param {Object[]} commands
+ * @return {String}
+ */
+function fish(commands) {
   const lines = ['# fish completion of hyco-rs', 'complete -c hyco-rs -f']
-  for (const { name, options, positionals, summary } of COMMANDS) {
+  for (const { name, options, positionals, summary } of commands) {
     lines.push(`complete -c hyco-rs -n __fish_use_subcommand -a ${name} -d ${quote(summary)}`)
     const here = `complete -c hyco-rs -n '__fish_seen_subcommand_from ${name}'`
     for (const [long, option] of Object.entries(options)) {
