@@ -148,7 +148,9 @@ describe('what fails on the way has a hint', TIMEOUT, () => {
   })
 
   it('a name that has no address', () =>
-    hints(/Check the name of the namespace/, 'wss://contoso.invalid/$hc/hyco', 'x'))
+    hints(/Check the name of the namespace/, 'wss://contoso.invalid/$hc/hyco', 'x', {
+      proxy: false,
+    }))
 
   for (const [status, hint] of [
     ['200 OK', PROXY_NEEDED],

@@ -27,7 +27,7 @@ function pythonWithWebsockets() {
   const folder = mkdtempSync(join(tmpdir(), 'hyco-rs-test-'))
   try {
     const run = (file, ...args) =>
-      execFileSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: 120_000 })
+      execFileSync(file, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: 300_000 })
     run('python3', '-m', 'venv', folder)
     run(join(folder, 'bin', 'python3'), '-m', 'pip', 'install', '--quiet', PACKAGE)
     run('touch', join(folder, 'ready'))

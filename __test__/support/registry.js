@@ -31,7 +31,7 @@ function install(home, packages, unpacked) {
       cwd: folder,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
-      timeout: 120_000,
+      timeout: 300_000,
     })
   try {
     writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
