@@ -1,6 +1,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { lookup } = require('node:dns/promises')
 const { once } = require('node:events')
 const net = require('node:net')
 const { after, before, describe, it } = require('node:test')
@@ -147,10 +148,12 @@ describe('what fails on the way has a hint', TIMEOUT, () => {
     }
   })
 
-  it('a name that has no address', () =>
-    hints(/Check the name of the namespace/, 'wss://contoso.invalid/$hc/hyco', 'x', {
-      proxy: false,
-    }))
+  it('a name that has no address, or a machine that cannot resolve any', async () => {
+    const found = await lookup('contoso.invalid').catch(({ code }) => code)
+    const hint =
+      found === 'EAI_AGAIN' ? /check its network and its DNS/ : /Check the name of the namespace/
+    await hints(hint, 'wss://contoso.invalid/$hc/hyco', 'x', { proxy: false })
+  })
 
   for (const [status, hint] of [
     ['200 OK', PROXY_NEEDED],
