@@ -9,6 +9,7 @@ const { after, before, describe, it } = require('node:test')
 const { promisify } = require('node:util')
 
 const hyco = require('..')
+require('./support/environment')
 
 const root = path.join(__dirname, '..')
 const run = promisify(execFile)

@@ -15,6 +15,8 @@ const vm = require('node:vm')
 const { Worker } = require('node:worker_threads')
 const { WebSocketServer } = require('ws')
 
+require('./support/environment')
+
 const TIMEOUT = { timeout: 180_000 }
 
 const root = path.join(__dirname, '..')

@@ -5,6 +5,8 @@ const { spawnSync } = require('node:child_process')
 const { join } = require('node:path')
 const { it } = require('node:test')
 
+require('./support/environment')
+
 const TIMEOUT = { timeout: 300_000 }
 const suite = join(__dirname, 'smoke', 'checks.mjs')
 

@@ -6,6 +6,8 @@ const { once } = require('node:events')
 const { describe, it, mock } = require('node:test')
 const { startRelayKit } = require('hyco-rs/testing')
 
+require('./support/environment')
+
 const TIMEOUT = { timeout: 300_000 }
 
 const echo = (socket) => socket.on('message', (data) => socket.send(`said ${data}`))

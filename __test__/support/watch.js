@@ -1,5 +1,7 @@
 'use strict'
 
+require('./environment')
+
 /**
  * Waits for the `'close'` event of a socket.
  *
