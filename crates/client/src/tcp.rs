@@ -29,7 +29,8 @@ pub(crate) async fn connect(
         // As for every rendezvous at a literal address: there is nothing to race.
         [address] => {
             let connecting = TcpStream::connect(address);
-            deadline.limit("connection attempt", connecting).await?
+            let outcome = deadline.limit("connection attempt", connecting).await?;
+            outcome.inspect_err(|error| tell_failure(address, error))
         }
         _ => {
             // Boxed: it is several times the other, which would be as large.
@@ -118,7 +119,7 @@ async fn race<S, F: Future<Output = io::Result<S>>>(
             Some((place, address, outcome)) = racing.next() => match outcome {
                 Ok(stream) => return Ok(stream),
                 Err(error) => {
-                    tracing::debug!(%address, %error, "address failed");
+                    tell_failure(address, &error);
                     if first.as_ref().is_none_or(|(before, _)| place < *before) {
                         first = Some((place, error));
                     }
@@ -131,6 +132,10 @@ async fn race<S, F: Future<Output = io::Result<S>>>(
             }
         }
     }
+}
+
+fn tell_failure(address: SocketAddr, error: &io::Error) {
+    tracing::debug!(%address, %error, "address failed");
 }
 
 /// As Node's `autoSelectFamilyAttemptTimeout`.
