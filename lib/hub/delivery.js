@@ -108,15 +108,18 @@ class Delivery {
     scrub()
     const turn = { index: 0, until: 0, count, lent, large, events }
     let done = false
-    while (!done) {
-      try {
-        this.#read(turn)
-        done = true
-      } catch (error) {
-        native.raise(error)
+    try {
+      while (!done) {
+        try {
+          this.#read(turn)
+          done = true
+        } catch (error) {
+          native.raise(error)
+        }
       }
+    } finally {
+      this.#owner.flush()
     }
-    this.#owner.flush()
     return turn.index
   }
 

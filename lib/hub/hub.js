@@ -42,7 +42,11 @@ class Hub {
   })
   #trust
   /** The native side refers to it weakly while nothing is open, so that a hub can be collected. */
-  #deliver = (count, lent, large, events) => this.#delivery.deliver(count, lent, large, events)
+  #deliver = (count, lent, large, events) => {
+    // A delivery ends with a flush, but for the one that only asks to be called later.
+    if (count >= 0) this.#ring.wait()
+    return this.#delivery.deliver(count, lent, large, events)
+  }
   #isLogRead = false
 
   /**

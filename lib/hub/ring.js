@@ -82,9 +82,14 @@ class Ring {
     this.#flushLater()
   }
 
+  /** A delivery begins, which flushes when it is over: until then no microtask has to. */
+  wait() {
+    this.#scheduled = true
+  }
+
   /** Hands the queued frames to the native side now. */
   flush() {
-    // Here, so that whatever flushes mends a microtask that was lost.
+    // Here, so that whatever flushes mends a microtask that was lost. Within a delivery it costs one.
     this.#scheduled = false
     if (this.#used === 0) return
     const used = this.#used

@@ -1,6 +1,6 @@
 //! What waits for JavaScript.
 
-use std::{collections::HashSet, mem, sync::Arc, task::Waker};
+use std::{collections::HashSet, sync::Arc, task::Waker};
 
 use hyco_client::connection::{Connection, Driver};
 
@@ -22,7 +22,8 @@ pub struct Queue {
     /// Drivers that have left the I/O thread for the loop.
     pub moved: Vec<Driver<HubInbox>>,
     cost: usize,
-    stalled: Stalled,
+    /// Rare: a queue is taken for each batch of messages.
+    stalled: Option<Box<Stalled>>,
 }
 
 /// The tasks that wait for the queue to be taken, in the order in which they came. A connection may
@@ -51,19 +52,21 @@ impl Queue {
             waker.data().addr(),
             std::ptr::from_ref(waker.vtable()).addr(),
         );
-        if self.stalled.known.insert(task) {
-            self.stalled.wakers.push(waker.clone());
+        let stalled = self.stalled.get_or_insert_default();
+        if stalled.known.insert(task) {
+            stalled.wakers.push(waker.clone());
         }
     }
 
     /// Wakes the tasks that wait; returns whether there were any.
     pub(crate) fn wake_stalled(&mut self) -> bool {
-        let stalled = mem::take(&mut self.stalled);
-        let any = !stalled.wakers.is_empty();
+        let Some(stalled) = self.stalled.take() else {
+            return false;
+        };
         for waker in stalled.wakers {
             waker.wake();
         }
-        any
+        true
     }
 
     /// Appends a record that carries nothing.
