@@ -62,6 +62,11 @@ describe('hybrid connections and rules of a running relay', timeout, () => {
       message: /already/,
     })
     assert.throws(() => relay.createHybridConnection('a//b'), /a\/\/b/)
+    for (const wrong of [undefined, null, 5, ['a']]) {
+      assert.throws(() => relay.createHybridConnection(wrong), /'options' must be an object/)
+      assert.throws(() => relay.createRule(wrong), /'rule' must be an object/)
+      assert.throws(() => relay.setFault(wrong), /'fault' must be an object/)
+    }
     const server = await listen(relay, 'team/chat')
     const paired = once(relay, 'paired')
     const socket = connect(relay, 'team/chat')

@@ -2,7 +2,7 @@
 
 const { randomBytes } = require('node:crypto')
 
-const { invalidOption } = require('../errors')
+const { invalidArgument, invalidOption } = require('../errors')
 const {
   checkCount,
   checkDuration,
@@ -232,4 +232,15 @@ function newKey() {
   return randomBytes(KEY_BYTES).toString('base64')
 }
 
-module.exports = { OPTIONS, emulatorSpec }
+/**
+ * @param {String} name The argument
+ * @param {*} value
+ * @return {Object} The value, which is an object
+ * @throws {TypeError} that names the argument
+ */
+function objectOf(name, value) {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  throw invalidArgument(name, 'must be an object')
+}
+
+module.exports = { OPTIONS, emulatorSpec, objectOf }

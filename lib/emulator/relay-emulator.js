@@ -5,6 +5,7 @@ const { EventEmitter } = require('node:events')
 const { publish, wanted } = require('../diagnostics')
 const { CLOSED, INVALID_ARGUMENT, createError } = require('../errors')
 const happenings = require('./happenings')
+const { objectOf } = require('./options')
 
 const kClosed = Symbol('closed')
 const kTell = Symbol('tell')
@@ -132,7 +133,7 @@ class RelayEmulator extends EventEmitter {
    */
   createHybridConnection(options) {
     const spec = typeof options === 'string' ? { path: options } : options
-    this.#request('POST', 'hybridConnections', spec)
+    this.#request('POST', 'hybridConnections', objectOf('options', spec))
   }
 
   /**
@@ -162,7 +163,7 @@ class RelayEmulator extends EventEmitter {
    * @return {Object} The rule
    */
   createRule(rule, hybridConnection) {
-    return this.#request('POST', `rules${at(hybridConnection)}`, rule)
+    return this.#request('POST', `rules${at(hybridConnection)}`, objectOf('rule', rule))
   }
 
   /**
@@ -222,7 +223,7 @@ class RelayEmulator extends EventEmitter {
    * @return {Object} `{ id, remove() }`
    */
   setFault(fault) {
-    const { id } = this.#request('POST', 'faults', fault)
+    const { id } = this.#request('POST', 'faults', objectOf('fault', fault))
     return { id, remove: () => this.removeFault(id) }
   }
 
