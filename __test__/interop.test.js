@@ -14,7 +14,7 @@ const TestRelay = require('./support/relay')
 const { closed, failed, message, messages, until } = require('./support/watch')
 
 const run = promisify(execFile)
-const TIMEOUT = { timeout: 300_000 }
+const TIMEOUT = { timeout: 900_000 }
 const PYTHON_SENDER = join(__dirname, 'support', 'sender.py')
 const SIZES = [0, 1, 125, 126, 65535, 65536, 32 << 20]
 

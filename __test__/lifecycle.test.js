@@ -9,7 +9,7 @@ const TestRelay = require('./support/relay')
 const { until } = require('./support/watch')
 
 const TIMES = 50
-const TIMEOUT = { timeout: 300_000 }
+const TIMEOUT = { timeout: 900_000 }
 const WELL = { code: 0, signal: null }
 
 describe('a process', TIMEOUT, () => {

@@ -20,7 +20,7 @@ const Program = require('./support/children')
 const TestRelay = require('./support/relay')
 const { closed, until } = require('./support/watch')
 
-const TIMEOUT = { timeout: 300_000 }
+const TIMEOUT = { timeout: 900_000 }
 const MIB = 1 << 20
 
 /** Memory that piping may take: what two sockets and a relay's window hold, and garbage. */

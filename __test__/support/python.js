@@ -5,6 +5,8 @@ const { existsSync, mkdtempSync, renameSync, rmSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 
+const kept = require('./kept')
+
 const PACKAGE = 'websockets==15.0.1'
 
 /**
@@ -15,7 +17,7 @@ const PACKAGE = 'websockets==15.0.1'
  * @throws {Error} when the package cannot be fetched
  */
 function pythonWithWebsockets() {
-  const home = join(tmpdir(), 'hyco-rs-test-websockets-15.0.1')
+  const home = kept('websockets-15.0.1')
   const interpreter = join(home, 'bin', 'python3')
   const ready = join(home, 'ready')
   if (existsSync(ready)) return interpreter

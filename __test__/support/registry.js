@@ -5,6 +5,8 @@ const { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } 
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 
+const kept = require('./kept')
+
 /**
  * Packages of npm at known versions, in the system's temporary folder. They are kept there for the next
  * run. They are no dependencies, since nobody who installs this package should get them.
@@ -18,7 +20,7 @@ const { join } = require('node:path')
  */
 function fetched(packages, { unpacked } = {}) {
   const name = [unpacked, ...packages].filter(Boolean).join('+').replaceAll('/', '-')
-  const home = join(tmpdir(), `hyco-rs-test-${name}`)
+  const home = kept(name)
   if (!existsSync(home)) install(home, packages, unpacked)
   return join(home, 'node_modules')
 }
