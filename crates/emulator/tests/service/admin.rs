@@ -170,7 +170,8 @@ async fn plain_and_tls_are_two_ports_over_one_set_of_hybrid_connections_e68_e69(
 
 #[tokio::test]
 async fn an_authority_stays_when_it_is_kept() {
-    let folder = std::env::temp_dir().join(format!("hyco-relay-{}", std::process::id()));
+    let name = format!("hyco-relay-{:x}", getrandom::u64().unwrap());
+    let folder = std::env::temp_dir().join(name);
     let start = || {
         Relay::with(EmulatorOptions {
             tls: Some(TlsOptions::Kept {
