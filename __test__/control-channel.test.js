@@ -24,7 +24,7 @@ describe('server.controlChannel', TIMEOUT, () => {
     const events = []
     for (const name of ['open', 'error', 'close']) {
       controlChannel.on(name, (given) => {
-        events.push(name === 'error' ? given.code : name)
+        events.push({ open: name, error: given?.code, close: given }[name])
       })
     }
     await until(() => events.length === 1, 'open')
@@ -33,7 +33,7 @@ describe('server.controlChannel', TIMEOUT, () => {
     await until(() => events.length === 4, 'open again')
     await server.close()
     await until(() => events.length === 5, 'the end')
-    assert.deepEqual(events, ['open', 'HYCO_ERR_CONNECTION_LOST', 'close', 'open', 'close'])
+    assert.deepEqual(events, ['open', 'HYCO_ERR_CONNECTION_LOST', 4000, 'open', 1000])
     assert.equal(controlChannel.readyState, hyco.CLOSED)
     await relay.close()
   })
