@@ -1,7 +1,12 @@
 'use strict'
 
+const { once } = require('node:events')
+const http = require('node:http')
+const net = require('node:net')
+const WebSocket = require('ws')
+
 const hyco = require('../..')
-const ScriptedRelay = require('./scripted-relay')
+const TestRelay = require('./relay')
 const { until } = require('./watch')
 
 const EVENTS = [
@@ -29,26 +34,96 @@ function tried({ delay, final }) {
   return delay === 0 ? 'at once' : 'by the schedule'
 }
 
-/** A server at a relay that does what the test says, and what it has emitted. */
+/** A server at a local relay with faults, and what it has emitted. */
 class Scene {
   events = []
   again = null
   /** The same of each loss, in order. */
   agains = []
   controller = new AbortController()
+  #ending = []
 
   static async start() {
     const scene = new Scene()
-    scene.relay = await ScriptedRelay.start()
+    // Two, so that a test can use up the quota.
+    scene.relay = await TestRelay.start({ maxListeners: 2 })
     return scene
   }
 
-  /** Makes the server; `answers` are those of the relay to the first tries. */
-  listen(options = {}, answers = []) {
-    this.relay.answers = answers
-    this.server = new hyco.RelayedServer({ server: this.relay.listenUri, token: 'any', ...options })
+  /** Makes the server; the relay refuses so many of its first tries with 503. */
+  listen(options = {}, refused = 0) {
+    if (refused > 0) this.fault({ kind: 'refuse', action: 'listen', status: 503, count: refused })
+    this.server = this.another(options)
     for (const name of EVENTS) this.server.on(name, (info) => this.#note(name, info))
     return this
+  }
+
+  /** A server at the same hybrid connection. */
+  another(options) {
+    const { relay } = this
+    const given = { server: relay.listenUri('hyco'), token: () => relay.token(), ...options }
+    const server = new hyco.RelayedServer(given)
+    this.#ending.push(() => server.close())
+    return server
+  }
+
+  fault(fault) {
+    return this.relay.emulator.setFault(fault)
+  }
+
+  /** Loses the control channel, once. */
+  lose() {
+    this.fault({ kind: 'drop', on: 'control', count: 1 })
+  }
+
+  /** The headers by which the relay knows a sender. */
+  get senderHeaders() {
+    return { ServiceBusAuthorization: this.relay.token() }
+  }
+
+  /** A sender, a client of `ws`. */
+  send() {
+    const sender = new WebSocket(this.relay.sendUri('hyco'), { headers: this.senderHeaders })
+    sender.on('error', () => {})
+    this.#ending.push(() => sender.terminate())
+    return sender
+  }
+
+  /** A sender that is refused; the status that it hears. */
+  async refusal() {
+    const [, response] = await once(this.send(), 'unexpected-response')
+    response.resume()
+    return response.statusCode
+  }
+
+  /** The response to an HTTP request. */
+  async request() {
+    const url = this.relay.namespace.replace(/^ws/, 'http') + '/hyco'
+    const [response] = await once(
+      http.get(url, { agent: false, headers: this.senderHeaders }),
+      'response',
+    )
+    return response
+  }
+
+  /** A relay that never answers: where to listen there, and the connections that came. */
+  async silence() {
+    const sockets = []
+    const silent = net.createServer((socket) => sockets.push(socket.on('error', () => {})))
+    silent.listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    this.#ending.push(() => {
+      for (const socket of sockets) socket.destroy()
+      silent.close()
+    })
+    const server = `ws://127.0.0.1:${silent.address().port}/$hc/hyco?sb-hc-action=listen`
+    return { server, sockets }
+  }
+
+  /** Ends everything. */
+  async close() {
+    for (const end of this.#ending) await end()
+    await this.relay.close()
   }
 
   /** Lets the server come online, and forgets how it did. */
