@@ -69,10 +69,17 @@ describe('events that are held back', { timeout: 120_000 }, () => {
   it('stop the network when they cost too much, even without a payload', async () => {
     const { socket, peer } = await open({ allowSynchronousEvents: false })
     let received = 0
-    socket.on('message', () => received++)
+    let flooding = true
+    socket.on('message', () => {
+      received++
+      // Far slower than they come, on any machine.
+      const end = performance.now() + 1
+      while (flooding && performance.now() < end);
+    })
     const before = await held()
-    const sent = await flood(peer, 3_000_000)
-    assert.ok(sent < 3_000_000, `the network took all of ${sent} messages`)
+    // How much the network takes says nothing: its own buffers may hold all of it.
+    await flood(peer, 3_000_000)
+    flooding = false
     const growth = (await held()) - before
     assert.ok(growth < 128 * 1024 * 1024, `${growth} bytes are held`)
     assert.ok(received > 0)
