@@ -87,10 +87,10 @@ class Delivery {
   }
 
   /**
-   * Reads up to `count` records from the table; stops early when a burst of events has taken its
+   * Reads up to `count` records from the table. It stops early when a burst of events has taken its
    * time, and when a server went online or offline: a program that waited for the one may now wait for
-   * the other, which can be the next record. What a listener throws becomes an uncaught exception, and the records after it are read
-   * all the same.
+   * the other, which can be the next record. What a listener throws becomes an uncaught exception, and
+   * the records after it are read all the same.
    *
    * @param {number} count or -1: more is there
    * @param {ArrayBuffer[]} [lent] memory that records refer to by number, from 1 on

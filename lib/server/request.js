@@ -37,7 +37,8 @@ class RelayedRequest extends http.IncomingMessage {
     this.complete = true
     /** The id of the connection, the same at the sender, the relay and here. */
     this.trackingId = id
-    // It ends when somebody reads it, which hardly anybody does.
+    // It ends when somebody reads it, which hardly anybody does. The method is its own, since Express
+    // replaces the prototype.
     this._read = end
   }
 
