@@ -6,6 +6,9 @@ use hyco_protocol::token::{Kind, SasToken, WebToken, expires_at, sign_drop_in};
 use hyco_protocol::{Address, ConnectionString, redact};
 use libfuzzer_sys::fuzz_target;
 
+/// What must not be seen in a log.
+const SIGNATURE: &str = "SECRET";
+
 fuzz_target!(|text: &str| {
     let _ = (Kind::of(text), WebToken::parse(text), expires_at(text));
     if let Ok(token) = SasToken::parse(text) {
@@ -23,8 +26,11 @@ fuzz_target!(|text: &str| {
     if let Ok(token) = sign_drop_in("http://contoso.servicebus.windows.net/hyco", text, "key", 1) {
         assert!(SasToken::parse(&token).is_ok_and(|read| read.is_signed_with("key")));
     }
-    let redacted = redact(&format!(
-        "{text} SharedAccessSignature sr=a&sig=SECRET%3d&se=1&skn=b"
-    ));
-    assert!(!redacted.contains("SECRET"), "{redacted}");
+    // The fuzzer reads the comparison below and learns to write the word itself, where it is no secret.
+    if !text.contains(SIGNATURE) {
+        let redacted = redact(&format!(
+            "{text} SharedAccessSignature sr=a&sig={SIGNATURE}%3d&se=1&skn=b"
+        ));
+        assert!(!redacted.contains(SIGNATURE), "{redacted}");
+    }
 });
