@@ -130,6 +130,16 @@ describe('hyco-rs listen', { skip: Cli.unfit, timeout: 600_000 }, () => {
     assert.deepEqual(messages, ['a', 'fffe', 'ä'])
   })
 
+  it('ends a command whose line has no end, and keeps no more than 100 MiB of it', async () => {
+    const cli = await listen(['--exec', 'exec cat /dev/zero'])
+    const sender = await connect()
+    const [code, reason] = await once(sender, 'close')
+    assert.equal(code, 1011)
+    assert.equal(String(reason), 'the command wrote a line that is too long')
+    const { code: exit } = await cli.interrupt()
+    assert.equal(exit, 0)
+  })
+
   it('closes at once when a command ends that has read nothing', async () => {
     const cli = await listen(['--exec', node('setTimeout(() => {}, 500)')])
     const sender = await connect()

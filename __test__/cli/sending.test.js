@@ -116,6 +116,21 @@ describe('hyco-rs connect and send', { skip: Cli.unfit, timeout: 600_000 }, () =
     assert.equal(error.exitCode, 6)
   })
 
+  it('connect ends lines at LF and CR LF alone, since JSON may hold other separators', async () => {
+    const input = '"a\u2028b\u2029c\rd"\r\n\ntwo'
+    const { code, stdout } = await Cli.run(['connect', '-q'], { env, input })
+    assert.equal(code, 0)
+    assert.equal(stdout, '/hyco  "a\u2028b\u2029c\rd"\n/hyco  \n/hyco  two\n')
+  })
+
+  it('connect sends what comes before a line that has no end, and says so', async () => {
+    const input = Buffer.concat([Buffer.from('one\n'), Buffer.alloc(101 * 1024 * 1024, 'x')])
+    const { code, stdout, stderr } = await Cli.run(['connect', '-q'], { env, input })
+    assert.equal(code, 2)
+    assert.equal(stdout, '/hyco  one\n')
+    assert.match(stderr, /A line of standard input is longer than 100 MiB/)
+  })
+
   it('connect sends each line of its input, and ends when all answers are there', async () => {
     const { code, stdout } = await Cli.run(['connect', '-q'], { env, input: 'one\ntwo\n' })
     assert.equal(stdout, '/hyco  one\n/hyco  two\n')

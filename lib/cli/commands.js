@@ -24,7 +24,7 @@ const COMMANDS = [
         type: 'string',
         value: 'COMMAND',
         description:
-          'Run a command for each sender: a message is a line of its input, a line of its output is a message, which is binary if it is no UTF-8.',
+          'Run a command for each sender: a message is a line of its input, a line of its output is a message, which is binary if it is no UTF-8. A line of more than 100 MiB ends the command.',
       },
       to: {
         type: 'string',
@@ -54,7 +54,7 @@ const COMMANDS = [
     name: 'connect',
     summary: 'Talk to a listener, line by line',
     description:
-      'Connects as a sender. Each line that you type, or that standard input holds, is a message; what the listener says goes to standard output. With --binary the bytes of a line are sent as they are, without LF or CR LF at its end. At the end of the input it closes and waits for what is still under way.',
+      'Connects as a sender. Each line that you type, or that standard input holds, is a message; what the listener says goes to standard output. A line may hold 100 MiB. With --binary the bytes of a line are sent as they are, without LF or CR LF at its end. At the end of the input it closes and waits for what is still under way.',
     positionals: [],
     options: {
       ...SENDER,

@@ -78,10 +78,15 @@ function join(socket, child) {
   })
   // A command that does not read its input is no failure.
   stdin.on('error', () => {})
-  new ByteLines(stdout).on('line', (line) => {
+  const lines = new ByteLines(stdout)
+  lines.on('line', (line) => {
     if (socket.readyState !== socket.OPEN) return
     socket.send(line, { binary: !isText(line) }, () => stdout.resume())
     if (socket.bufferedAmount > HIGH_WATER) stdout.pause()
+  })
+  lines.on('tooLong', () => {
+    socket.close(1011, 'the command wrote a line that is too long')
+    stdout.destroy() // or it would write on
   })
   child.once('close', (code, signal) => {
     // It takes no more input: the sender's close frame lies behind what it has not read.

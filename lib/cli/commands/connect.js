@@ -4,6 +4,7 @@ const readline = require('node:readline')
 const { setTimeout: sleep } = require('node:timers/promises')
 
 const ByteLines = require('../byte-lines')
+const { usageError } = require('../failure')
 const { showMessage } = require('../messages')
 const { ended, openSender } = require('../sender')
 const { findTarget } = require('../target')
@@ -24,7 +25,7 @@ async function connect(values, positionals, terminal) {
   const target = findTarget(values)
   const signal = interruption()
   const socket = await openSender(target, values, terminal, signal)
-  const lines = createLines(values.binary)
+  const lines = createLines()
   const prompt = lines.terminal && !terminal.json ? '> ' : ''
   if (lines.terminal) lines.setPrompt(prompt)
   /** Writes something above the line that is being typed. */
@@ -68,23 +69,30 @@ async function connect(values, positionals, terminal) {
       above(() => terminal.error(`/${command[1]} cannot be done: ${error.message}`))
     }
   }
+  let tooLong
+  lines.once('tooLong', () => {
+    tooLong = usageError(
+      'A line of standard input is longer than 100 MiB.',
+      "'hyco-rs send' sends standard input as one message.",
+    )
+  })
   await Promise.all([sendLines(lines, socket, values, run, signal), end])
+  if (tooLong !== undefined) throw tooLong
   return 0
 }
 
 /**
- * Reads standard input by lines.
+ * Reads standard input by lines, which are bytes unless somebody types them.
  *
- * @param {Boolean} [binary] They are bytes, unless somebody types them
  * @return {(Interface|ByteLines)}
  */
-function createLines(binary) {
+function createLines() {
   const { stdin, stdout } = process
-  if (binary && !stdin.isTTY) return new ByteLines(stdin)
+  if (!stdin.isTTY) return new ByteLines(stdin)
   return readline.createInterface({
     input: stdin,
     output: stdout.isTTY ? stdout : undefined,
-    terminal: Boolean(stdin.isTTY && stdout.isTTY),
+    terminal: Boolean(stdout.isTTY),
   })
 }
 
@@ -104,7 +112,7 @@ async function sendLines(lines, socket, { binary = false, slash = false, wait },
     if (socket.readyState !== socket.OPEN) return
     const command = slash ? COMMAND.exec(String(line)) : null
     if (command !== null) run(command)
-    else socket.send(binary ? Buffer.from(line) : line, () => lines.resume())
+    else socket.send(binary ? Buffer.from(line) : String(line), () => lines.resume())
     if (socket.bufferedAmount > 1024 * 1024) lines.pause()
     if (lines.terminal) lines.prompt()
   })
