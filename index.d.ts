@@ -1999,6 +1999,12 @@ declare namespace WebSocket {
     /** The id under which the relay knows the request. */
     trackingId?: string
 
+    /**
+     * Who refused the handshake, where that can be told. Where it is missing, a proxy, a gateway or a
+     * server that is no relay may have answered.
+     */
+    refusedBy?: 'listener' | 'relay'
+
     /** What you can do about it, if the cause is commonly known. The message ends with this sentence. */
     hint?: string
 

@@ -118,6 +118,27 @@ describe('an error of relayedConnect', { timeout: 60_000 }, () => {
     }
   })
 
+  it('says who refused, where that can be told', async () => {
+    const refusing = hyco.createRelayedServer({
+      server: relay.listenUri('open'),
+      token: relay.token(),
+      verifyClient: ({ req }, decide) => decide(false, Number(req.headers['x-status'])),
+    })
+    await once(refusing, 'listening')
+    const told = async (address, status) => {
+      const options = { headers: { 'x-status': status } }
+      const { error } = await failed(hyco.relayedConnect(address, null, options))
+      return [error.statusCode, error.refusedBy]
+    }
+    const open = relay.sendUri('open')
+    assert.deepEqual(await told(open, '418'), [418, 'listener'])
+    // A gateway on the way says so as well.
+    assert.deepEqual(await told(open, '502'), [502, undefined])
+    assert.deepEqual(await told(relay.sendUri('hyco'), '200'), [401, 'relay'])
+    assert.deepEqual(await told('ws://127.0.0.1:1/$hc/x', '200'), [undefined, undefined])
+    await new Promise((resolve) => refusing.close(resolve))
+  })
+
   it('of an exception that nobody catches points at the caller, too', async () => {
     const program = `
       const hyco = require(${JSON.stringify(require.resolve('..'))})

@@ -107,6 +107,7 @@ function textOf(value) {
  * @param {Number} [failure.statusCode] The HTTP status the other side answered
  * @param {String} [failure.reason] The reason phrase it answered
  * @param {String} [failure.trackingId] The id under which the relay knows the request
+ * @param {String} [failure.refusedBy] Who answered: `listener` or `relay`
  * @param {Number} [failure.closeCode] How the other side closed the WebSocket
  * @param {(Object|String)} [failure.cause] The failure behind it: its text, or text and code
  * @return {Error} With a `hint`, also at the end of its message, where the cause is commonly known
@@ -123,6 +124,7 @@ function fromNative(failure) {
   if (typeof failure.reason === 'string') error.reason = failure.reason
   if (typeof failure.closeCode === 'number') error.closeCode = failure.closeCode
   if (typeof failure.trackingId === 'string') error.trackingId = failure.trackingId
+  if (typeof failure.refusedBy === 'string') error.refusedBy = failure.refusedBy
   return error
 }
 

@@ -7,7 +7,7 @@ use futures_util::{
     future::{AbortHandle, abortable},
 };
 use hyco_client::{
-    Answer, Dialer, Dialers, Error, Listener, Proxy, TlsOptions, Upgraded,
+    Answer, Dialer, Dialers, Error, Listener, Proxy, RefusedBy, TlsOptions, Upgraded,
     connection::{Connection, ConnectionOptions, Driver},
 };
 use hyco_hub::{Handle, HubInbox, KeepAlive, live};
@@ -275,6 +275,7 @@ pub(super) fn describe(error: &Error) -> Value {
         "statusCode": error.status(),
         "reason": error.reason(),
         "trackingId": error.tracking_id(),
+        "refusedBy": error.refused_by().map(RefusedBy::as_str),
         "response": error.refusal().and_then(|refusal| refusal.answer.as_deref()).map(response),
         "closeCode": error.close_code(),
         "cause": error.cause().map(|message| json!({ "message": message, "code": error.cause_code() })),

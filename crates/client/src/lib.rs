@@ -47,7 +47,7 @@ pub use answer::Answer;
 pub use backoff::Schedule;
 pub use dial::{Dial, Dialer, Upgraded};
 pub use dialers::Dialers;
-pub use error::{Error, ProxyFailure, Refusal, Result};
+pub use error::{Error, ProxyFailure, Refusal, RefusedBy, Result};
 pub use event::{AcceptRequest, Events, ListenerEvent};
 pub use listener::Listener;
 pub use options::{ListenOptions, Policy, Reconnect, TokenSource};

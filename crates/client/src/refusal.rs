@@ -17,6 +17,25 @@ pub struct Refusal {
     pub answer: Option<Box<Answer>>,
 }
 
+/// Who refused a handshake. Where neither is said, it may also be a proxy or another server on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedBy {
+    /// The listener, whose answer the relay passed on.
+    Listener,
+    /// The relay itself: its answers carry a tracking id.
+    Relay,
+}
+
+impl RefusedBy {
+    /// `listener` or `relay`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listener => "listener",
+            Self::Relay => "relay",
+        }
+    }
+}
+
 impl Refusal {
     pub(crate) fn new(status: u16, reason: String, tracking_id: Option<String>) -> Self {
         let tracking_id =

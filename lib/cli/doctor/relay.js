@@ -6,9 +6,6 @@ const { once } = require('node:events')
 const { Failure, exitOf } = require('../failure')
 const { explain } = require('../hints')
 
-/** In the message of a refusal that only a listener gives. */
-const BY_LISTENER = /refused by the listener/
-
 /** A header by which the doctor's own sender is told from others. */
 const NONCE_HEADER = 'hyco-rs-doctor'
 
@@ -58,7 +55,7 @@ async function probe(target) {
         return { maySend: true, listeners: /None of the connected/i.test(error.reason ?? '') }
       case 'HYCO_ERR_REJECTED':
         // By a listener, or by something on the way.
-        return BY_LISTENER.test(error.message)
+        return error.refusedBy === 'listener'
           ? { maySend: true, listeners: true }
           : { fatal: true, error }
       case 'HYCO_ERR_UNAUTHORIZED':

@@ -78,6 +78,7 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RefusedBy;
 
     fn refused(status: u16, reason: &str) -> Error {
         Error::refused(Refusal::new(status, reason.to_owned(), None))
@@ -139,9 +140,11 @@ mod tests {
             assert_eq!(error.code(), "HYCO_ERR_REJECTED");
             let text = format!("refused by the listener: {status} No");
             assert_eq!(error.to_string(), text);
+            assert_eq!(error.refused_by(), Some(RefusedBy::Listener));
         }
         let signed = refused(401, "InvalidSignature. TrackingId:abc_G1, x").of_sender();
         assert_eq!(signed.code(), "HYCO_ERR_UNAUTHORIZED");
+        assert_eq!(signed.refused_by(), Some(RefusedBy::Relay));
     }
 
     #[test]
@@ -150,6 +153,7 @@ mod tests {
             let error = refused(status, "No").of_sender();
             assert_eq!(error.code(), "HYCO_ERR_REJECTED");
             assert_eq!(error.to_string(), format!("refused: {status} No"));
+            assert_eq!(error.refused_by(), None);
         }
     }
 

@@ -8,7 +8,10 @@ use std::{io, time::Duration};
 use hyco_protocol::{Coded, tracking::extract_tracking_id};
 
 use crate::tls_failure::TlsFailure;
-pub use crate::{proxy_failure::ProxyFailure, refusal::Refusal};
+pub use crate::{
+    proxy_failure::ProxyFailure,
+    refusal::{Refusal, RefusedBy},
+};
 
 /// Why something failed. Messages never quote a token, a key or the query of an address.
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +209,15 @@ impl Error {
             _ => self
                 .refusal()
                 .and_then(|refusal| refusal.tracking_id.as_deref()),
+        }
+    }
+
+    /// Who gave the answer behind it, as far as that can be told.
+    pub fn refused_by(&self) -> Option<RefusedBy> {
+        match self {
+            Self::RefusedByListener(_) => Some(RefusedBy::Listener),
+            _ if self.refusal()?.is_from_service() => Some(RefusedBy::Relay),
+            _ => None,
         }
     }
 
