@@ -1786,7 +1786,11 @@ declare namespace WebSocket {
      */
     setFault(fault: RelayEmulatorFault): { id: number; remove(): void }
 
-    /** Removes a fault, if it is still there. */
+    /**
+     * Removes a fault, if it is still there.
+     *
+     * @throws TypeError if the id is no number that `setFault()` or `faults()` could have given
+     */
     removeFault(id: number): void
 
     /** The faults that are set, and how often each has struck. */

@@ -275,6 +275,32 @@ describe('faults on purpose (E29)', timeout, () => {
     const relay = await start()
     assert.throws(() => relay.setFault({ kind: 'latency', dealy: 5 }), /dealy/)
     assert.throws(() => relay.setFault({ kind: 'close', on: 'control', code: 1 }), /code/)
+    assert.throws(() => relay.setFault([['drop', 'control']]), /'fault' must be an object/)
+    // JSON has no such numbers, and null would mean that they were left out.
+    for (const probability of [NaN, Infinity, 1n]) {
+      const fault = { kind: 'latency', delay: 5, probability }
+      assert.throws(() => relay.setFault(fault), { message: /'probability' must be a finite/ })
+    }
+    assert.deepStrictEqual(relay.faults(), [])
+  })
+
+  test('a fault is removed by its number, and by nothing else', async () => {
+    const relay = await start()
+    const { id } = relay.setFault({ kind: 'latency', delay: 5 })
+    for (const wrong of ['x', String(id), NaN, -1, 1.5, 1n, null, undefined, {}, [id]]) {
+      assert.throws(() => relay.removeFault(wrong), {
+        name: 'TypeError',
+        code: 'HYCO_ERR_INVALID_ARGUMENT',
+        message: "'id' must be a number that the relay has given",
+      })
+    }
+    assert.strictEqual(relay.faults().length, 1)
+    relay.removeFault(id)
+    relay.removeFault(id)
+    assert.deepStrictEqual(relay.faults(), [])
+    for (const wrong of [null, 5, { since: 'x' }, { since: -1 }]) {
+      assert.throws(() => relay.journal(wrong), { code: 'HYCO_ERR_INVALID_ARGUMENT' })
+    }
   })
 })
 

@@ -143,7 +143,7 @@ function pem(value, name) {
  */
 function hybridConnectionSpec(connection) {
   const given = typeof connection === 'string' ? { path: connection } : connection
-  if (given === null || typeof given !== 'object') {
+  if (!isObject(given)) {
     throw invalidOption('hybridConnections', 'must hold strings or objects')
   }
   warnOfUnknown(`${TAKER} hybridConnections`, given, HYBRID_CONNECTION_OPTIONS)
@@ -168,7 +168,7 @@ function ruleSpecs(options, name, prefix = '') {
   checkList(options, name, prefix)
   const option = prefix + name
   return options[name].map((rule) => {
-    if (rule === null || typeof rule !== 'object') {
+    if (!isObject(rule)) {
       throw invalidOption(option, 'must hold objects')
     }
     warnOfUnknown(`${TAKER} ${option}`, rule, RULE_OPTIONS)
@@ -239,8 +239,44 @@ function newKey() {
  * @throws {TypeError} that names the argument
  */
 function objectOf(name, value) {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+  if (isObject(value)) return value
   throw invalidArgument(name, 'must be an object')
 }
 
-module.exports = { OPTIONS, emulatorSpec, objectOf }
+/**
+ * @param {*} value
+ * @return {Boolean} Whether it is an object and no list
+ */
+function isObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * What crosses as JSON.
+ *
+ * @param {*} value
+ * @return {String} Empty for `undefined`
+ * @throws {TypeError} that names a number which JSON does not have: it would be taken for left out
+ */
+function toJson(value) {
+  const check = (name, member) => {
+    if (typeof member === 'bigint' || (typeof member === 'number' && !Number.isFinite(member))) {
+      throw invalidArgument(name, `must be a finite number, and not ${member}`)
+    }
+    return member
+  }
+  return JSON.stringify(value, check) ?? ''
+}
+
+/**
+ * @param {String} name The argument
+ * @param {*} value
+ * @return {Number} The value, which can be a number that the relay has given
+ * @throws {TypeError} that names the argument
+ */
+function numberOf(name, value) {
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw invalidArgument(name, 'must be a number that the relay has given')
+}
+
+module.exports = { OPTIONS, emulatorSpec, numberOf, objectOf, toJson }

@@ -5,7 +5,7 @@ const { EventEmitter } = require('node:events')
 const { publish, wanted } = require('../diagnostics')
 const { CLOSED, INVALID_ARGUMENT, createError } = require('../errors')
 const happenings = require('./happenings')
-const { objectOf } = require('./options')
+const { numberOf, objectOf, toJson } = require('./options')
 
 const kClosed = Symbol('closed')
 const kTell = Symbol('tell')
@@ -230,9 +230,10 @@ class RelayEmulator extends EventEmitter {
   /**
    * Removes a fault, if it is still there.
    *
-   * @param {Number} id
+   * @param {Number} id What `setFault` and `faults` give
    */
   removeFault(id) {
+    numberOf('id', id)
     if (this.faults().some((fault) => fault.id === id)) this.#request('DELETE', `faults/${id}`)
   }
 
@@ -257,8 +258,9 @@ class RelayEmulator extends EventEmitter {
    * @param {Number} [options.since=0] The serial of the last event that is not wanted
    * @return {Object[]}
    */
-  journal({ since = 0 } = {}) {
-    return this.#request('GET', `journal?since=${since}`)
+  journal(options = {}) {
+    const { since = 0 } = objectOf('options', options)
+    return this.#request('GET', `journal?since=${numberOf('since', since)}`)
   }
 
   /**
@@ -366,7 +368,7 @@ class RelayEmulator extends EventEmitter {
   }
 
   #request(method, target, body) {
-    const answer = this.#native.request(method, target, JSON.stringify(body) ?? '')
+    const answer = this.#native.request(method, target, toJson(body))
     if (answer === null) throw createError(CLOSED, 'The relay is closed.')
     if (answer.status === 200) {
       return answer.json ? JSON.parse(answer.body) : answer.body

@@ -7,7 +7,7 @@ use http::{
     header::{SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
 };
 use hyco_protocol::status::{GONE, UNKNOWN_CONNECTION};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::{
@@ -119,7 +119,7 @@ impl Rendezvous {
             id,
         } = self;
         // If the sender's 101 cannot be written, the listener's connection ends here, too.
-        let Ok(Ok(sender)) = timeout(relay.timing().handshake, sender).await else {
+        let Some(Ok(sender)) = relay.within(|times| times.handshake, sender).await else {
             debug!(id, "the sender left after it had been accepted");
             return;
         };

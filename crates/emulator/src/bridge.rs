@@ -16,7 +16,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -30,6 +29,7 @@ use crate::{
     events::EventKind,
     faults::{Ending, Exposure, FaultDirection, FaultTarget},
     linger::linger,
+    options::Timing,
     places::Place,
     relay::Relay,
     side::Side,
@@ -93,7 +93,6 @@ pub(crate) async fn bridge(
         allow_rsv,
         max_frame: relay.max_frame,
     };
-    let timing = relay.timing();
     let mut bridge = Bridge {
         relay,
         span,
@@ -106,8 +105,7 @@ pub(crate) async fn bridge(
         half_closed_at: None,
         fault_at: None,
         timer: None,
-        close_timeout: timing.close,
-        send_timeout: timing.send,
+        timing: relay.timing(),
     };
     // Even empty they keep the buffers of the handshakes.
     drop((sender.rest, listener.rest));
@@ -138,8 +136,7 @@ struct Bridge<'a> {
     /// When the faults do something else.
     fault_at: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
-    close_timeout: Duration,
-    send_timeout: Duration,
+    timing: Timing,
 }
 
 /// A direction and how it ended.
@@ -157,6 +154,15 @@ impl Way {
             verdict: None,
             hole: false,
         }
+    }
+
+    fn set_hole(&mut self, hole: bool) {
+        if self.hole && !hole {
+            // What a side took meanwhile, nobody has seen.
+            let stalled = &mut self.direction.stalled_since;
+            *stalled = stalled.map(|_| Instant::now());
+        }
+        self.hole = hole;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, source: &mut Side, sink: &mut Side) {
@@ -248,6 +254,7 @@ impl Bridge<'_> {
             self.exposure.shape(FaultDirection::ToListener),
             self.exposure.shape(FaultDirection::ToSender),
         );
+        self.timing = self.relay.timing();
         let max_frame = self.relay.max_frame;
         self.forth.direction.set_slice(to_listener.slice, max_frame);
         self.back.direction.set_slice(to_sender.slice, max_frame);
@@ -262,8 +269,8 @@ impl Bridge<'_> {
     fn obey_faults(&mut self, cx: &mut Context<'_>) -> Option<Outcome> {
         let state = self.exposure.state(Instant::now());
         self.fault_at = state.next;
-        self.forth.hole = state.hole_to_listener;
-        self.back.hole = state.hole_to_sender;
+        self.forth.set_hole(state.hole_to_listener);
+        self.back.set_hole(state.hole_to_sender);
         match state.ending? {
             Ending::Drop => Some(Outcome::Dropped),
             Ending::Close(code, reason) => Some(self.end(cx, code, &reason)),
@@ -321,11 +328,11 @@ impl Bridge<'_> {
                 .filter_map(|way| {
                     way.direction
                         .stalled_since
-                        .filter(|_| way.verdict.is_none())
+                        .filter(|_| way.verdict.is_none() && !way.hole)
                 })
                 .min()
-                .map(|since| since + self.send_timeout);
-            let half_closed = self.half_closed_at.map(|since| since + self.close_timeout);
+                .map(|since| since + self.timing.send);
+            let half_closed = self.half_closed_at.map(|since| since + self.timing.close);
             let deadlines = [stalled, half_closed, self.fault_at];
             let Some(deadline) = deadlines.into_iter().flatten().min() else {
                 return Poll::Pending;

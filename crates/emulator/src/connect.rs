@@ -21,10 +21,7 @@ use hyco_protocol::{
     status::{ACCEPT_TIMED_OUT, DUPLICATE_CONNECTION, NO_LISTENER_MEETS_CRITERIA, NO_LISTENERS},
     uri::accept_address,
 };
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::{sync::oneshot, time::sleep};
 use tracing::debug;
 
 use crate::{
@@ -53,8 +50,7 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
         .enter(id, &connection, offered(&handshake))
         .map_err(|_| Failure::new(400, DUPLICATE_CONNECTION))?;
     let waiting = Waiting::new(&visit.relay, visit.remote, &handshake.target.path, id);
-    let deadline = Instant::now() + visit.relay.timing().accept;
-    let decision = timeout_at(deadline, async {
+    let decision = visit.relay.within(|times| times.accept, async {
         delay_on_purpose(visit, &connection, &handshake.tracking_id).await;
         let command = |listener: &Listener| {
             accept_command(visit, &handshake, listener).map(|command| (command, None))
@@ -63,7 +59,7 @@ pub(crate) async fn connect(visit: &Visit, handshake: Handshake) -> Result<Answe
         Ok(decision(decided).await)
     });
     let decision = tokio::select! {
-        decision = decision => decision.unwrap_or_else(|_| {
+        decision = decision => decision.unwrap_or_else(|| {
             let hint =
                 "the listener was told of the sender, and did not dial the address in its accept";
             Err(Failure::new(504, ACCEPT_TIMED_OUT).with_hint(hint))

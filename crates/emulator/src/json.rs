@@ -1,6 +1,11 @@
 //! Reading JSON, so that an error names the key that is wrong.
 
-use serde::{Deserializer, de::DeserializeOwned};
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::Value;
 
 /// Reads a value.
@@ -22,6 +27,36 @@ pub(crate) fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let read = read(&mut deserializer)?;
     deserializer.end().map_err(|error| error.to_string())?;
     Ok(read)
+}
+
+/// What stands in braces. A struct alone would take a list as well, its values in the order of the members.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+                Err(de::Error::custom(
+                    "it must be an object, { … }, and not a list",
+                ))
+            }
+        }
+
+        deserializer.deserialize_any(Members(PhantomData))
+    }
 }
 
 fn read<'a, T: DeserializeOwned, D: Deserializer<'a>>(from: D) -> Result<T, String> {

@@ -2,16 +2,20 @@
 
 use std::{
     convert::Infallible,
+    pin::pin,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use hyco_protocol::{Rule, status::CLOSE_GOING_AWAY, target::find_entity};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     bridges::{Bridges, Order},
-    events::{EventKind, Events},
+    events::{EventKind, Events, shown},
     faults::{Fault, Faults},
     http::{Exchanges, Requests},
     hybrid_connection::HybridConnection,
@@ -36,6 +40,8 @@ pub(crate) struct Relay {
     pub(crate) bridges: Bridges,
     pub(crate) events: Events,
     pub(crate) faults: Faults,
+    /// Wakes those who wait for a time to end, which may be another now.
+    retimed: Notify,
     pub(crate) metrics: Metrics,
     /// One for each connection that may be open.
     pub(crate) places: Places,
@@ -125,6 +131,7 @@ impl Relay {
             bridges: Bridges::default(),
             events: Events::default(),
             faults: Faults::default(),
+            retimed: Notify::new(),
             metrics: Metrics::default(),
             places: Places::new(parts.max_connections),
             max_listeners: parts.max_listeners,
@@ -235,7 +242,17 @@ impl Relay {
 
     /// Sets a fault; gives its number.
     pub(crate) fn set_fault(&self, fault: Fault) -> Result<u64, String> {
+        let unknown = fault.hybrid_connection.clone();
         let id = self.faults.set(fault)?;
+        if let Some(path) = unknown.filter(|path| self.named(path).is_none()) {
+            self.events.tell(EventKind::Warning {
+                message: format!(
+                    "the fault {id} strikes nothing yet: there is no hybrid connection '{}'",
+                    shown(&path)
+                ),
+                tracking_id: None,
+            });
+        }
         self.faults_changed();
         Ok(id)
     }
@@ -254,6 +271,7 @@ impl Relay {
     }
 
     fn faults_changed(&self) {
+        self.retimed.notify_waiters();
         self.bridges.faults_changed();
         for connection in self.hybrid_connections() {
             for listener in connection.listeners() {
@@ -280,6 +298,27 @@ impl Relay {
     /// How long things may take, at present.
     pub(crate) fn timing(&self) -> Timing {
         self.timing.scaled(self.faults.factor())
+    }
+
+    /// Waits for something as long as it may take; none if it took longer. A fault that changes the times
+    /// also changes those that run.
+    pub(crate) async fn within<T>(
+        &self,
+        limit: impl Fn(&Timing) -> Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let since = Instant::now();
+        let mut work = pin!(work);
+        loop {
+            let retimed = self.retimed.notified();
+            let end = since + limit(&self.timing());
+            tokio::select! {
+                biased;
+                done = &mut work => return Some(done),
+                () = sleep_until(end) => return None,
+                () = retimed => {}
+            }
+        }
     }
 
     /// The time that tokens are checked with, in Unix seconds.

@@ -8,6 +8,7 @@ use super::{Operation, Outcome, parse};
 use crate::{
     events::{EventKind, millis},
     hybrid_connection::HybridConnection,
+    json::Object,
     options::{HybridConnectionOptions, new_key},
     valid,
 };
@@ -26,7 +27,7 @@ pub(crate) struct HybridConnectionSpec {
 
 /// A rule that can be made, perhaps without a key yet.
 #[derive(Deserialize)]
-#[serde(try_from = "RuleText")]
+#[serde(try_from = "Object<RuleText>")]
 pub(crate) struct RuleSpec {
     pub(crate) key_name: String,
     pub(crate) key: Option<String>,
@@ -84,10 +85,10 @@ impl RuleSpec {
     }
 }
 
-impl TryFrom<RuleText> for RuleSpec {
+impl TryFrom<Object<RuleText>> for RuleSpec {
     type Error = String;
 
-    fn try_from(text: RuleText) -> Result<Self, String> {
+    fn try_from(Object(text): Object<RuleText>) -> Result<Self, String> {
         let RuleText {
             key_name,
             key,

@@ -188,11 +188,12 @@ pub(crate) enum Command {
     Fault(FaultArgs),
 
     /// Say whether a relay runs at a plain port of this machine: exit code 0 if it does
-    Health(HealthArgs),
+    Health(RelayArgs),
 }
 
+// Which relay is meant: a comment of documentation would become the help of the command.
 #[derive(Clone, Debug, ClapArgs)]
-pub(crate) struct HealthArgs {
+pub(crate) struct RelayArgs {
     /// The relay's plain port
     #[arg(
         long,
@@ -225,15 +226,8 @@ pub(crate) struct FaultArgs {
     #[arg(long, conflicts_with = "kind")]
     pub(crate) clear: bool,
 
-    /// The relay's plain port
-    #[arg(
-        long,
-        env = "HYCO_RELAY_PORT",
-        value_name = "PORT",
-        default_value_t = EMULATOR_PORT,
-        value_parser = port
-    )]
-    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) relay: RelayArgs,
 }
 
 fn port(text: &str) -> Result<u16, String> {

@@ -5,17 +5,17 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::entry::HybridConnectionEntry;
-use crate::{admin::namespace::RuleSpec, faults::Fault, valid};
+use crate::{admin::namespace::RuleSpec, faults::Fault, json::Object, valid};
 
 /// A fault that can be set.
 #[derive(Debug, Deserialize)]
-#[serde(try_from = "Fault")]
+#[serde(try_from = "Object<Fault>")]
 pub(crate) struct CheckedFault(pub(crate) Fault);
 
-impl TryFrom<Fault> for CheckedFault {
+impl TryFrom<Object<Fault>> for CheckedFault {
     type Error = String;
 
-    fn try_from(fault: Fault) -> Result<Self, String> {
+    fn try_from(Object(fault): Object<Fault>) -> Result<Self, String> {
         fault.check()?;
         Ok(Self(fault))
     }
@@ -78,4 +78,44 @@ pub(crate) fn rules<'de, D: Deserializer<'de>>(
     let names = all.iter().flatten().map(|rule| &*rule.key_name);
     valid::distinct("rules", names).map_err(D::Error::custom)?;
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{command::config::Config, json};
+
+    #[test]
+    fn a_list_is_no_object_without_names() {
+        for (text, named) in [
+            (
+                "{\n \"rules\": [[\"a\", \"b\"]] }",
+                "rules[0]: it must be an object, { … }, and not a list",
+            ),
+            (
+                "{\n \"rules\": [[{ \"keyName\": \"a\" }]] }",
+                "rules[0]: it must be an object, { … }, and not a list",
+            ),
+            (
+                "{\n \"faults\": [[\"drop\", \"control\"]] }",
+                "faults[0]: it must be an object, { … }, and not a list",
+            ),
+            (
+                "{\n \"faults\": [\"swallowAccept\"] }",
+                "faults[0]: invalid type: string \"swallowAccept\", expected an object",
+            ),
+            (
+                "{\n \"hybridConnections\": [{ \"path\": \"a\", \"rules\": [[\"b\"]] }] }",
+                "hybridConnections[0].rules[0]: it must be an object, { … }, and not a list",
+            ),
+            (
+                "{\n \"hybridConnections\": [[\"a\"]] }",
+                "hybridConnections[0]: invalid type: sequence, expected a path, or an object",
+            ),
+        ] {
+            let read = json::from_text::<json::Object<Config>>(text);
+            let message = read.expect_err(text);
+            assert!(message.starts_with(named), "{message}");
+            assert!(message.contains(" at line 2 column "), "{message}");
+        }
+    }
 }

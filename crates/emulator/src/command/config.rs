@@ -17,7 +17,7 @@ use super::{
 use crate::{
     admin::namespace::RuleSpec,
     faults::Fault,
-    json::from_text,
+    json::{Object, from_text},
     options::{EmulatorOptions, HybridConnectionOptions, Timing},
 };
 
@@ -180,12 +180,9 @@ impl Settings {
     }
 }
 
-/// Reads the text of the file. A list of values would be taken for an object without names.
+/// Reads the text of the file.
 fn read(text: &str) -> Result<Config, String> {
-    match text.trim_start().starts_with('[') {
-        true => Err("it must be an object, as { \"port\": 9400 }, at line 1".to_owned()),
-        false => from_text(text),
-    }
+    from_text(text).map(|Object(config)| config)
 }
 
 fn hybrid_connections(

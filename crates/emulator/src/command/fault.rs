@@ -13,7 +13,7 @@ pub(crate) async fn run(args: &FaultArgs) -> Result<u8, Failure> {
         (None, None, true) => ("DELETE", "faults".to_owned(), String::new()),
         (None, None, false) => ("GET", "faults".to_owned(), String::new()),
     };
-    ask(args.port, method, &target, &body).await
+    ask(args.relay.port, method, &target, &body).await
 }
 
 /// The fault as JSON, checked here, so that a mistake is named whether a relay runs or not. What reads as

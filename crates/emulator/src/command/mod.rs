@@ -66,7 +66,7 @@ where
     let code = runtime.block_on(async {
         match args.command {
             Some(Command::Fault(fault)) => fault::run(&fault).await,
-            Some(Command::Health(health)) => ask::ask(health.port, "GET", "health", "").await,
+            Some(Command::Health(relay)) => ask::ask(relay.port, "GET", "health", "").await,
             None => serve(&args).await,
         }
     });

@@ -31,7 +31,7 @@ use hyco_protocol::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, Interval, interval_at, sleep, sleep_until, timeout},
+    time::{Instant, Interval, interval_at, sleep_until, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -126,6 +126,9 @@ impl ControlChannel {
                 };
             }
             let timing = relay.timing();
+            if keep_alive.period() != pause_of(timing.keep_alive) {
+                keep_alive = interval_of(timing.keep_alive);
+            }
             let life = match timing.channel_life {
                 Duration::ZERO => FOREVER,
                 life => life,
@@ -296,9 +299,9 @@ impl ControlChannel {
 /// Gives up the requests that a lost listener was told of, unless it comes back in time: it could still
 /// answer them by its next control channel.
 async fn abandon(relay: Arc<Relay>, connection: Arc<HybridConnection>, serial: u64) {
-    tokio::select! {
-        () = relay.stopped() => return,
-        () = sleep(relay.timing().comeback) => {}
+    let stopped = relay.within(|times| times.comeback, relay.stopped());
+    if stopped.await.is_some() {
+        return;
     }
     if !connection.has_listener_since(serial) {
         relay.exchanges.abandon(serial);
@@ -316,11 +319,15 @@ fn policy_violation(id: &str, message: &str) -> End {
     End::Close(CLOSE_POLICY_VIOLATION, format!("{message} TrackingId:{id}"))
 }
 
-fn interval_of(pause: Duration) -> Interval {
-    let pause = match pause {
+fn pause_of(pause: Duration) -> Duration {
+    match pause {
         Duration::ZERO => FOREVER,
         pause => pause,
-    };
+    }
+}
+
+fn interval_of(pause: Duration) -> Interval {
+    let pause = pause_of(pause);
     interval_at(Instant::now() + pause, pause)
 }
 

@@ -266,6 +266,8 @@ impl Fault {
         )?;
         let rate = self.bytes_per_second;
         within("bytesPerSecond", rate != Some(0), "at least 1")?;
+        let path = self.hybrid_connection.as_deref();
+        within("hybridConnection", path != Some(""), "a path")?;
         let slices = self.kind == FaultKind::Slice;
         within("bytes", !(slices && self.bytes == Some(0)), "at least 1")?;
         let factor = self.factor.unwrap_or(1.0);

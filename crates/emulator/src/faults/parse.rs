@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Fault;
-use crate::json::from_value;
+use crate::json::{Object, from_value};
 
 impl Fault {
     /// Reads a fault from a JSON object and checks it.
@@ -13,7 +13,7 @@ impl Fault {
     /// What is wrong, with the name of the member: one that no fault has, one whose value cannot be read
     /// or is out of its range, one that the kind does not have, or one that the kind needs.
     pub(crate) fn parse(value: Value) -> Result<Self, String> {
-        let fault: Self = from_value(value)?;
+        let Object(fault): Object<Self> = from_value(value)?;
         fault.check()?;
         Ok(fault)
     }
@@ -28,7 +28,8 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_fault_is_named() {
         for (fault, named) in [
-            (json!("drop"), "expected struct Fault"),
+            (json!("drop"), "expected an object"),
+            (json!(["drop", "control"]), "it must be an object"),
             (json!({ "on": "control" }), "missing field `kind`"),
             (json!({ "kind": "dorp" }), "kind: unknown variant `dorp`"),
             (

@@ -34,7 +34,6 @@ use hyco_protocol::{
     tracking::new_guid,
 };
 use hyper::body::{Bytes, Incoming};
-use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
 use self::{
@@ -153,69 +152,71 @@ async fn answered(
     let describe = |base: &str| {
         request::describe(visit, target, parts, id, base, has_body, uses_authorization)
     };
-    let deadline = Instant::now() + visit.relay.timing().response;
     let (place, answered) = visit.relay.exchanges.enter(id, connection);
-    let _expected;
-    if let Some(kept) = visit.take_kept() {
-        let upload = Upload {
-            id: id.to_owned(),
-            json: Command::Request(Relayed::Full(describe(""))).to_json(),
-            body,
-            record: Arc::clone(record),
-        };
-        kept.send(upload).await.map_err(|_| unanswered())?;
-    } else {
-        let candidates = candidates(connection, &parts.headers)?;
-        // The listener may have to dial: to fetch the request, or to answer it.
-        _expected = Some(expect_dial(&visit.relay)?);
-        let sending = async {
-            match body {
-                Given::Streamed(body) => {
-                    let mut upload = Some(body);
-                    tell(candidates, |listener| {
-                        place.given_to(listener.serial);
-                        let full = describe(&listener.base);
-                        let address = full.address.clone();
-                        let json = Command::Request(Relayed::Full(full)).to_json();
-                        if let Some(body) = upload.take() {
-                            place.put(Upload {
-                                id: id.to_owned(),
-                                json,
-                                body: Given::Streamed(body),
-                                record: Arc::clone(record),
-                            });
-                        }
-                        let pointer = Command::Request(Relayed::Pointer { address });
-                        Ok((pointer.to_json(), None))
-                    })
-                    .await
+    let answered = async {
+        let _expected;
+        if let Some(kept) = visit.take_kept() {
+            let upload = Upload {
+                id: id.to_owned(),
+                json: Command::Request(Relayed::Full(describe(""))).to_json(),
+                body,
+                record: Arc::clone(record),
+            };
+            kept.send(upload).await.map_err(|_| unanswered())?;
+        } else {
+            let candidates = candidates(connection, &parts.headers)?;
+            // The listener may have to dial: to fetch the request, or to answer it.
+            _expected = Some(expect_dial(&visit.relay)?);
+            let sending = async {
+                match body {
+                    Given::Streamed(body) => {
+                        let mut upload = Some(body);
+                        tell(candidates, |listener| {
+                            place.given_to(listener.serial);
+                            let full = describe(&listener.base);
+                            let address = full.address.clone();
+                            let json = Command::Request(Relayed::Full(full)).to_json();
+                            if let Some(body) = upload.take() {
+                                place.put(Upload {
+                                    id: id.to_owned(),
+                                    json,
+                                    body: Given::Streamed(body),
+                                    record: Arc::clone(record),
+                                });
+                            }
+                            let pointer = Command::Request(Relayed::Pointer { address });
+                            Ok((pointer.to_json(), None))
+                        })
+                        .await
+                    }
+                    whole => {
+                        let bytes = match whole {
+                            Given::Whole(bytes) => Some(bytes),
+                            _ => None,
+                        };
+                        record.sent(bytes.as_ref().map_or(0, Bytes::len));
+                        tell(candidates, |listener| {
+                            place.given_to(listener.serial);
+                            let json =
+                                Command::Request(Relayed::Full(describe(&listener.base))).to_json();
+                            match json.len() {
+                                ..=MAX_COMMAND => Ok((json, bytes.clone())),
+                                _ => Err(Failure::new(
+                                    431,
+                                    "The headers are too long for a listener.",
+                                )),
+                            }
+                        })
+                        .await
+                    }
                 }
-                whole => {
-                    let bytes = match whole {
-                        Given::Whole(bytes) => Some(bytes),
-                        _ => None,
-                    };
-                    record.sent(bytes.as_ref().map_or(0, Bytes::len));
-                    tell(candidates, |listener| {
-                        place.given_to(listener.serial);
-                        let json =
-                            Command::Request(Relayed::Full(describe(&listener.base))).to_json();
-                        match json.len() {
-                            ..=MAX_COMMAND => Ok((json, bytes.clone())),
-                            _ => Err(Failure::new(
-                                431,
-                                "The headers are too long for a listener.",
-                            )),
-                        }
-                    })
-                    .await
-                }
-            }
-        };
-        timeout_at(deadline, sending).await.map_err(|_| late())??;
-    }
-    let answered = timeout_at(deadline, answered).await.map_err(|_| late())?;
-    answered.map_err(|_| unanswered())?
+            };
+            sending.await?;
+        }
+        answered.await.map_err(|_| unanswered())?
+    };
+    let in_time = visit.relay.within(|times| times.response, answered);
+    in_time.await.unwrap_or_else(|| Err(late()))
 }
 
 /// A token, and whether it came in `Authorization`.
@@ -292,10 +293,11 @@ fn body_of(parts: &Parts) -> Size {
 
 /// Reads a body that its sender promised to be small.
 async fn whole(visit: &Visit, body: Incoming) -> Result<Bytes, Failure> {
-    match timeout(visit.relay.timing().response, body.collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(broken_off()),
-        Err(_) => Err(not_come()),
+    let relay = &visit.relay;
+    match relay.within(|times| times.response, body.collect()).await {
+        Some(Ok(body)) => Ok(body.to_bytes()),
+        Some(Err(_)) => Err(broken_off()),
+        None => Err(not_come()),
     }
 }
 

@@ -142,8 +142,8 @@ impl Line<'_> {
                         outcome = &mut answering => match outcome {
                             // The sender has left, or the listener: nothing can follow within the message.
                             Err(_) => Err(End::Lost),
-                            Ok(()) => match timeout(self.relay.timing().gap, uploading).await {
-                                Ok(Ok(())) => Ok(()),
+                            Ok(()) => match self.within_gap(uploading).await {
+                                Some(Ok(())) => Ok(()),
                                 _ => Err(End::Lost),
                             },
                         },
@@ -191,8 +191,8 @@ impl Line<'_> {
                 opcode = OpCode::Continuation;
             }
             Given::Streamed(mut body) => loop {
-                let frame = timeout(self.relay.timing().gap, body.frame()).await;
-                let frame = frame.map_err(|_| {
+                let frame = self.within_gap(body.frame()).await;
+                let frame = frame.ok_or_else(|| {
                     let exchanges = &self.relay.exchanges;
                     exchanges.fail(&upload.id, self.connection, not_come());
                 })?;
@@ -212,6 +212,11 @@ impl Line<'_> {
             },
         }
         self.send(true, opcode, b"").await
+    }
+
+    /// Waits for the next piece of a body, or for the room for it.
+    async fn within_gap<T>(&self, piece: impl Future<Output = T>) -> Option<T> {
+        self.relay.within(|times| times.gap, piece).await
     }
 
     async fn send(&self, fin: bool, opcode: OpCode, payload: &[u8]) -> Result<(), ()> {
@@ -280,24 +285,24 @@ impl Line<'_> {
     async fn stream(&self, reader: &mut Reader, pieces: mpsc::Sender<Piece>) -> Result<(), End> {
         loop {
             let said = tokio::select! {
-                said = timeout(self.relay.timing().gap, reader.next()) => said,
+                said = self.within_gap(reader.next()) => said,
                 () = pieces.closed() => return Err(End::Lost),
             };
             let (bytes, last) = match said {
-                Ok(Ok(Said::Binary { bytes, last })) => (bytes, last),
-                Ok(Ok(Said::Ping(payload))) => {
+                Some(Ok(Said::Binary { bytes, last })) => (bytes, last),
+                Some(Ok(Said::Ping(payload))) => {
                     self.send(true, OpCode::Pong, &payload)
                         .await
                         .map_err(|()| End::Lost)?;
                     continue;
                 }
-                Ok(Ok(Said::Close(CLOSE_NORMAL))) => (Bytes::new(), true),
+                Some(Ok(Said::Close(CLOSE_NORMAL))) => (Bytes::new(), true),
                 _ => return Err(End::Lost),
             };
             if !bytes.is_empty() {
                 let sending = pieces.send(Piece::Data(bytes));
-                let sent = timeout(self.relay.timing().gap, sending).await;
-                if !matches!(sent, Ok(Ok(()))) {
+                let sent = self.within_gap(sending).await;
+                if !matches!(sent, Some(Ok(()))) {
                     return Err(End::Lost);
                 }
             }

@@ -20,3 +20,4 @@ mod requests;
 mod secure;
 mod strength;
 mod support;
+mod times;
