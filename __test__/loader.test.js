@@ -43,6 +43,19 @@ describe('loading the binary', TIMEOUT, () => {
     assert.deepEqual(installed.load(), { loaded: true })
   })
 
+  const onLinux = process.platform === 'linux' ? false : 'only Linux has two C libraries'
+  it('finds it where ldd belongs to another C library than Node', { skip: onLinux }, () => {
+    installed.addPlatform(platform)
+    const says = onGlibc ? 'musl libc' : 'GNU libc'
+    const ldd = `
+      const fs = require('node:fs')
+      const { readFileSync } = fs
+      fs.readFileSync = (file, ...rest) =>
+        file === '/usr/bin/ldd' ? '${says}' : readFileSync(file, ...rest)`
+    const program = installed.write('two-libcs.js', `${ldd}\n${LOADS}`)
+    assert.deepEqual(installed.load({ program }), { loaded: true })
+  })
+
   it('says that optional dependencies were left out', () => {
     const { cause } = refused(
       {},

@@ -15,18 +15,23 @@ const BUNDLED = typeof __filename !== 'string' || path.basename(__filename) !== 
 const DOCUMENT = 'docs/errors.md#hyco_err_native_binding tells more.'
 
 /**
- * Finds out why the addon cannot be loaded.
+ * Loads the addon where the generated loader could not, or finds out why. That loader asks the system's
+ * `ldd` which C library there is, and a machine can have two, such as Alpine with a Node for glibc. The
+ * process knows its own, and by that npm has chosen the package.
  *
  * @param {Error} error What the generated loader threw; it names npm, whatever the cause was
- * @return {Error} One that begins with the cause and says what to do
+ * @return {Object} The addon
+ * @throws {Error} that begins with the cause and says what to do
  */
-function loadFailure(error) {
+function loadAgain(error) {
   const target = thisTarget()
-  const attempts = attempt(target)
-  const real = attempts.find(({ code }) => code !== 'MODULE_NOT_FOUND')
-  const cause = real ?? attempts.at(-1) ?? error
-  const [what, remedy] = overridden() ?? (real ? ofBrokenBinary(real, target) : ofMissing(target))
-  return failure(target, what, remedy, cause)
+  const override = overridden()
+  const { addon, errors } = attempt(target)
+  if (addon !== undefined && override === undefined) return addon
+  const real = errors.find(({ code }) => code !== 'MODULE_NOT_FOUND')
+  const cause = real ?? errors.at(-1) ?? error
+  const [what, remedy] = override ?? (real ? ofBrokenBinary(real, target) : ofMissing(target))
+  throw failure(target, what, remedy, cause)
 }
 
 /**
@@ -62,18 +67,18 @@ function isMusl() {
   return header !== undefined && header.glibcVersionRuntime === undefined
 }
 
-/** Tries both places again, since the generated loader keeps the texts of errors only. */
+/** Tries both places again: the `addon`, or the `errors`, of which the generated loader keeps texts only. */
 function attempt(target) {
-  if (BUNDLED) return []
-  const places = [`../native/hyco-rs.${target}.node`, `hyco-rs-${target}`]
-  return places.flatMap((place) => {
+  const errors = []
+  if (BUNDLED) return { errors }
+  for (const place of [`../native/hyco-rs.${target}.node`, `hyco-rs-${target}`]) {
     try {
-      load(place)
-      return []
+      return { addon: load(place), errors }
     } catch (error) {
-      return [error]
+      errors.push(error)
     }
-  })
+  }
+  return { errors }
 }
 
 /** `require`, hidden from bundlers: what is looked for here is not known when they run. */
@@ -196,4 +201,4 @@ function isInstalled(name) {
   }
 }
 
-module.exports = { loadFailure, otherBuild }
+module.exports = { loadAgain, otherBuild }

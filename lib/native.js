@@ -2,7 +2,7 @@
 
 const stamp = require('../native/stamp')
 const { version } = require('../package.json')
-const { loadFailure, otherBuild } = require('./native-failure')
+const { loadAgain, otherBuild } = require('./native-failure')
 
 /**
  * The addon. The generated loader finds the binary of this platform; what it finds is used only when
@@ -15,7 +15,7 @@ function load() {
   try {
     return require('../native/binding.js')
   } catch (error) {
-    throw loadFailure(error)
+    return loadAgain(error)
   }
 }
 
