@@ -229,6 +229,9 @@ describe('hyco-rs forward and listen --to', { skip: Cli.unfit, timeout: 600_000 
     const taken = await tcpServer(() => {})
     const busy = await Cli.run(['forward', String(taken)], { env })
     assert.equal(busy.code, 1)
-    assert.match(busy.stderr, /EADDRINUSE/)
+    assert.match(busy.stderr, /EADDRINUSE.*\n.*another port/)
+    // Reserved for documentation, so no machine has it.
+    const foreign = await Cli.run(['forward', '192.0.2.1:0'], { env })
+    assert.match(foreign.stderr, /EADDRNOTAVAIL.*\n.*an address of this machine/)
   })
 })

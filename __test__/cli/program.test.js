@@ -91,6 +91,7 @@ describe('hyco-rs', { timeout: 600_000 }, () => {
     ],
     [['uri', 'base', '--env', 'none'], /file none cannot be read/],
     [['token', '-n', 'ns'], /no key to sign with/],
+    [['token', '-c', STRING, 'no uri'], /cannot be for 'no uri'.*\n.*sb:\/\//],
     [['listen', '-n', 'ns', '-p', 'a'], /no key and no token/],
   ]) {
     it(`says what is wrong with: ${args.join(' ').replaceAll(STRING, '…')}`, async () => {

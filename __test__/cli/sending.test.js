@@ -104,6 +104,17 @@ describe('hyco-rs connect and send', { skip: Cli.unfit, timeout: 600_000 }, () =
     assert.ok(!stderr.includes(relay.emulator.key))
   })
 
+  it('exits with 4 and names its options when the relay wants a token, or another one', async () => {
+    const where = ['send', '-n', relay.namespace, '-p', 'hyco']
+    const [none, nonsense] = await Promise.all([
+      Cli.run([...where, 'one']),
+      Cli.run([...where, '--token', 'nonsense', 'one']),
+    ])
+    assert.match(none.stderr, /Give --key-name and --key, or --token, or a connection string/)
+    assert.match(nonsense.stderr, /What --token gives is no token; 'hyco-rs token' prints one/)
+    assert.deepEqual([none.code, nonsense.code], [4, 4])
+  })
+
   it('tells errors as JSON with --json', async () => {
     const { code, stdout, stderr } = await Cli.run(['send', '--json', '-s', 'forbidden', 'x'], {
       env,

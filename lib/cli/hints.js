@@ -21,6 +21,14 @@ const HINTS = {
     'Create the hybrid connection in the portal, or with: az relay hyco create. Or check --path.',
   HYCO_ERR_NO_LISTENER: () =>
     "Start a listener for this hybrid connection, such as 'hyco-rs listen --echo'.",
+  HYCO_ERR_UNAUTHORIZED: ({ reason = '' }) => {
+    if (/MissingToken/.test(reason)) {
+      return 'Give --key-name and --key, or --token, or a connection string that has a key.'
+    }
+    return /MalformedToken/.test(reason)
+      ? "What --token gives is no token; 'hyco-rs token' prints one."
+      : undefined
+  },
   HYCO_ERR_TLS: ({ cause }) =>
     UNTRUSTED.has(cause?.code)
       ? 'If a proxy of your company re-encrypts, or the relay is the local one, name its certificate with --ca FILE.'

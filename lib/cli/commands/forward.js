@@ -9,6 +9,12 @@ const { findTarget } = require('../target')
 const { interruption } = require('../terminal')
 const { TCP_PROTOCOL, joinTcp } = require('../tunnel')
 
+/** What to do if the port cannot be had, where another one would not help. */
+const HINTS = {
+  EADDRNOTAVAIL: 'Name an address of this machine, or leave it out.',
+  ENOTFOUND: 'Name an address of this machine, or leave it out.',
+}
+
 /**
  * Makes a local TCP port lead through the relay.
  *
@@ -90,7 +96,7 @@ function listen(server, host, port) {
     server.once('error', (cause) => {
       reject(
         new Failure(`The port cannot be listened on: ${cause.message}`, {
-          hint: 'Choose another port; 0 takes a free one.',
+          hint: HINTS[cause.code] ?? 'Choose another port; 0 takes a free one.',
           cause,
         }),
       )
