@@ -87,6 +87,7 @@ declare namespace relay {
   interface ServerConstructor {
     new (options: WebSocket.RelayedServerOptions, requestListener?: http.RequestListener): Server
     (options: WebSocket.RelayedServerOptions, requestListener?: http.RequestListener): Server
+    /** What all servers inherit. */
     readonly prototype: Server
   }
 

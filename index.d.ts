@@ -30,6 +30,7 @@ declare class WebSocket extends WS {
 }
 
 declare const WebSocketClass: typeof WebSocket
+/** A socket, by a name that the namespace does not hide. */
 type WebSocketInstance = WebSocket
 
 declare namespace WebSocket {
@@ -57,16 +58,22 @@ declare namespace WebSocket {
 
   /** The class itself, for named imports. */
   const WebSocket: typeof WebSocketClass
+  /** A socket, for named imports. */
   type WebSocket = WebSocketInstance
 
   /** Reads and writes `Sec-WebSocket-Extensions`, as ws exports it. */
   const extension: {
+    /** Makes the header of extensions and their parameters. */
     format(extensions: object): string
+    /** Reads the header: the parameters of each extension, by its name. */
     parse(header: string): Record<string, object[]>
   }
 
   /** Reads `Sec-WebSocket-Protocol`, as ws exports it. */
-  const subprotocol: { parse(header: string): Set<string> }
+  const subprotocol: {
+    /** Reads the header: the names that it lists. */
+    parse(header: string): Set<string>
+  }
 
   /** A part of ws, exported as ws exports it and documented by neither. */
   const PerMessageDeflate: unknown
@@ -89,8 +96,11 @@ declare namespace WebSocket {
      * @param scopes What the token is for: the option `tokenScope`
      */
     getToken(scopes: string | string[]): Promise<{
+      /** The token. */
       token: string
+      /** When it ends, in milliseconds since 1970. */
       expiresOnTimestamp?: number
+      /** From when on another one should be asked for, in milliseconds since 1970. */
       refreshAfterTimestamp?: number
     } | null>
   }
@@ -472,9 +482,13 @@ declare namespace WebSocket {
     /** A token, or something that gives tokens. A string, or a promise of one, cannot be renewed. */
     token: string | Promise<string> | TokenFunction | TokenCredential
 
+    /** Passed over, with a warning, beside a `token`. */
     keyName?: string | null | undefined
+    /** Passed over beside a `token`. */
     key?: string | null | undefined
+    /** Not beside `server`. */
     connectionString?: null | undefined
+    /** What `path` of the server shows; by default the hybrid connection of the address. */
     path?: string | null | undefined
   }
 
@@ -489,8 +503,11 @@ declare namespace WebSocket {
     /** A key of that rule, as text or as its bytes. */
     key: string | Uint8Array
 
+    /** Not beside a rule and its key. */
     token?: null | undefined
+    /** Not beside `server`. */
     connectionString?: null | undefined
+    /** What `path` of the server shows; by default the hybrid connection of the address. */
     path?: string | null | undefined
   }
 
@@ -508,8 +525,11 @@ declare namespace WebSocket {
     /** A token, or something that gives tokens, to be used instead of the key in the string. */
     token?: string | Promise<string> | TokenFunction | TokenCredential | null | undefined
 
+    /** Not beside a connection string. */
     server?: null | undefined
+    /** The string has it. */
     keyName?: null | undefined
+    /** The string has it. */
     key?: null | undefined
   }
 
@@ -534,18 +554,31 @@ declare namespace WebSocket {
       | 'verifyClient'
     >
   > {
+    /** Of ws; nothing here uses it. */
     readonly backlog: any
+    /** The connection string; not enumerated. */
     readonly connectionString: string | null
+    /** What chooses the subprotocol, or `null`. */
     readonly handleProtocols: any
+    /** The key; not enumerated. */
     readonly key: string | Uint8Array | null
+    /** The name of the rule. */
     readonly keyName: string | null
+    /** The path of the hybrid connection, as it was given. */
     readonly path: any
+    /** Of ws; the relay carries no extension. */
     readonly perMessageDeflate: any
+    /** The listen URI. */
     readonly server: any
+    /** The signal that closes the server. */
     readonly signal?: AbortSignal
+    /** The TLS options. */
     readonly tls?: TlsOptions
+    /** The token, or what gives tokens; not enumerated. */
     readonly token: any
+    /** What a credential is asked for. */
     readonly tokenScope?: string | string[]
+    /** What decides about senders, or `null`. */
     readonly verifyClient: any
   }
 
@@ -572,9 +605,13 @@ declare namespace WebSocket {
   interface RelayedControlChannel extends EventEmitter {
     /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`, with the numbers of ws. */
     readonly readyState: 0 | 1 | 2 | 3
+    /** It is being opened, or will be. */
     readonly CONNECTING: 0
+    /** It is up. */
     readonly OPEN: 1
+    /** It is being closed. */
     readonly CLOSING: 2
+    /** It is down, and will not be opened again. */
     readonly CLOSED: 3
 
     on<E extends keyof RelayedControlChannelEvents>(
@@ -668,16 +705,37 @@ declare namespace WebSocket {
   /** The events of a {@link RelayedServer} and what their listeners are given. */
   interface RelayedServerEvents {
     /** The control channel is being opened, for the `attempt`-th time since it was up. */
-    connecting: [info: { attempt: number }]
+    connecting: [
+      info: {
+        /** Counts the attempts since the control channel was up. */
+        attempt: number
+      },
+    ]
 
     /** The control channel is up. */
-    online: [info: { trackingId?: string }]
+    online: [
+      info: {
+        /** The id under which the relay knows it. */
+        trackingId?: string
+      },
+    ]
 
     /**
      * The control channel is down, or could not be opened. `error` says why. The next try comes in `delay`
      * milliseconds, unless `final` is true: then there is none.
      */
-    offline: [info: { attempt: number; delay: number; final: boolean; error: RelayError }]
+    offline: [
+      info: {
+        /** Counts the attempts since the control channel was up. */
+        attempt: number
+        /** Milliseconds until the next attempt. */
+        delay: number
+        /** Whether there will be no further attempt. */
+        final: boolean
+        /** What went wrong. */
+        error: RelayError
+      },
+    ]
 
     /** The control channel is up. It follows each `'online'`. */
     listening: []
@@ -686,7 +744,12 @@ declare namespace WebSocket {
      * The token ends in `left` milliseconds, and cannot be renewed because you gave it as a string. This
      * is emitted once, together with a warning by `process.emitWarning`.
      */
-    tokenExpiring: [info: { left: number }]
+    tokenExpiring: [
+      info: {
+        /** Milliseconds until it ends. */
+        left: number
+      },
+    ]
 
     /**
      * A sender is about to be accepted. You can change, add or remove the line that begins with
@@ -709,13 +772,30 @@ declare namespace WebSocket {
      * returns a promise that rejects, the request is answered with 500. A rejection that only says that the
      * request has ended, since the sender left for example, is ignored.
      */
-    request: [request: IncomingMessage & { trackingId: string }, response: ServerResponse]
+    request: [
+      request: IncomingMessage & {
+        /** The id under which the relay knows it. */
+        trackingId: string
+      },
+      response: ServerResponse,
+    ]
 
     /**
      * A request that {@link RelayedServer.forward} passed on was answered. `statusCode` is 0 if the sender
      * left before that. `duration` is in milliseconds.
      */
-    forwarded: [info: { method: string; url: string; statusCode: number; duration: number }]
+    forwarded: [
+      info: {
+        /** The method of the request. */
+        method: string
+        /** The path and query of the request. */
+        url: string
+        /** The HTTP status. */
+        statusCode: number
+        /** How long it took, in milliseconds. */
+        duration: number
+      },
+    ]
 
     /**
      * An HTTP request was not served, or not to its end: it could not be read, nobody answered in time,
@@ -809,7 +889,12 @@ declare namespace WebSocket {
      */
     forward(
       target: number | string | URL,
-      options?: { host?: string | undefined; tls?: TlsOptions | undefined },
+      options?: {
+        /** A value for the header `Host`, in place of the sender's. */
+        host?: string | undefined
+        /** Whom to trust, if the target is an `https:` URL. */
+        tls?: TlsOptions | undefined
+      },
     ): this
 
     /**
@@ -829,7 +914,12 @@ declare namespace WebSocket {
      * @param options.signal When this signal is aborted, they are ended as well
      * @returns Whether all of them ended by themselves
      */
-    drain(options?: { timeout?: number; signal?: AbortSignal | undefined }): Promise<boolean>
+    drain(options?: {
+      /** How many milliseconds to wait before they are ended; by default there is no limit. */
+      timeout?: number
+      /** When this signal is aborted, they are ended as well. */
+      signal?: AbortSignal | undefined
+    }): Promise<boolean>
 
     /** What the server has counted since its start. */
     metrics(): RelayedServerMetrics
@@ -895,6 +985,7 @@ declare namespace WebSocket {
      */
     new (options: RelayedServerOptions, onListening?: () => void): RelayedServer
     (options: RelayedServerOptions, onListening?: () => void): RelayedServer
+    /** What all servers inherit. */
     readonly prototype: RelayedServer
   }
 
@@ -1114,12 +1205,22 @@ declare namespace WebSocket {
    * @throws TypeError for an option that cannot be used
    */
   function relayedConnect(address: string | URL, fn: (socket: RelayedSocket) => void): RelayedSocket
+  /**
+   * Connects a sender, with a token or options, or both in one.
+   *
+   * @see The first signature for what each argument is
+   */
   function relayedConnect(
     address: string | URL | null,
     token?:
       string | Promise<string> | TokenFunction | TokenCredential | RelayedConnectOptions | null,
     fn?: (socket: RelayedSocket) => void,
   ): RelayedSocket
+  /**
+   * Connects a sender, with a token and options.
+   *
+   * @see The first signature for what each argument is
+   */
   function relayedConnect(
     address: string | URL | null,
     token: string | Promise<string> | TokenFunction | TokenCredential | null | undefined,
@@ -1263,9 +1364,17 @@ declare namespace WebSocket {
      */
     tls?:
       | boolean
-      | { cert: string | Buffer; key: string | Buffer }
+      | {
+          /** The certificate, with those that lead to its issuer, in PEM form. */
+          cert: string | Buffer
+          /** Its key, in PEM form. */
+          key: string | Buffer
+        }
       /** The folder in which the relay keeps the authority that signs its certificates. */
-      | { folder: string }
+      | {
+          /** The folder. */
+          folder: string
+        }
       | undefined
 
     /** The port for TLS, beside plain connections at `port`; 0 takes a free one. It needs `tls`, too. */
@@ -1423,6 +1532,7 @@ declare namespace WebSocket {
 
   /** What went one way through a relayed connection. */
   interface RelayEmulatorTraffic {
+    /** How many messages. */
     messages: number
     /** Bytes of payload. */
     bytes: number
@@ -1430,7 +1540,9 @@ declare namespace WebSocket {
 
   /** A hybrid connection of a running relay. */
   interface RelayEmulatorHybridConnectionInfo {
+    /** Its path. */
     path: string
+    /** Whether senders need a token. */
     requiresClientAuthorization: boolean
     /** Milliseconds since 1970. */
     createdAt: number
@@ -1450,7 +1562,9 @@ declare namespace WebSocket {
 
   /** Something that the relay can end. */
   interface RelayEmulatorVictim {
+    /** Its number, which is given once in the life of a relay. */
     readonly number: number
+    /** The hybrid connection. */
     readonly hybridConnection: string
     /** Since when it is open, in milliseconds since 1970. */
     readonly since: number
@@ -1479,12 +1593,15 @@ declare namespace WebSocket {
 
   /** A relayed connection that is open. */
   interface RelayEmulatorConnection extends RelayEmulatorVictim {
+    /** The id under which the relay knows it. */
     readonly trackingId: string
     /** The sender's address. */
     readonly sender: string
     /** The listener's address. */
     readonly listener: string
+    /** What went from the sender to the listener. */
     readonly toListener: RelayEmulatorTraffic
+    /** What went from the listener to the sender. */
     readonly toSender: RelayEmulatorTraffic
   }
 
@@ -1497,45 +1614,115 @@ declare namespace WebSocket {
     /** How many times it strikes. If you leave it out, it strikes until you remove it. */
     count?: number
   } & (
-    | { kind: 'drop'; on: 'control' | 'connection'; after?: number }
     | {
-        kind: 'close'
+        /** Breaks connections, without a close frame. */
+        kind: 'drop'
+        /** What it strikes: control channels, or relayed connections. */
         on: 'control' | 'connection'
+        /** How long they are open before it strikes. */
         after?: number
+      }
+    | {
+        /** Closes connections with a close frame. */
+        kind: 'close'
+        /** What it strikes: control channels, or relayed connections. */
+        on: 'control' | 'connection'
+        /** How long they are open before it strikes. */
+        after?: number
+        /**
+         * The close code.
+         *
+         * @defaultValue 1011
+         */
         code?: number
+        /** The reason. */
         reason?: string
       }
     | {
+        /** Lets connections stay open and carry nothing. */
         kind: 'blackHole'
+        /** What it strikes: control channels, or relayed connections. */
         on: 'control' | 'connection'
+        /** The only direction that it strikes. If you leave it out, it strikes both. */
         direction?: 'toListener' | 'toSender'
+        /** How long they are open before it strikes. */
         after?: number
+        /** How long it lasts. If you leave it out, it has no end. */
         duration?: number
       }
     | {
+        /** Refuses handshakes. */
         kind: 'refuse'
+        /** The status of the refusal. */
         status: number
+        /** The reason. */
         reason?: string
+        /** What it refuses. If you leave it out, it refuses `'listen'` and `'connect'`. */
         action?: 'listen' | 'connect' | 'accept' | 'request'
       }
-    | { kind: 'delayAccept'; delay: number }
-    | { kind: 'swallowAccept' }
     | {
-        kind: 'latency'
+        /** Tells listeners of senders late. */
+        kind: 'delayAccept'
+        /** How long. */
         delay: number
+      }
+    | {
+        /** Does not tell listeners of senders. */
+        kind: 'swallowAccept'
+      }
+    | {
+        /** Lets bytes arrive late, in order. */
+        kind: 'latency'
+        /** How long. */
+        delay: number
+        /** How much longer it may take, at random. */
         jitter?: number
+        /** The only direction that it strikes. If you leave it out, it strikes both. */
         direction?: 'toListener' | 'toSender'
       }
-    | { kind: 'bandwidth'; bytesPerSecond: number; direction?: 'toListener' | 'toSender' }
-    | { kind: 'slice'; bytes: number; direction?: 'toListener' | 'toSender' }
-    | { kind: 'cutAfter'; bytes: number; direction?: 'toListener' | 'toSender' }
-    | { kind: 'timers'; factor: number }
-    | { kind: 'clock'; seconds: number }
+    | {
+        /** Lets bytes pass slowly. */
+        kind: 'bandwidth'
+        /** How many bytes a second. */
+        bytesPerSecond: number
+        /** The only direction that it strikes. If you leave it out, it strikes both. */
+        direction?: 'toListener' | 'toSender'
+      }
+    | {
+        /** Cuts frames into fragments. */
+        kind: 'slice'
+        /** How many bytes. */
+        bytes: number
+        /** The only direction that it strikes. If you leave it out, it strikes both. */
+        direction?: 'toListener' | 'toSender'
+      }
+    | {
+        /** Breaks a relayed connection after so many bytes, heads of frames included. */
+        kind: 'cutAfter'
+        /** How many bytes. */
+        bytes: number
+        /** The only direction that it strikes. If you leave it out, it strikes both. */
+        direction?: 'toListener' | 'toSender'
+      }
+    | {
+        /** Lets all times of the relay run faster or slower. */
+        kind: 'timers'
+        /** 1 is the usual speed, and 0.01 makes an hour 36 s. */
+        factor: number
+      }
+    | {
+        /** Sets the clock ahead, or back, with which tokens are checked. */
+        kind: 'clock'
+        /** How many seconds it goes ahead; below 0 it goes behind. */
+        seconds: number
+      }
   )
 
   /** A handshake that succeeded. */
   interface RelayEmulatorHandshake {
+    /** The name of the event. */
     type: 'handshake'
+    /** What the client wanted. */
     action: 'listen' | 'connect' | 'accept' | 'request'
     /** The path of the request. */
     path: string
@@ -1549,25 +1736,35 @@ declare namespace WebSocket {
 
   /** A request that the relay or a listener has refused. */
   interface RelayEmulatorRefusal {
+    /** The name of the event. */
     type: 'refused'
+    /** What the client wanted. */
     action: 'listen' | 'connect' | 'accept' | 'request' | 'http'
+    /** The path of the request. */
     path: string
+    /** The client's address. */
     remote: string
+    /** The id under which the relay knows it. */
     trackingId: string
     /** The status of the answer. */
     status: number
+    /** The reason phrase of the answer. */
     reason: string
     /** What most likely helps against it. */
     hint?: string
+    /** How long it took, in milliseconds. */
     duration: number
   }
 
   /** A sender and a listener have met. */
   interface RelayEmulatorPairing {
+    /** The name of the event. */
     type: 'paired'
     /** The number of the relayed connection. */
     connection: number
+    /** The hybrid connection. */
     hybridConnection: string
+    /** The id under which the relay knows it. */
     trackingId: string
     /** The sender's address. */
     sender: string
@@ -1577,19 +1774,25 @@ declare namespace WebSocket {
 
   /** An HTTP request that a listener has answered has ended. */
   interface RelayEmulatorAnswer {
+    /** The name of the event. */
     type: 'answered'
     /** The number of the request. */
     request: number
+    /** The hybrid connection. */
     hybridConnection: string
+    /** The method of the request. */
     method: string
     /** Its path, without the query. */
     path: string
     /** The sender's address. */
     remote: string
+    /** The id under which the relay knows it. */
     trackingId: string
+    /** The status of the answer. */
     status: number
     /** Whether the sender got the whole answer. */
     whole: boolean
+    /** How long it took, in milliseconds. */
     duration: number
     /** Bytes of the request's body. */
     toListener: number
@@ -1599,14 +1802,19 @@ declare namespace WebSocket {
 
   /** A control channel or a relayed connection has ended. */
   interface RelayEmulatorEnd {
+    /** The name of the event. */
     type: 'closed'
+    /** What has ended. */
     what: 'listener' | 'connection'
     /** The number of the relayed connection. */
     connection?: number
+    /** The hybrid connection. */
     hybridConnection: string
+    /** The id under which the relay knows it. */
     trackingId: string
     /** How it ended. */
     reason: string
+    /** How long it was open, in milliseconds. */
     duration: number
     /** What a relayed connection carried to its listener. */
     toListener?: RelayEmulatorTraffic
@@ -1616,11 +1824,13 @@ declare namespace WebSocket {
 
   /** A frame of a hybrid connection that is recorded. */
   interface RelayEmulatorFrame {
+    /** The name of the event. */
     type: 'frame'
     /** The number of the relayed connection. */
     connection: number
     /** Where it goes. */
     to: 'listener' | 'sender'
+    /** What the frame holds. */
     kind: 'text' | 'binary' | 'continuation' | 'ping' | 'pong' | 'close'
     /** Whether it is the last one of its message. */
     fin: boolean
@@ -1632,19 +1842,53 @@ declare namespace WebSocket {
 
   /** The events of a relay by their names. */
   interface RelayEmulatorEventMap {
+    /** A handshake succeeded. */
     handshake: RelayEmulatorHandshake
+    /** The relay or a listener has refused a request. */
     refused: RelayEmulatorRefusal
     /** Refusals and warnings beyond 20 in a second, which were only counted. */
-    suppressed: { type: 'suppressed'; refusals: number; warnings: number }
+    suppressed: {
+      /** The name of the event. */
+      type: 'suppressed'
+      /** How many refusals. */
+      refusals: number
+      /** How many warnings. */
+      warnings: number
+    }
+    /** A sender and a listener have met. */
     paired: RelayEmulatorPairing
+    /** An HTTP request that a listener has answered has ended. */
     answered: RelayEmulatorAnswer
+    /** A control channel or a relayed connection has ended. */
     closed: RelayEmulatorEnd
     /** A fault has struck: its id, its kind, and a path or an id. */
-    fault: { type: 'fault'; fault: number; kind: RelayEmulatorFault['kind']; target: string }
+    fault: {
+      /** The name of the event. */
+      type: 'fault'
+      /** The id of the fault. */
+      fault: number
+      /** The kind of the fault. */
+      kind: RelayEmulatorFault['kind']
+      /** What it struck: a path or an id. */
+      target: string
+    }
     /** Hybrid connections or rules have changed. */
-    changed: { type: 'changed'; what: string }
+    changed: {
+      /** The name of the event. */
+      type: 'changed'
+      /** What has changed. */
+      what: string
+    }
     /** Something deserves attention. */
-    warning: { type: 'warning'; message: string; trackingId?: string }
+    warning: {
+      /** The name of the event. */
+      type: 'warning'
+      /** The text. */
+      message: string
+      /** The id under which the relay knows it. */
+      trackingId?: string
+    }
+    /** A frame went through a hybrid connection that is recorded. */
     frame: RelayEmulatorFrame
   }
 
@@ -1660,6 +1904,7 @@ declare namespace WebSocket {
 
   /** The program did not take events quickly enough, so some were left out. */
   interface RelayEmulatorMissed {
+    /** The name of the event. */
     type: 'missed'
     /** How many were left out. */
     count: number
@@ -1669,7 +1914,9 @@ declare namespace WebSocket {
   type RelayEmulatorEvents = {
     [E in keyof RelayEmulatorEventMap]: [event: RelayEmulatorEvent<E>]
   } & {
+    /** Every event, whatever its name. */
     event: [event: RelayEmulatorEvent | RelayEmulatorMissed]
+    /** Events were left out, since the program did not take them quickly enough. */
     missed: [event: RelayEmulatorMissed]
 
     /** Of `EventEmitter`. */
@@ -1681,9 +1928,13 @@ declare namespace WebSocket {
 
   /** An HTTP request that a listener was told of and that has not ended. */
   interface RelayEmulatorRequest {
+    /** Its number, which is given once in the life of a relay. */
     readonly number: number
+    /** The hybrid connection. */
     readonly hybridConnection: string
+    /** The id under which the relay knows it. */
     readonly trackingId: string
+    /** The method of the request. */
     readonly method: string
     /** Its path, without the query. */
     readonly path: string
@@ -1711,7 +1962,14 @@ declare namespace WebSocket {
   interface RelayEmulator
     extends EventEmitter, AsyncIterable<RelayEmulatorEvent | RelayEmulatorMissed> {
     /** The address and port on which it listens. */
-    readonly address: { address: string; family: 'IPv4' | 'IPv6'; port: number }
+    readonly address: {
+      /** The address. */
+      address: string
+      /** Whether it is one of IPv4 or of IPv6. */
+      family: 'IPv4' | 'IPv6'
+      /** The port. */
+      port: number
+    }
 
     /** What you give in place of the name of a namespace, such as `ws://127.0.0.1:9400`. */
     readonly namespace: string
@@ -1771,7 +2029,14 @@ declare namespace WebSocket {
     listeners(eventName: string | symbol): Array<(...args: any[]) => void>
 
     /** The senders that wait for a listener. `waiting` says for how many milliseconds. */
-    pending(): Array<{ trackingId: string; hybridConnection: string; waiting: number }>
+    pending(): Array<{
+      /** The id under which the relay knows it. */
+      trackingId: string
+      /** The hybrid connection. */
+      hybridConnection: string
+      /** For how many milliseconds it has waited. */
+      waiting: number
+    }>
 
     /** The relayed connections that are open. */
     connections(): RelayEmulatorConnection[]
@@ -1784,7 +2049,12 @@ declare namespace WebSocket {
      *
      * @throws TypeError naming the member that cannot be used
      */
-    setFault(fault: RelayEmulatorFault): { id: number; remove(): void }
+    setFault(fault: RelayEmulatorFault): {
+      /** The id of the fault. */
+      id: number
+      /** Removes the fault, if it is still there. */
+      remove(): void
+    }
 
     /**
      * Removes a fault, if it is still there.
@@ -1794,13 +2064,23 @@ declare namespace WebSocket {
     removeFault(id: number): void
 
     /** The faults that are set, and how often each has struck. */
-    faults(): Array<RelayEmulatorFault & { id: number; struck: number }>
+    faults(): Array<
+      RelayEmulatorFault & {
+        /** The id of the fault. */
+        id: number
+        /** How often it has struck. */
+        struck: number
+      }
+    >
 
     /** Removes all faults. */
     clearFaults(): void
 
     /** What has happened since the event with that serial, oldest first, as far as it is kept. */
-    journal(options?: { since?: number }): RelayEmulatorEvent[]
+    journal(options?: {
+      /** The serial of the last event that you know; `0` for all. */
+      since?: number
+    }): RelayEmulatorEvent[]
 
     /** Lets the frames of a hybrid connection go into the journal. */
     record(hybridConnection: string): void
@@ -1856,98 +2136,180 @@ declare namespace WebSocket {
    */
   interface DiagnosticsMessages {
     /** A control channel is being opened, for the `attempt`-th time since it was up. */
-    'hyco-rs:listener:connecting': { server: RelayedServer; trackingId: string; attempt: number }
+    'hyco-rs:listener:connecting': {
+      /** The server. */
+      server: RelayedServer
+      /** The id under which the relay knows it. */
+      trackingId: string
+      /** Counts the attempts since the control channel was up. */
+      attempt: number
+    }
 
     /** A control channel is up. */
-    'hyco-rs:listener:online': { server: RelayedServer; trackingId: string }
+    'hyco-rs:listener:online': {
+      /** The server. */
+      server: RelayedServer
+      /** The id under which the relay knows it. */
+      trackingId: string
+    }
 
     /** A control channel is down, or could not be opened. */
     'hyco-rs:listener:offline': {
+      /** The server. */
       server: RelayedServer
+      /** The id under which the relay knows it. */
       trackingId: string
+      /** Counts the attempts since the control channel was up. */
       attempt: number
+      /** Milliseconds until the next attempt. */
       delay: number
+      /** Whether there will be no further attempt. */
       final: boolean
+      /** What went wrong. */
       error: RelayError
     }
 
     /** A new token was sent on a control channel. */
-    'hyco-rs:listener:renewed': { server: RelayedServer; trackingId: string }
+    'hyco-rs:listener:renewed': {
+      /** The server. */
+      server: RelayedServer
+      /** The id under which the relay knows it. */
+      trackingId: string
+    }
 
     /** A server is closed. */
-    'hyco-rs:listener:closed': { server: RelayedServer; trackingId: string }
+    'hyco-rs:listener:closed': {
+      /** The server. */
+      server: RelayedServer
+      /** The id under which the relay knows it. */
+      trackingId: string
+    }
 
     /** A sender is there. */
-    'hyco-rs:accept:asked': { server: RelayedServer; trackingId: string; request: RelayedRequest }
+    'hyco-rs:accept:asked': {
+      /** The server. */
+      server: RelayedServer
+      /** The id under which the relay knows it. */
+      trackingId: string
+      /** The request of the sender. */
+      request: RelayedRequest
+    }
 
     /** A sender is met. */
     'hyco-rs:accept:accepted': {
+      /** The server. */
       server: RelayedServer
+      /** The id under which the relay knows it. */
       trackingId: string
+      /** The request of the sender. */
       request: RelayedRequest
+      /** The socket. */
       socket: RelayedSocket
     }
 
     /** A sender is refused; `error` says why if it was the fault of this side. */
     'hyco-rs:accept:rejected': {
+      /** The server. */
       server: RelayedServer
+      /** The id under which the relay knows it. */
       trackingId: string
+      /** The request of the sender. */
       request: RelayedRequest
+      /** The HTTP status. */
       statusCode: number
+      /** The reason phrase. */
       reason: string
+      /** What went wrong. */
       error?: RelayError
     }
 
     /** A sender could not be met, or not be told of its refusal; it may have left. */
     'hyco-rs:accept:failed': {
+      /** The server. */
       server: RelayedServer
+      /** The id under which the relay knows it. */
       trackingId: string
+      /** The request of the sender. */
       request: RelayedRequest | null
+      /** What went wrong. */
       error: RelayError
     }
 
     /** A socket of a server, which is `server`, or of {@link relayedConnect} is open. */
-    'hyco-rs:socket:open': { server?: RelayedServer; socket: RelayedSocket; trackingId?: string }
+    'hyco-rs:socket:open': {
+      /** The server. */
+      server?: RelayedServer
+      /** The socket. */
+      socket: RelayedSocket
+      /** The id under which the relay knows it. */
+      trackingId?: string
+    }
 
     /** A socket that was open is closed. */
     'hyco-rs:socket:close': {
+      /** The server. */
       server?: RelayedServer
+      /** The socket. */
       socket: RelayedSocket
+      /** The id under which the relay knows it. */
       trackingId?: string
+      /** The close code. */
       code: number
+      /** The reason in the close frame. */
       reason: string
     }
 
     /** A server of this process has got an HTTP request. */
-    'hyco-rs:request:start': RequestInfo & { server: RelayedServer }
+    'hyco-rs:request:start': RequestInfo & {
+      /** The server. */
+      server: RelayedServer
+    }
 
     /**
      * An HTTP request is over, after `duration` milliseconds. One that was passed on by
      * {@link RelayedServer.forward} has `method`, `url` and `statusCode` instead of its sender.
      */
     'hyco-rs:request:end': Partial<RequestInfo> & {
+      /** The server. */
       server: RelayedServer
+      /** How long it took, in milliseconds. */
       duration: number
+      /** The method of the request. */
       method?: string
+      /** The path and query of the request. */
       url?: string
+      /** The HTTP status. */
       statusCode?: number
     }
 
     /** An HTTP request was not served, as `'requestError'` tells. */
-    'hyco-rs:request:error': Partial<RequestInfo> & { server: RelayedServer; error: RelayError }
+    'hyco-rs:request:error': Partial<RequestInfo> & {
+      /** The server. */
+      server: RelayedServer
+      /** What went wrong. */
+      error: RelayError
+    }
 
     /**
      * A line of the native side's log, about a server, a socket, a local relay of this process, or none.
      * Its texts are for people, and may change with any version; secrets are hidden in them.
      */
     'hyco-rs:log': {
+      /** The server. */
       server?: RelayedServer
+      /** The socket. */
       socket?: RelayedSocket
+      /** The relay. */
       relay?: RelayEmulator
+      /** The id under which the relay knows it. */
       trackingId?: string
+      /** How urgent it is. */
       level: 'error' | 'warn' | 'info' | 'debug'
+      /** The part of the native side that wrote it. */
       target: string
+      /** The text. */
       message: string
+      /** What the line tells beside its text. */
       fields: Record<string, string>
     }
   }

@@ -58,8 +58,11 @@ declare namespace testing {
 
     /** Connects a sender, and gives what the server got for it as well. */
     pair(options?: WebSocket.RelayedConnectOptions): Promise<{
+      /** The sender's end. */
       sender: WebSocket.RelayedSocket
+      /** The server's end. */
       socket: WebSocket.RelayedSocket
+      /** The request of the sender. */
       request: WebSocket.RelayedRequest
     }>
 
@@ -71,7 +74,12 @@ declare namespace testing {
   }
 
   /** Where a kit leaves what is to be done at the end of a test. */
-  type After = { after(end: () => Promise<void>): void } | ((end: () => Promise<void>) => unknown)
+  type After =
+    | {
+        /** Is called with what is to be done. */
+        after(end: () => Promise<void>): void
+      }
+    | ((end: () => Promise<void>) => unknown)
 
   /**
    * Starts a relay with one hybrid connection and a server that listens there.
@@ -84,6 +92,7 @@ declare namespace testing {
    *   and with a `TypeError` of code `HYCO_ERR_INVALID_ARGUMENT` for an argument that cannot be used
    */
   function startRelayKit(after?: After | null, options?: RelayKitOptions): Promise<RelayKit>
+  /** The same, for a kit that you close yourself: with `close()` or `await using`. */
   function startRelayKit(options: RelayKitOptions): Promise<RelayKit>
 }
 
