@@ -252,6 +252,20 @@ describe('what happens in a relay', timeout, () => {
     )
     assert.throws(() => relay.record('nothing'), TypeError)
   })
+
+  test('a recorded frame is as it came, also where a fault cuts it', async () => {
+    const relay = await start()
+    await listen(relay)
+    const socket = connect(relay)
+    await once(socket, 'open')
+    relay.record('hyco')
+    relay.setFault({ kind: 'slice', bytes: 3 })
+    const frame = once(relay, 'frame')
+    socket.send('abcdefgh')
+    const [{ to, fin, length, start: begin }] = await frame
+    const text = Buffer.from(begin, 'base64').toString()
+    assert.deepStrictEqual([to, fin, length, text], ['listener', true, 8, 'abcdefgh'])
+  })
 })
 
 describe('faults on purpose (E29)', timeout, () => {

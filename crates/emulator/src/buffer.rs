@@ -20,6 +20,12 @@ impl Buffer {
                 .unwrap_or_else(|| vec![0; SIZE].into_boxed_slice()),
         )
     }
+
+    /// How many lie ready on this thread.
+    #[cfg(test)]
+    pub(crate) fn spare() -> usize {
+        SPARE.with_borrow(Vec::len)
+    }
 }
 
 impl Deref for Buffer {

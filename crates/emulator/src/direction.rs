@@ -15,7 +15,11 @@ use hyco_websocket::{
 };
 use tokio::{io::ReadBuf, time::Instant};
 
-use crate::{buffer::Buffer, side::Side};
+use crate::{
+    buffer::Buffer,
+    recorded::{self, Recorded},
+    side::Side,
+};
 
 /// How a direction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,15 +32,6 @@ pub(crate) enum Verdict {
     SinkLost,
     /// The source broke the WebSocket protocol.
     Violated(Violation),
-}
-
-/// A frame that came while frames are recorded.
-pub(crate) struct Recorded {
-    /// FIN, the reserved bits and the opcode.
-    pub(crate) first: u8,
-    pub(crate) length: u64,
-    /// The first bytes of the payload.
-    pub(crate) start: Vec<u8>,
 }
 
 /// What is on its way from one side to the other.
@@ -59,6 +54,8 @@ pub(crate) struct Direction {
     /// The verdict, once all that came before it is written.
     ending: Option<Verdict>,
     unflushed: bool,
+    /// The longest frame that is passed on whole; zero cuts none.
+    max_frame: u64,
     /// The frames that came since they were taken, if they are recorded.
     recorded: Option<Vec<Recorded>>,
     /// Since when the other side has taken nothing.
@@ -80,6 +77,7 @@ impl Direction {
             close: None,
             ending: None,
             unflushed: false,
+            max_frame: config.max_frame,
             recorded: None,
             stalled_since: None,
         };
@@ -114,7 +112,8 @@ impl Direction {
 
     /// Cuts the frames to come as a fault wants it, or else as usual.
     pub(crate) fn set_slice(&mut self, slice: Option<u64>, usual: u64) {
-        self.rewriter.set_max_frame(slice.unwrap_or(usual));
+        self.max_frame = slice.unwrap_or(usual);
+        self.rewriter.set_max_frame(self.max_frame);
     }
 
     /// Moves bytes until one side has to wait, or the direction ends.
@@ -231,10 +230,8 @@ impl Direction {
         if let (Some(recorded), Some(frames)) = (&mut self.recorded, controls.frames.take()) {
             recorded.extend(frames.into_iter().map(|(mut frame, payload_at)| {
                 if let Some(at) = payload_at {
-                    let end = rewritten
-                        .written
-                        .min(at + frame.length.min(PREVIEW) as usize);
-                    frame.start = buffer[at.min(end)..end].to_vec();
+                    let output = &buffer[..rewritten.written];
+                    frame.start = recorded::start(output, at, frame.length, self.max_frame);
                 }
                 frame
             }));
@@ -374,7 +371,5 @@ impl ControlSink for Controls<'_> {
     }
 }
 
-/// How much of a payload is recorded.
-const PREVIEW: u64 = 256;
 /// After so many reads in a row other connections get their turn.
 const ROUNDS: usize = 16;

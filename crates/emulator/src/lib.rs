@@ -52,6 +52,7 @@ mod page;
 mod pending;
 mod places;
 mod read_ahead;
+mod recorded;
 mod relay;
 mod route;
 mod server;

@@ -1,9 +1,14 @@
 //! Ending a connection so that its peer can read what it was sent last.
 
-use std::time::Duration;
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncWriteExt, ReadBuf},
     time::timeout,
 };
 
@@ -14,12 +19,52 @@ use crate::{buffer::Buffer, stream::Stream};
 pub(crate) async fn linger(mut stream: Stream) {
     let _ = timeout(LINGER, async {
         if stream.shutdown().await.is_ok() {
-            let mut buffer = Buffer::take();
-            while matches!(stream.read(&mut buffer).await, Ok(count) if count > 0) {}
+            poll_fn(|cx| poll_end(&mut stream, cx)).await;
         }
     })
     .await;
 }
 
+/// Reads what there is; ready at the end. A connection that waits holds no buffer: thousands may be closed
+/// at once.
+fn poll_end(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<()> {
+    let mut buffer = Buffer::take();
+    loop {
+        let mut space = ReadBuf::new(&mut buffer);
+        match ready!(Pin::new(&mut *stream).poll_read(cx, &mut space)) {
+            Ok(()) if !space.filled().is_empty() => {}
+            _ => return Poll::Ready(()),
+        }
+    }
+}
+
 /// How long a peer has to end its connection. The relay closes in less than a second, all in all.
 pub(crate) const LINGER: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_waits_for_its_peer_to_end_holds_no_buffer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let peer = TcpStream::connect(address).await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        // One that is left over, for all on this thread.
+        drop(Buffer::take());
+        let before = Buffer::spare();
+        let mut lingering = Box::pin(linger(Stream::Plain(stream)));
+        let mut waits = true;
+        for _ in 0..3 {
+            let turn = poll_fn(|cx| Poll::Ready(lingering.as_mut().poll(cx).is_pending()));
+            waits = waits && turn.await;
+        }
+        assert!(waits, "the peer has not ended");
+        assert_eq!(Buffer::spare(), before);
+        drop(peer);
+        lingering.await;
+    }
+}
