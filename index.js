@@ -1,5 +1,8 @@
 'use strict'
 
+// First, so that a runtime which forbids something is told everything that has to be allowed.
+require('./lib/native')
+
 const ws = require('ws')
 
 const { startRelayEmulator } = require('./lib/emulator/emulator')

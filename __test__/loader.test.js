@@ -120,6 +120,13 @@ describe('loading the binary', TIMEOUT, () => {
     assert.equal(cause.code, 'ERR_DLOPEN_FAILED')
   })
 
+  it('says that the binary is for another processor', { skip: !onGlibc }, () => {
+    const binary = fs.readFileSync(addon())
+    binary.writeUInt16LE(243, 18) // RISC-V, in the head of an ELF file
+    installed.addPlatform(platform, binary)
+    refused({}, /made for another system/, /do not copy node_modules/)
+  })
+
   it('says which flags of Node forbid it', () => {
     installed.addPlatform(platform)
     refused({ flags: ['--no-addons'] }, /may not load addons/, /--allow-addons/)
@@ -128,18 +135,29 @@ describe('loading the binary', TIMEOUT, () => {
     refused({ flags }, /may not load addons/, /--allow-addons.*--permission/)
   })
 
-  it('says what Deno has to allow', () => {
-    installed.addPlatform(platform)
-    const program = installed.write(
-      'deno.js',
-      `process.dlopen = () => {
-        const error = new Error('Requires ffi access to "x.node", run again with --allow-ffi')
+  for (const [what, forbids] of [
+    ['to load it', 'process.dlopen = deny'],
+    ['to ask for the system', 'process.dlopen = process.report.getReport = deny'],
+    [
+      'to read variables',
+      `process.dlopen = deny
+      const { env } = process
+      process.env = new Proxy(env, {
+        get: (_, name) => (/^(NAPI_|WS_)/.test(name) ? deny() : env[name]),
+      })`,
+    ],
+  ]) {
+    it(`says what Deno has to allow, where it forbids ${what}`, () => {
+      installed.addPlatform(platform)
+      const deny = `function deny() {
+        const error = new Error('Requires access to "x", run again with a flag')
         error.name = 'NotCapable'
         throw error
-      }${LOADS}`,
-    )
-    refused({ program }, /may not load addons/, /--allow-ffi/)
-  })
+      }`
+      const program = installed.write('deno.js', `${deny}\n${forbids}\n${LOADS}`)
+      refused({ program }, /may not load addons/, /--allow-ffi.*--allow-env.*--allow-sys/)
+    })
+  }
 
   it('says that NAPI_RS_NATIVE_LIBRARY_PATH names no binary', () => {
     const env = { NAPI_RS_NATIVE_LIBRARY_PATH: path.join(installed.folder, 'nowhere.node') }

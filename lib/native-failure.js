@@ -25,10 +25,10 @@ const DOCUMENT = 'docs/errors.md#hyco_err_native_binding tells more.'
  */
 function loadAgain(error) {
   const target = thisTarget()
-  const override = overridden()
+  const override = isDenied(error) ? undefined : overridden()
   const { addon, errors } = attempt(target)
   if (addon !== undefined && override === undefined) return addon
-  const real = errors.find(({ code }) => code !== 'MODULE_NOT_FOUND')
+  const real = isDenied(error) ? error : errors.find(({ code }) => code !== 'MODULE_NOT_FOUND')
   const cause = real ?? errors.at(-1) ?? error
   const [what, remedy] = override ?? (real ? ofBrokenBinary(real, target) : ofMissing(target))
   throw failure(target, what, remedy, cause)
@@ -62,9 +62,20 @@ function thisTarget() {
 }
 
 function isMusl() {
-  const report = process.report?.getReport?.()
+  let report
+  try {
+    report = process.report?.getReport?.()
+  } catch (error) {
+    // Deno may forbid it; what else it forbids is told when the binary is loaded.
+    if (!isDenied(error)) throw error
+  }
   const header = (typeof report === 'string' ? JSON.parse(report) : report)?.header
   return header !== undefined && header.glibcVersionRuntime === undefined
+}
+
+/** Whether Deno has forbidden something. */
+function isDenied({ message, name }) {
+  return name === 'NotCapable' || name === 'PermissionDenied' || /--allow-ffi/.test(message)
 }
 
 /** Tries both places again: the `addon`, or the `errors`, of which the generated loader keeps texts only. */
@@ -96,7 +107,8 @@ function overridden() {
 }
 
 /** The binary is there, and the system or the runtime refuses it. */
-function ofBrokenBinary({ code, message, name }, target) {
+function ofBrokenBinary(error, target) {
+  const { code, message } = error
   const text = String(message).split('\n', 1)[0]
   const glibc = /version [`'](GLIBC_[\d.]+)' not found/.exec(message)
   if (glibc) {
@@ -117,21 +129,23 @@ function ofBrokenBinary({ code, message, name }, target) {
       "Start Node with '--allow-fs-read' for the folder of hyco-rs, and with '--allow-addons'.",
     ]
   }
-  if (name === 'NotCapable' || name === 'PermissionDenied' || /--allow-ffi/.test(message)) {
+  if (isDenied(error)) {
     return [
       `this process may not load addons (${text})`,
       "Start Deno with '--allow-ffi', '--allow-env', '--allow-read', '--allow-net' and '--allow-sys'.",
     ]
   }
-  if (
-    /invalid ELF header|wrong ELF class|incompatible architecture|Win32 application/i.test(text)
-  ) {
+  // For a file of another processor glibc says that there is none, and names it.
+  const isAnother =
+    /invalid ELF header|wrong ELF class|incompatible architecture|Win32 application/i.test(text) ||
+    /\.node: cannot open shared object file: No such file/.test(text)
+  if (isAnother) {
     return [
       `the binary was made for another system (${text})`,
       `Delete node_modules and run 'npm install' on this system; do not copy node_modules from another.`,
     ]
   }
-  if (/ld-(linux|musl)|libc\.musl|shared library/i.test(text)) {
+  if (/ld-(linux|musl)|libc\.(musl|so: cannot)|shared library/i.test(text)) {
     return [
       `the binary and the C library of this system do not fit (${text})`,
       `Delete node_modules and run 'npm install' on this system, which needs hyco-rs-${target}.`,
