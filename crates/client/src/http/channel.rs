@@ -121,9 +121,10 @@ impl Channel {
         self.append(true, OpCode::Close, &CLOSE_NORMAL.to_be_bytes());
     }
 
-    /// Bytes that are queued and not sent.
-    pub(crate) fn unsent(&self) -> usize {
-        self.output.len() - self.sent
+    /// Whether nothing waits for [`Self::poll_send`]: what was written may still be on its way through
+    /// TLS, which takes more than the connection does.
+    pub(crate) fn has_sent(&self) -> bool {
+        self.output.is_empty()
     }
 
     /// Whether more of an answer should be queued. What is sent in part is finished first: behind it the
@@ -132,8 +133,8 @@ impl Channel {
         self.sent == 0 && self.output.len() < OUTPUT
     }
 
-    /// Sends what is queued. Gives how many bytes have left, once at least one has.
-    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Sends what is queued. Ready once something has left.
+    pub(crate) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let before = self.sent;
         while self.sent < self.output.len() {
             let rest = &self.output[self.sent..];
@@ -141,17 +142,16 @@ impl Channel {
                 Poll::Ready(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(count) => self.sent += count,
                 Poll::Pending if self.sent == before => return Poll::Pending,
-                Poll::Pending => return Poll::Ready(Ok(self.sent - before)),
+                Poll::Pending => return Poll::Ready(Ok(())),
             }
         }
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        let count = self.sent - before;
         self.sent = 0;
         match self.output.capacity() > KEPT {
             true => self.buffers.give(std::mem::take(&mut self.output)),
             false => self.output.clear(),
         }
-        Poll::Ready(Ok(count))
+        Poll::Ready(Ok(()))
     }
 
     fn append(&mut self, fin: bool, opcode: OpCode, payload: &[u8]) {

@@ -19,6 +19,8 @@ mod channel;
 mod exchange;
 mod forward;
 mod forwarded;
+#[cfg(test)]
+mod late_tests;
 mod outgoing;
 mod pump;
 mod refusal;

@@ -55,7 +55,7 @@ fn read_request(text: &[u8]) -> Result<FullRequest> {
 pub(super) async fn close(mut channel: Box<Channel>) {
     channel.queue_close();
     let closing = async {
-        while poll_fn(|cx| channel.poll_send(cx)).await.is_ok() && channel.unsent() > 0 {}
+        while poll_fn(|cx| channel.poll_send(cx)).await.is_ok() && !channel.has_sent() {}
         loop {
             match channel.next() {
                 Err(_) | Ok(Some(Part::Close(_))) => return,
@@ -74,7 +74,7 @@ pub(super) async fn close(mut channel: Box<Channel>) {
 pub(super) async fn drain(channel: &mut Channel) -> bool {
     let draining = async {
         loop {
-            if channel.unsent() > 0 && poll_fn(|cx| channel.poll_send(cx)).await.is_err() {
+            if !channel.has_sent() && poll_fn(|cx| channel.poll_send(cx)).await.is_err() {
                 return false;
             }
             match channel.next() {
@@ -94,7 +94,7 @@ pub(super) async fn drain(channel: &mut Channel) -> bool {
 /// Sends what is queued.
 pub(super) async fn flush(mut channel: Box<Channel>) -> Option<Box<Channel>> {
     let sending = async {
-        while channel.unsent() > 0 {
+        while !channel.has_sent() {
             poll_fn(|cx| channel.poll_send(cx)).await?;
         }
         std::io::Result::Ok(())

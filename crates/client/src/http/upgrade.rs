@@ -226,10 +226,12 @@ struct Passage {
 
 /// One direction: what was read and is to be written.
 #[derive(Default)]
-struct Way {
+pub(super) struct Way {
     remasker: Remasker,
     bytes: Vec<u8>,
     written: usize,
+    /// What was written may still be on its way through TLS.
+    unflushed: bool,
     /// The reading side has ended, and the writing side was told.
     ended: bool,
     shut: bool,
@@ -273,7 +275,7 @@ impl Passage {
 }
 
 impl Way {
-    fn take(&mut self, bytes: &[u8], mask: impl FnMut() -> [u8; 4]) {
+    pub(super) fn take(&mut self, bytes: &[u8], mask: impl FnMut() -> [u8; 4]) {
         self.remasker.write(bytes, &mut self.bytes, mask);
     }
 
@@ -297,7 +299,7 @@ impl Way {
         Ok(true)
     }
 
-    fn poll_write<S: AsyncWrite + Unpin + ?Sized>(
+    pub(super) fn poll_write<S: AsyncWrite + Unpin + ?Sized>(
         &mut self,
         cx: &mut Context<'_>,
         to: &mut S,
@@ -314,7 +316,10 @@ impl Way {
         if moved {
             // An idle connection holds no buffer.
             (self.bytes, self.written) = (Vec::new(), 0);
-            let _ = Pin::new(&mut *to).poll_flush(cx)?;
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            self.unflushed = Pin::new(&mut *to).poll_flush(cx)?.is_pending();
         }
         if self.ended && !self.shut && Pin::new(to).poll_shutdown(cx)?.is_ready() {
             (self.shut, moved) = (true, true);

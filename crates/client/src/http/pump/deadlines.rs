@@ -32,6 +32,18 @@ impl Pump<'_> {
         }
     }
 
+    /// The relay's time begins when it is asked for something: what it was not asked for until now, it
+    /// could not have done.
+    pub(super) fn restart_clocks(&mut self) {
+        let now = Instant::now();
+        if self.channel.as_ref().is_some_and(|it| it.has_sent()) {
+            self.taken = now;
+        }
+        if self.written < self.to_server.len() {
+            self.given = now;
+        }
+    }
+
     fn next_deadline(&self) -> Instant {
         let head = self.head_deadline.filter(|_| !self.has_head());
         let never = Instant::now() + STALL;
@@ -59,7 +71,7 @@ impl Pump<'_> {
         let unsent = self
             .channel
             .as_ref()
-            .is_some_and(|channel| channel.unsent() > 0);
+            .is_some_and(|channel| !channel.has_sent());
         let take = unsent.then(|| self.taken + STALL);
         let give = self.body_follows.then(|| self.given + STALL);
         take.into_iter().chain(give).min()

@@ -44,6 +44,8 @@ pub(crate) struct Pump<'a> {
     /// What the server still has to be sent: head and body.
     to_server: Vec<u8>,
     written: usize,
+    /// What was written may still be on its way through TLS.
+    unflushed: bool,
     /// The rest of the body comes by the rendezvous.
     body_follows: bool,
     server_is_deaf: bool,
@@ -79,6 +81,7 @@ impl<'a> Pump<'a> {
             transport,
             to_server,
             written: 0,
+            unflushed: false,
             body_follows: false,
             server_is_deaf: false,
             parser: AnswerParser::new(method),
@@ -122,6 +125,7 @@ impl<'a> Pump<'a> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<std::result::Result<Ended, Failure>> {
+        self.restart_clocks();
         for _ in 0..STEPS_A_TURN {
             let mut moved = self.write_to_server(cx);
             moved |= self.read_relay(cx)?;
@@ -147,7 +151,7 @@ impl<'a> Pump<'a> {
             let sent = self
                 .channel
                 .as_ref()
-                .is_some_and(|channel| channel.unsent() == 0);
+                .is_some_and(|channel| channel.has_sent());
             return sent.then_some(Ended::Sent);
         }
         if self.channel.is_some()

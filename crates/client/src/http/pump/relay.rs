@@ -28,7 +28,6 @@ impl Pump<'_> {
             // The server has its own window. What waits for it here is the rest of one read at the most.
             let waits = self.written < self.to_server.len();
             if self.body_follows && (waits || passed >= WINDOW) {
-                self.given = Instant::now();
                 return Ok(moved);
             }
             let part = channel.next().map_err(|broken| {
@@ -47,6 +46,7 @@ impl Pump<'_> {
                 Some(Part::Binary { bytes, last }) if self.body_follows => {
                     passed += bytes.len();
                     if !self.server_is_deaf {
+                        self.unflushed = true;
                         let transport = Pin::new(&mut *self.transport);
                         match write_chunk(transport, cx, bytes, last, &mut self.to_server) {
                             Ok(()) => {}
@@ -76,7 +76,7 @@ impl Pump<'_> {
             && self
                 .channel
                 .as_ref()
-                .is_some_and(|channel| channel.unsent() == 0)
+                .is_some_and(|channel| channel.has_sent())
         {
             true => Ok(()),
             false => Err(Failure::SenderGone),
@@ -139,13 +139,12 @@ impl Pump<'_> {
         let Some(channel) = &mut self.channel else {
             return Ok(false);
         };
-        if channel.unsent() == 0 {
-            self.taken = Instant::now();
+        if channel.has_sent() {
             return Ok(false);
         }
         match channel.poll_send(cx) {
             Poll::Pending => Ok(false),
-            Poll::Ready(Ok(_)) => {
+            Poll::Ready(Ok(())) => {
                 self.taken = Instant::now();
                 Ok(true)
             }
@@ -157,7 +156,7 @@ impl Pump<'_> {
     }
 }
 
-/// Writes a chunk of a body from where it lies. What the server does not take yet goes to `rest`, and all
+/// Writes a chunk of a body from where it lies, to be flushed. What the server does not take yet goes to `rest`, and all
 /// of it if something waits there.
 fn write_chunk(
     mut server: Pin<&mut dyn Transport>,
@@ -188,8 +187,6 @@ fn write_chunk(
     for slice in left {
         rest.extend_from_slice(slice);
     }
-    // Only sends what is written; a failure shows when the answer is read.
-    let _ = server.poll_flush(cx);
     Ok(())
 }
 

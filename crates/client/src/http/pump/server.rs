@@ -32,9 +32,11 @@ impl Pump<'_> {
             }
             moved = true;
         }
-        if moved && !self.server_is_deaf {
-            // Only sends what is written; a failure shows when the answer is read.
-            let _ = Pin::new(&mut *self.transport).poll_flush(cx);
+        self.unflushed |= moved;
+        if self.unflushed {
+            // A failure shows when the answer is read.
+            let flushed = Pin::new(&mut *self.transport).poll_flush(cx);
+            self.unflushed = flushed.is_pending();
         }
         self.written = 0;
         match self.to_server.capacity() > KEPT {

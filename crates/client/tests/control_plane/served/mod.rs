@@ -3,6 +3,7 @@
 mod answers;
 mod channels;
 mod failures;
+mod stalls;
 
 use std::{
     io,
