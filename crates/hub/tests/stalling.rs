@@ -6,8 +6,8 @@ use std::{
     task::{Poll, Wake, Waker},
 };
 
-use hyco_client::connection::Inbox;
-use hyco_hub::{HubInbox, Queue};
+use hyco_client::connection::{Inbox, Signal};
+use hyco_hub::{HubInbox, Queue, RECORD_WORDS};
 
 /// A waker that notes its name.
 struct Named(usize, Arc<Mutex<Vec<usize>>>);
@@ -26,10 +26,14 @@ struct Setting {
 impl Setting {
     /// An inbox that takes no more.
     fn full() -> Self {
-        let inbox = HubInbox::new();
-        inbox.event(0, "x".repeat(3 * 1024 * 1024));
+        let setting = Self::empty();
+        setting.inbox.event(0, "x".repeat(3 * 1024 * 1024));
+        setting
+    }
+
+    fn empty() -> Self {
         Self {
-            inbox,
+            inbox: HubInbox::new(),
             woken: Arc::default(),
         }
     }
@@ -81,4 +85,31 @@ fn who_has_waited_longest_is_woken_first() {
         assert!(setting.stalls(&setting.task(name), name as u32));
     }
     assert_eq!(setting.take(), [3, 1, 2]);
+}
+
+/// Bytes that may wait for JavaScript.
+const WINDOW: usize = 2 * 1024 * 1024;
+
+#[test]
+fn what_carries_nothing_counts_as_well() {
+    let setting = Setting::empty();
+    let task = setting.task(1);
+    for _ in 1..WINDOW / (4 * RECORD_WORDS) {
+        setting.inbox.signal(7, Signal::Acknowledged(1));
+    }
+    assert!(!setting.stalls(&task, 7));
+    setting.inbox.signal(7, Signal::Acknowledged(1));
+    assert!(setting.stalls(&task, 7));
+    assert_eq!(setting.take(), [1]);
+}
+
+#[test]
+fn a_queue_that_comes_again_after_its_delivery_is_empty() {
+    let setting = Setting::full();
+    let mut delivered = setting.inbox.take(Queue::default());
+    delivered.recycle();
+    drop(setting.inbox.take(delivered));
+    assert!(!setting.stalls(&setting.task(1), 7));
+    let again = setting.inbox.take(Queue::default());
+    assert!(again.records.is_empty() && again.events.is_empty());
 }

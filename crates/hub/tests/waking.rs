@@ -71,6 +71,16 @@ fn a_turn_wakes_javascript_once_when_it_is_over() {
 }
 
 #[test]
+fn a_turn_in_which_javascript_was_woken_and_has_read_everything_wakes_it_no_more() {
+    let (inbox, javascript) = inbox();
+    read(&inbox, 1, 1);
+    inbox.event(0, "{}".to_owned());
+    assert_eq!((javascript.calls(), take_all(&inbox)), (1, 2));
+    inbox.turns.end_turn();
+    assert_eq!(javascript.calls(), 1);
+}
+
+#[test]
 fn a_turn_that_brought_nothing_wakes_nobody() {
     let (inbox, javascript) = inbox();
     read(&inbox, 0, 0);
