@@ -12,8 +12,7 @@ import { join, relative } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 
-/** Milliseconds after which a run counts as a failed one: a mutant may hang. */
-const DEADLINE = 150_000
+import { passes as pass } from './tests-alone.mjs'
 
 /** How often what does not compile is taken out before giving up. */
 const ROUNDS = 12
@@ -169,17 +168,13 @@ function compile(found) {
   process.exit(1)
 }
 
-function passes(programs, number) {
-  return programs.every((program) => {
-    const run = spawnSync(program, ['--quiet'], {
-      cwd: join(copy, source, '..'),
-      stdio: 'ignore',
-      timeout: DEADLINE,
-      killSignal: 'SIGKILL',
-      env: { ...process.env, HYCO_MUTANT: String(number), CARGO_MANIFEST_DIR: undefined },
-    })
-    return run.status === 0
-  })
+async function passes(programs, number) {
+  const cwd = join(copy, source, '..')
+  const env = { ...process.env, HYCO_MUTANT: String(number), CARGO_MANIFEST_DIR: undefined }
+  for (const program of programs) {
+    if (!(await pass(program, ['--quiet'], { cwd, env }))) return false
+  }
+  return true
 }
 
 /** So many, spread over all files in an order that the seed decides. */
@@ -197,14 +192,14 @@ function choose(changes) {
 
 copyWorkspace()
 const { changes, programs } = compile(findChanges())
-if (!passes(programs, 0)) {
+if (!(await passes(programs, 0))) {
   console.error('the tests fail without a change')
   process.exit(1)
 }
 const chosen = choose(changes)
 let survived = 0
 for (const { number, file, at, what, line } of chosen) {
-  if (!passes(programs, number)) continue
+  if (!(await passes(programs, number))) continue
   survived++
   console.log(`${relative('.', file)}:${at + 1}: ${what}: ${line}  [${number}]`)
 }

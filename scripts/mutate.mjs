@@ -6,10 +6,11 @@
 // stands first. A change that survives is printed. It takes as long as the tests, times the number of
 // changes, of which `--sample` takes so many of each file: not for CI.
 
-import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
+
+import { passes as pass } from './tests-alone.mjs'
 
 /** What is replaced by what. Each match is one mutation. */
 const MUTATIONS = [
@@ -32,9 +33,6 @@ const MUTATIONS = [
   [/^ +(?:this|core|held)[.#\w?]*\([^\n]*\)$/gm, ''],
 ]
 
-/** Milliseconds after which a run counts as a failed one: a mutant may hang. */
-const DEADLINE = 120_000
-
 const separator = process.argv.indexOf('--')
 const { values, positionals: files } = parseArgs({
   args: process.argv.slice(2, separator),
@@ -47,15 +45,12 @@ if (separator < 3 || files.length === 0 || tests.length === 0) {
   process.exit(2)
 }
 
-function passes() {
-  return tests.every((test) => {
-    const run = spawnSync(process.execPath, ['--test', test], {
-      stdio: 'ignore',
-      timeout: DEADLINE,
-      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
-    })
-    return run.status === 0
-  })
+async function passes() {
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+  for (const test of tests) {
+    if (!(await pass(process.execPath, ['--test', test], { env }))) return false
+  }
+  return true
 }
 
 /** So many of a list, evenly spread. */
@@ -100,7 +95,7 @@ function closing(text, open) {
   }
 }
 
-if (!passes()) {
+if (!(await passes())) {
   console.error('the tests fail without a mutation')
   process.exit(1)
 }
@@ -109,20 +104,18 @@ let survived = 0
 for (const file of files) {
   const original = readFileSync(file, 'utf8')
   const restore = () => writeFileSync(file, original)
-  process.once('SIGINT', () => {
-    restore()
-    process.exit(130)
-  })
+  process.once('exit', restore)
   try {
     for (const { line, what, text } of sample([...mutants(original)])) {
       writeFileSync(file, text)
       tried++
-      if (!passes()) continue
+      if (!(await passes())) continue
       survived++
       console.log(`${file}:${line}: ${what}`)
     }
   } finally {
     restore()
+    process.off('exit', restore)
   }
 }
 console.log(`${survived} of ${tried} survived`)
