@@ -66,7 +66,8 @@ declare namespace relay {
     /**
      * Starts to listen at the relay.
      *
-     * @param callback Called once, when it listens. Other arguments, such as a port, have no effect
+     * @param callback Called once, when it listens; an error that it throws becomes a warning of the process.
+     *   Other arguments, such as a port, have no effect
      * @throws Error with the code `ERR_SERVER_ALREADY_LISTEN`
      */
     listen(...args: any[]): this

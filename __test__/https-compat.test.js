@@ -138,9 +138,22 @@ describe('hyco-rs/https', TIMEOUT, () => {
       "const https = require('hyco-https');",
       `const https = require(${JSON.stringify(require.resolve('../https'))});`,
     )
+    await serves(changed, 'stdout', 'listening')
+  })
+
+  it("runs hyco-https' own example with one line changed, which prints what it has not", async () => {
+    const file = path.join(hycoHttps.home(), 'examples', 'simple', 'listener.js')
+    const program = fs.readFileSync(file, 'utf8')
+    assert.ok(program.includes("require('../../')"))
+    const changed = program.replace("'../../'", JSON.stringify(require.resolve('../https')))
+    await serves(changed, 'stderr', 'port is not defined. The server listens all the same.')
+  })
+
+  /** Runs a sample of hyco-https until it says something, and asks it for its page. */
+  async function serves(program, output, text) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyco-rs-test-'))
     const file = path.join(folder, 'program.js')
-    fs.writeFileSync(file, changed)
+    fs.writeFileSync(file, program)
     const { keyName, key } = setting.relay.emulator
     const env = {
       ...process.env,
@@ -150,17 +163,26 @@ describe('hyco-rs/https', TIMEOUT, () => {
       SB_HC_KEY: key,
     }
     const running = run(process.execPath, [file], { env, timeout: 300_000 })
-    const said = new Promise((resolve) => {
-      running.child.stdout.on('data', (data) => String(data).includes('listening') && resolve())
+    const ended = running.then(
+      () => assert.fail('the program ended'),
+      (error) => error,
+    )
+    let said = ''
+    const ready = new Promise((resolve) => {
+      running.child[output].on('data', (data) => {
+        said += data
+        if (said.includes(text)) resolve()
+      })
     })
-    await said
+    const failed = await Promise.race([ready, ended])
+    if (failed) throw failed
     const response = await setting.request('/page')
     assert.equal(response.headers['content-type'], 'text/html')
     assert.match(String(response.body), /Relayed Node.js Server!/)
     running.child.kill()
-    await running.catch(() => {})
+    await ended
     fs.rmSync(folder, { recursive: true })
-  })
+  }
 })
 
 describe('the local relay with hyco-https 1.4.5 as listener', TIMEOUT, () => {

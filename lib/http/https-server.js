@@ -2,6 +2,7 @@
 
 const http = require('node:http')
 
+const { textOf } = require('../errors')
 const { nextTick } = require('../globals')
 const { serverOptions } = require('../options/options')
 const RelayedServer = require('../server/relayed-server')
@@ -62,7 +63,7 @@ class RelayHttpsServer extends http.Server {
       throw Object.assign(error, { code: 'ERR_SERVER_ALREADY_LISTEN' })
     }
     const callback = args.findLast((arg) => typeof arg === 'function')
-    if (callback) this.once('listening', callback)
+    if (callback) this.once('listening', () => callWarily(callback, this))
     const relayed = new RelayedServer(this.options)
     relayed.attach(this)
     this.#relayed = relayed
@@ -116,6 +117,24 @@ class RelayHttpsServer extends http.Server {
   unref() {
     this.#relayed?.unref()
     return this
+  }
+}
+
+/**
+ * Calls the callback of `listen()`. hyco-https never does, so a mistake in it has been unseen: that in the
+ * samples of hyco-https, which print a `port` that they do not have. It is no reason to end the server.
+ *
+ * @param {Function} callback
+ * @param {RelayHttpsServer} server
+ */
+function callWarily(callback, server) {
+  try {
+    callback.call(server)
+  } catch (error) {
+    process.emitWarning(
+      `The callback of listen() threw: ${textOf(error)}. The server listens all the same.`,
+      { type: 'RelayedServerWarning', detail: error?.stack },
+    )
   }
 }
 
