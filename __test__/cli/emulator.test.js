@@ -137,6 +137,14 @@ describe('hyco-rs emulator', { skip: Cli.unfit, timeout: 600_000 }, () => {
     }
   })
 
+  it('says what to do when its certificate cannot be kept', async () => {
+    // A file is no folder, whoever asks.
+    const args = ['emulator', '--port', '0', '--cert-dir', __filename]
+    const { code, stderr } = await Cli.run(args)
+    assert.equal(code, 1)
+    assert.match(stderr, /cannot use the certificate: [^]*--cert-dir FOLDER[^]*--no-tls/)
+  })
+
   it('refuses a port and a hybrid connection that are none', async () => {
     for (const [args, what] of [
       [['--port', '70000'], /70000.*--port/],

@@ -104,7 +104,7 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
         .await
         .map_err(|error| match error {
             Error::InvalidOption { .. } => (error.to_string(), WRONG_USE),
-            error => (advice(&error), FAILED),
+            error => (advice(&error, settings.authority.is_some()), FAILED),
         })?;
     for fault in &settings.faults {
         emulator
@@ -140,10 +140,14 @@ async fn serve(args: &Args) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn advice(error: &Error) -> String {
+/// The error, and what helps; whether a certificate is made decides what does.
+fn advice(error: &Error, makes_certificate: bool) -> String {
     match error {
         Error::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => format!(
             "{error}\nIs the relay running already? --port PORT takes another port, and 0 a free one."
+        ),
+        Error::Tls(_) if makes_certificate => format!(
+            "{error}\n--cert-dir FOLDER keeps what certificates need elsewhere, and --no-tls needs none."
         ),
         error => error.to_string(),
     }
