@@ -140,7 +140,7 @@ const checks = {
   },
 
   'exit by itself': async () => {
-    const child = spawn(process.execPath, [...FLAGS, program.pathname], { stdio: 'pipe' })
+    const child = spawn(RUNTIME[0], [...RUNTIME.slice(1), program.pathname], { stdio: 'pipe' })
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (text) => {
@@ -153,8 +153,10 @@ const checks = {
   },
 }
 
-/** What a child process of this runtime needs. */
-const FLAGS = process.versions.deno ? ['run', '-A'] : []
+/** How a child process of this runtime is started. */
+const RUNTIME = process.env.SMOKE_RUNTIME
+  ? JSON.parse(process.env.SMOKE_RUNTIME)
+  : [process.execPath, ...(process.versions.deno ? ['run', '-A'] : [])]
 
 let failed = 0
 for (const [check, run] of Object.entries(checks)) {
