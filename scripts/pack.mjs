@@ -45,6 +45,7 @@ function pack() {
     console.log(`pack: ${name}: ${outcome}`)
     if (outcome.startsWith('FAILED')) process.exit(1)
     run(process.execPath, [join(root, 'scripts', 'notices.mjs'), name])
+    fs.copyFileSync(join(root, 'LICENSE'), join(root, 'npm', name, 'LICENSE'))
     npmPack(`./npm/${name}`)
   }
   packMain()
