@@ -143,6 +143,7 @@ describe('hyco-rs http', { timeout: 600_000 }, () => {
       [['-d', '@/no/such/file'], /file of --data cannot be read/],
       [['-o', '/no/such/folder/file'], /file of --output cannot be written/],
       [['-X', 'GE T'], /The request cannot be sent: .*[Mm]ethod/],
+      [['-X', 'connect'], /--request cannot be CONNECT.*\n.*hyco-rs forward/],
       [['-H', 'nonsense'], /is no header/],
     ]) {
       const { code, stderr } = await Cli.run(['http', ...where, ...args])

@@ -32,6 +32,10 @@ async function request(values, [suffix], terminal) {
   const token = target.createToken()
   if (token !== null) headers.ServiceBusAuthorization = token
   const method = values.request ?? (values.data === undefined ? 'GET' : 'POST')
+  if (method.toUpperCase() === 'CONNECT') {
+    const hint = "'hyco-rs forward' carries TCP connections through the relay."
+    throw usageError('--request cannot be CONNECT, which asks a proxy for a tunnel.', hint)
+  }
   const path = url.pathname + url.search
   const started = Date.now()
   let socket
