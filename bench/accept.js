@@ -5,9 +5,10 @@
 
 const { monitorEventLoopDelay } = require('node:perf_hooks')
 
-const { since, usage } = require('./harness/measure')
+const { since, usage, warmUp } = require('./harness/measure')
 const { transports } = require('./harness/rows')
 
+/** Senders of each round of the warm-up. */
 const WARM_UP = 500
 /** Milliseconds between two looks at the event loop. */
 const INTERVAL = 1
@@ -39,8 +40,10 @@ module.exports = {
       await control.order('accept', { group, secure, count: messages, concurrency })
       await all
     }
-    await accept(WARM_UP)
-    await control.order('close', { group })
+    await warmUp(async () => {
+      await accept(WARM_UP)
+      await control.order('close', { group })
+    })
     const delay = monitorEventLoopDelay({ resolution: INTERVAL })
     const { usage: before } = await control.order('usage')
     delay.enable()
