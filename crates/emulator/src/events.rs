@@ -353,3 +353,15 @@ const JOURNAL_SIZE: usize = 4 * 1024 * 1024;
 const FIXED_SIZE: usize = 512;
 /// A path of which more is not shown.
 const LONGEST_TEXT: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_path_is_cut_between_two_characters() {
+        let whole = "ä".repeat(LONGEST_TEXT);
+        assert_eq!(shown(&whole), whole);
+        assert_eq!(shown(&format!("{whole}b")), format!("{whole}…"));
+    }
+}
