@@ -94,9 +94,10 @@ pub(crate) fn verify_web_token(
     right: Right,
     demand: &Demand<'_>,
 ) -> Result<Verified, Failure> {
-    let audience = token.audience.trim_end_matches('/');
-    if !AUDIENCES.contains(&audience) {
-        let hint = format!("aud is '{}', it must be {}", token.audience, AUDIENCES[0]);
+    let is_relay = |name: &String| AUDIENCES.contains(&name.trim_end_matches('/'));
+    if !token.audiences.iter().any(is_relay) {
+        let audiences = token.audiences.join(", ");
+        let hint = format!("aud is '{audiences}', it must be {}", AUDIENCES[0]);
         return Err(Failure::from(TokenError::InvalidAudience).with_hint(redact(&hint)));
     }
     if token.expires_at.saturating_add(demand.clock_skew) <= demand.now {

@@ -1,6 +1,6 @@
 //! What most likely helps after a refusal.
 
-use hyco_protocol::{Right, Rule, SasToken, TokenError, time::timestamp};
+use hyco_protocol::{Right, Rule, SasToken, TokenError, time::timestamp, token::WebToken};
 
 /// What a refused token is about.
 pub(crate) struct Refused<'a> {
@@ -43,6 +43,10 @@ impl Refused<'_> {
                 let rule = self.rule(token.rule());
                 let has = rule.map_or_else(String::new, granted);
                 format!("the rule {} has {has}, {doing} needs {right}", token.rule())
+            }
+            _ if WebToken::parse(self.token).is_ok() => {
+                "a JSON Web Token is taken with --accept-jwt, or acceptJwt in the options"
+                    .to_owned()
             }
             _ => "the token must be a SharedAccessSignature with sr, sig, se and skn".to_owned(),
         }

@@ -219,8 +219,8 @@ pub struct WebToken {
     pub expires_at: u64,
     /// The claim `roles`.
     pub roles: Vec<String>,
-    /// The claim `aud`.
-    pub audience: String,
+    /// The claim `aud`, which has one or several.
+    pub audiences: Vec<String>,
 }
 
 impl WebToken {
@@ -252,7 +252,11 @@ impl WebToken {
         Ok(Self {
             expires_at: claims.exp as u64,
             roles: claims.roles,
-            audience: claims.aud,
+            audiences: match claims.aud {
+                None => Vec::new(),
+                Some(Audience::One(name)) => vec![name],
+                Some(Audience::Several(names)) => names,
+            },
         })
     }
 }
@@ -260,10 +264,17 @@ impl WebToken {
 #[derive(Deserialize)]
 struct Claims {
     exp: f64,
-    #[serde(default)]
-    aud: String,
+    aud: Option<Audience>,
     #[serde(default)]
     roles: Vec<String>,
+}
+
+/// RFC 7519, 4.1.3.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
 }
 
 pub(crate) fn check_rule(rule: &str, key: &[u8]) -> Result<(), Error> {

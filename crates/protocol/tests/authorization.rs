@@ -248,6 +248,19 @@ fn web_tokens_are_read_for_their_end_c8() {
     assert_eq!(expires_at(&format!("Bearer {token}")), Some(NOW));
     assert_eq!(WebToken::parse(token).unwrap().roles, ["Listen"]);
     assert_eq!(Kind::of(token), Kind::WebToken);
+    assert!(WebToken::parse(token).unwrap().audiences.is_empty());
+    // {"exp":1700000000,"aud":"a"} and {"exp":1700000000,"aud":["a","b"]}
+    for (claims, audiences) in [
+        ("eyJleHAiOjE3MDAwMDAwMDAsImF1ZCI6ImEifQ", &["a"][..]),
+        (
+            "eyJleHAiOjE3MDAwMDAwMDAsImF1ZCI6WyJhIiwiYiJdfQ",
+            &["a", "b"],
+        ),
+    ] {
+        let token = format!("eyJhbGciOiJub25lIn0.{claims}.c2ln");
+        assert_eq!(WebToken::parse(&token).unwrap().audiences, audiences);
+        assert_eq!(expires_at(&token), Some(NOW));
+    }
     for nothing in [
         "",
         "abc",

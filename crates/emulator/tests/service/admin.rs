@@ -204,6 +204,8 @@ async fn a_json_web_token_is_taken_only_when_the_options_say_so() {
     let listen = "/$hc/hyco?sb-hc-action=listen";
     let strict = Relay::start().await;
     assert_eq!(strict.handshake_with(listen, &good).await.status, 401);
+    let journal = strict.emulator.handle().request("GET", "journal", b"");
+    assert!(journal.unwrap().body.contains("--accept-jwt"));
     let relay = Relay::with(EmulatorOptions {
         accept_jwt: true,
         ..EmulatorOptions::default()
@@ -223,6 +225,15 @@ async fn a_json_web_token_is_taken_only_when_the_options_say_so() {
             401,
         ),
         (json!({ "aud": "https://vault.azure.net", "exp": end }), 401),
+        (
+            json!({ "aud": ["https://vault.azure.net", "https://relay.azure.net"], "exp": end }),
+            101,
+        ),
+        (
+            json!({ "aud": ["https://vault.azure.net"], "exp": end }),
+            401,
+        ),
+        (json!({ "aud": [], "exp": end }), 401),
         (json!({ "exp": end }), 401),
         (json!({ "aud": "https://relay.azure.net", "exp": 1 }), 401),
     ] {
