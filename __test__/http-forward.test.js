@@ -255,10 +255,13 @@ describe('forward()', TIMEOUT, () => {
     })
     server.on('offline', () => {})
     const bad = ['', 0, -1, 1.5, 70_000, 'ftp://x', 'http://x/path', 'http://u@x', '::1', true, {}]
-    for (const target of [...bad, null, undefined]) {
+    const more = ['http://x?query', 'http://x#hash', 'http://x:0', 'localhost:0', null, undefined]
+    for (const target of [...bad, ...more]) {
       assert.throws(() => server.forward(target), /'target' must be a port/, String(target))
     }
-    assert.throws(() => server.forward(80, { host: 'a b' }), /'host'/)
+    for (const host of ['a b', '', 1]) {
+      assert.throws(() => server.forward(80, { host }), /'host'/)
+    }
     assert.throws(() => server.forward(80, 'localhost'), /'options' must be an object/)
     await server.close()
   })
