@@ -4,6 +4,7 @@ mod answers;
 mod channels;
 mod failures;
 mod stalls;
+mod waits;
 
 use std::{
     io,

@@ -32,7 +32,7 @@ async fn settle() {
 }
 
 /// Lets time pass in which nothing happens.
-async fn pass(time: Duration) {
+pub(super) async fn pass(time: Duration) {
     settle().await;
     pause();
     advance(time).await;
