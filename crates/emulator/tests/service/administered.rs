@@ -90,3 +90,26 @@ async fn a_reset_empties_the_journal() {
     ask(&relay, "POST", "reset", &Value::Null);
     assert_eq!(get(&relay, "journal"), json!([]));
 }
+
+#[tokio::test]
+async fn a_fault_that_strikes_an_open_connection_is_in_the_journal() {
+    let relay = Relay::start().await;
+    let (mut sender, mut listener) = relay.pair().await;
+    let connection = get(&relay, "connections")[0]["trackingId"].take();
+    assert!(connection.is_string());
+    let fault = json!({ "kind": "slice", "bytes": 2 });
+    let id = ask(&relay, "POST", "faults", &fault)["id"].take();
+    // What passes has met the fault.
+    sender.send(Message::text("sliced")).await.unwrap();
+    assert_eq!(next(&mut listener).await, Message::text("sliced"));
+    let journal = get(&relay, "journal");
+    let events = journal.as_array().unwrap().iter();
+    let faults: Vec<_> = events.filter(|event| event["type"] == "fault").collect();
+    let [struck] = faults[..] else {
+        panic!("one fault: {journal}");
+    };
+    assert_eq!(
+        (&struck["fault"], &struck["kind"], &struck["target"]),
+        (&id, &json!("slice"), &connection)
+    );
+}
