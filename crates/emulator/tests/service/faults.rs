@@ -212,6 +212,10 @@ async fn bytes_arrive_late_slowly_and_in_order() {
     relay.emulator.clear_faults();
     // What waits still arrives before the close frame.
     set(&relay, json!({ "kind": "latency", "delay": 100 }));
+    let started = Instant::now();
+    listener.send(Message::text("late")).await.unwrap();
+    assert_eq!(next(&mut sender).await.to_text().unwrap(), "late");
+    assert!(started.elapsed() >= Duration::from_millis(100));
     sender.send(Message::text("last")).await.unwrap();
     sender.close(None).await.unwrap();
     assert_eq!(next(&mut listener).await.to_text().unwrap(), "last");
