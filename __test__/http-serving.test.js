@@ -138,6 +138,18 @@ describe('who serves', TIMEOUT, () => {
     await setting.close()
   })
 
+  it('is a server whose program listens for connections, and gets bytes that nobody shares', async () => {
+    const app = http.createServer((req, res) => res.end('ok'))
+    const shared = []
+    app.on('connection', (socket) => {
+      socket.on('data', (bytes) => shared.push(bytes.buffer.byteLength - bytes.length))
+    })
+    const setting = await HttpSetting.start({ httpServer: app })
+    assert.equal(String((await setting.request('')).body), 'ok')
+    assert.deepEqual(shared, [0])
+    await setting.close()
+  })
+
   it('is only one', async () => {
     const setting = await HttpSetting.start()
     const { server } = setting

@@ -12,6 +12,8 @@ const Exchange = require('./exchange')
  * request a port, its tracking id and the sender's address, each behind its length. */
 const OPEN = 1
 const SECURE = 0x80
+/** The head of a request is all that the message holds: nothing of it reaches a handler as bytes. */
+const HEAD_ALONE = 0x40
 const KIND_AT = 4
 const BYTES_AT = 5
 const PORT_AT = 5
@@ -68,7 +70,7 @@ class Gateway {
   /** A message of the listener's link: a request, or more of its body. */
   [kMessage](data) {
     const number = data.readUInt32LE(0)
-    if ((data[KIND_AT] & ~SECURE) === OPEN) {
+    if ((data[KIND_AT] & ~(SECURE | HEAD_ALONE)) === OPEN) {
       this.#begin(number, data)
       return
     }
@@ -119,9 +121,12 @@ class Gateway {
       exchange.notServed()
       return
     }
-    const bytes = owned(data, bytesAt)
+    const event = server instanceof tls.Server ? 'secureConnection' : 'connection'
+    // Only the server's parser sees the bytes of a head, unless the program listens for connections too.
+    const isParsed = (data[KIND_AT] & HEAD_ALONE) !== 0 && server.listenerCount(event) === 1
+    const bytes = isParsed ? data.subarray(bytesAt) : owned(data, bytesAt)
     this.#run(exchange, () => {
-      server.emit(server instanceof tls.Server ? 'secureConnection' : 'connection', exchange)
+      server.emit(event, exchange)
       // A server reads one tick later. What is pushed before would be parsed out of our sight.
       nextTick(() => this.#run(exchange, () => exchange.begin(bytes)))
     })

@@ -7,7 +7,7 @@ use hyco_client::{
     http::{Cookies, Forward, HttpOptions},
 };
 use hyco_hub::{Gateway, Handle};
-use napi::bindgen_prelude::{Buffer, BufferSlice};
+use napi::bindgen_prelude::BufferSlice;
 use napi_derive::napi;
 
 use serde_json::json;
@@ -173,7 +173,7 @@ impl Hub {
 
     /// Takes the commands in the first bytes of a ring.
     #[napi(catch_unwind)]
-    pub fn exchange_flush(&self, ring: Buffer, bytes: u32) {
+    pub fn exchange_flush(&self, ring: BufferSlice<'_>, bytes: u32) {
         if let Some(running) = self.running.borrow().as_ref() {
             let commands = ring.get(..bytes as usize).unwrap_or_default();
             running.exchanges.say(commands, &running.inbox);

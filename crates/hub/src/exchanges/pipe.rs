@@ -147,7 +147,7 @@ impl AsyncWrite for Pipe {
         let mut head = Vec::with_capacity(128);
         head.extend_from_slice(&this.number.to_le_bytes());
         match &this.info {
-            Some(info) => append_info(&mut head, info),
+            Some(info) => append_info(&mut head, info, is_head_alone(slices)),
             None => head.push(BODY),
         }
         let count = slices
@@ -280,10 +280,26 @@ impl Drop for Pipe {
     }
 }
 
+/// Whether the first bytes of a request are its head and nothing else: the blank line comes once, at the
+/// end. Of an upgrade the handler gets what lies behind the head, so that is none of these.
+fn is_head_alone(slices: &[IoSlice<'_>]) -> bool {
+    let [head] = slices else {
+        return false;
+    };
+    head.len() <= PIECE
+        && head.ends_with(PLAIN_END)
+        && head
+            .windows(BLANK_LINE.len())
+            .position(|bytes| bytes == BLANK_LINE)
+            == Some(head.len() - BLANK_LINE.len())
+}
+
 /// A kind, flags, the port, then tracking id and address, each behind its length.
-fn append_info(out: &mut Vec<u8>, info: &RequestInfo) {
+fn append_info(out: &mut Vec<u8>, info: &RequestInfo, is_head_alone: bool) {
     let address = info.remote_address.as_deref().unwrap_or_default();
-    out.push(if info.secure { OPEN | SECURE } else { OPEN });
+    let secure = if info.secure { SECURE } else { 0 };
+    let alone = if is_head_alone { HEAD_ALONE } else { 0 };
+    out.push(OPEN | secure | alone);
     out.extend_from_slice(&info.remote_port.unwrap_or_default().to_le_bytes());
     for text in [info.tracking_id.as_str(), address] {
         let bytes = &text.as_bytes()[..text.len().min(LONGEST_TEXT)];
@@ -314,6 +330,11 @@ enum Signal {
 const OPEN: u8 = 1;
 const BODY: u8 = 2;
 const SECURE: u8 = 0x80;
+const HEAD_ALONE: u8 = 0x40;
+
+/// How the head of a request ends that is no upgrade, as it is written for a server of JavaScript.
+const PLAIN_END: &[u8] = b"\r\nConnection: close\r\n\r\n";
+const BLANK_LINE: &[u8] = b"\r\n\r\n";
 
 /// How much one message carries.
 const PIECE: usize = 64 * 1024;

@@ -36,6 +36,31 @@ fn the_first_message_tells_who_asks_and_the_others_only_bring_bytes() {
 }
 
 #[test]
+fn a_request_without_a_body_says_that_it_is_a_head_alone() {
+    const HEAD: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    const UPGRADE: &str = "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let setting = Setting::new();
+    let kind_of = |bytes: &[u8]| {
+        let mut pipe = setting.open(RequestInfo::default());
+        setting.write(&mut pipe, bytes);
+        let told = setting.told();
+        drop(pipe);
+        setting.told();
+        match &told[..] {
+            [Told::Message(message)] => message[4],
+            told => panic!("no message alone: {told:?}"),
+        }
+    };
+    assert_eq!(kind_of(HEAD.as_bytes()), 0x41);
+    assert_eq!(kind_of(&[HEAD, "body"].concat().into_bytes()), 1);
+    // A body may end as a head does.
+    assert_eq!(kind_of(&HEAD.repeat(2).into_bytes()), 1);
+    assert_eq!(kind_of(&HEAD.as_bytes()[..HEAD.len() - 1]), 1);
+    // What lies behind the head of an upgrade is the handler's.
+    assert_eq!(kind_of(UPGRADE.as_bytes()), 1);
+}
+
+#[test]
 fn a_large_write_crosses_in_pieces() {
     let setting = Setting::new();
     let mut pipe = setting.open(RequestInfo::default());
