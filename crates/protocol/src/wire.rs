@@ -4,7 +4,10 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error as _, IgnoredAny, MapAccess, Visitor},
+    de::{
+        Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
     ser::SerializeMap,
 };
 use serde_json::Value;
@@ -87,9 +90,18 @@ pub(crate) fn parse<T: Keys>(text: &str) -> Result<T, Error> {
 
 /// Writes an object with a single key.
 pub(crate) fn write(key: &str, value: &impl Serialize) -> String {
-    let value = serde_json::to_string(value)
+    let mut json = Vec::with_capacity(USUAL_COMMAND);
+    json.push(b'{');
+    append(&mut json, key);
+    json.push(b':');
+    append(&mut json, value);
+    json.push(b'}');
+    String::from_utf8(json).expect("JSON is written as UTF-8")
+}
+
+fn append(json: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    serde_json::to_writer(json, value)
         .expect("strings, numbers and maps of them always have a JSON form");
-    format!("{{{}:{value}}}", Value::from(key))
 }
 
 struct Envelope<T>(PhantomData<T>);
@@ -268,18 +280,84 @@ impl<'de> Visitor<'de> for HeadersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
         let mut headers = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
-            let values = match value {
-                Value::Array(values) => values,
-                value => vec![value],
-            };
-            headers.extend(values.into_iter().filter_map(|value| match value {
-                Value::String(text) => Some((name.clone(), text)),
-                Value::Number(number) => Some((name.clone(), number.to_string())),
-                Value::Bool(flag) => Some((name.clone(), flag.to_string())),
-                Value::Null | Value::Array(_) | Value::Object(_) => None,
-            }));
+        while let Some((name, value)) = map.next_entry::<String, HeaderValue>()? {
+            match value {
+                HeaderValue::Text(text) => headers.push((name, text)),
+                HeaderValue::Other(Value::Array(values)) => {
+                    let texts = values.into_iter().filter_map(text_of);
+                    headers.extend(texts.map(|text| (name.clone(), text)));
+                }
+                HeaderValue::Other(value) => {
+                    headers.extend(text_of(value).map(|text| (name, text)));
+                }
+            }
         }
         Ok(Headers(headers))
     }
 }
+
+/// What stands behind the name of a header: a text nearly always, which is read without a detour.
+enum HeaderValue {
+    Text(String),
+    Other(Value),
+}
+
+impl<'de> Deserialize<'de> for HeaderValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HeaderValueVisitor)
+    }
+}
+
+struct HeaderValueVisitor;
+
+impl<'de> Visitor<'de> for HeaderValueVisitor {
+    type Value = HeaderValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the value of a header")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<HeaderValue, E> {
+        Ok(HeaderValue::Text(text.to_owned()))
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<HeaderValue, E> {
+        Ok(HeaderValue::Other(flag.into()))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<HeaderValue, E> {
+        Ok(HeaderValue::Other(number.into()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<HeaderValue, E> {
+        Ok(HeaderValue::Other(number.into()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<HeaderValue, E> {
+        Ok(HeaderValue::Other(number.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<HeaderValue, E> {
+        Ok(HeaderValue::Other(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<HeaderValue, A::Error> {
+        Value::deserialize(SeqAccessDeserializer::new(values)).map(HeaderValue::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HeaderValue, A::Error> {
+        Value::deserialize(MapAccessDeserializer::new(map)).map(HeaderValue::Other)
+    }
+}
+
+fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A response with a few headers fits, and so do most requests.
+const USUAL_COMMAND: usize = 512;

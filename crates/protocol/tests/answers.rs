@@ -185,6 +185,23 @@ fn what_is_no_answer_is_malformed() {
     );
 }
 
+#[test]
+fn what_is_left_of_a_body_is_known_by_its_length_alone() {
+    let left = |text: &str| {
+        let mut parser = AnswerParser::new("GET");
+        parser.feed(text.as_bytes(), &mut Seen::default()).unwrap();
+        parser.body_left()
+    };
+    assert_eq!(left("HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n"), None);
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n";
+    assert_eq!(left(head), Some(70_000));
+    assert_eq!(left(&format!("{head}abc")), Some(69_997));
+    assert_eq!(left("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na"), None);
+    assert_eq!(left("HTTP/1.1 200 OK\r\n\r\na"), None);
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab";
+    assert_eq!(left(chunked), None);
+}
+
 proptest! {
     /// The pieces in which an answer comes are those of the network, and mean nothing.
     #[test]

@@ -239,7 +239,7 @@ fn answer(pairs: &[(&str, &str)], cookies: Cookies) -> String {
         reason: "OK".to_owned(),
         headers: headers(pairs),
     };
-    Reply::Response(head.to_command("1", cookies, false)).to_json()
+    Reply::Response(head.into_command("1", cookies, false)).to_json()
 }
 
 #[test]
@@ -308,7 +308,7 @@ fn a_reason_is_given_or_standard_c48() {
             reason: reason.to_owned(),
             headers: Headers::default(),
         }
-        .to_command("1", Cookies::First, false)
+        .into_command("1", Cookies::First, false)
         .status_description
     };
     assert_eq!(head("Nothing here").as_deref(), Some("Nothing here"));

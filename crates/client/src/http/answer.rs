@@ -68,8 +68,8 @@ impl AnswerSink for Gathered {
 }
 
 /// The text message that begins an answer.
-pub(crate) fn response_json(head: &ResponseHead, id: &str, cookies: Cookies, body: bool) -> String {
-    Reply::Response(head.to_command(id, cookies, body)).to_json()
+pub(crate) fn response_json(head: ResponseHead, id: &str, cookies: Cookies, body: bool) -> String {
+    Reply::Response(head.into_command(id, cookies, body)).to_json()
 }
 
 /// Whether the command may be longer than a control channel takes. A header costs its name, its value

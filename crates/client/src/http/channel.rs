@@ -159,8 +159,12 @@ impl Channel {
             self.output.drain(..self.sent);
             self.sent = 0;
         }
-        if payload.len() > KEPT && self.output.is_empty() {
-            self.output = self.buffers.take(payload.len() + FRAME_HEADER);
+        let need = payload.len() + FRAME_HEADER;
+        if payload.len() > KEPT && self.output.capacity() - self.output.len() < need {
+            let mut larger = self.buffers.take(self.output.len() + need);
+            larger.extend_from_slice(&self.output);
+            self.buffers
+                .give(std::mem::replace(&mut self.output, larger));
         }
         let mask = Some(self.masks.next());
         append_frame(&mut self.output, fin, opcode, payload, mask);

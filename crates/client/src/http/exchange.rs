@@ -51,19 +51,16 @@ impl Exchange<'_> {
         channel: Option<Box<Channel>>,
     ) -> Option<Box<Channel>> {
         let begun = Instant::now();
-        let info = self
-            .requests
-            .info(&self.request.id, self.request.remote_endpoint.as_ref());
         if bare_id(&self.request.id).is_empty() {
             self.requests
-                .failed(info, Error::BadRequest("it has no id"));
+                .failed(self.info(), Error::BadRequest("it has no id"));
             return None;
         }
         let head = match self.head(&body) {
             Ok(head) => head,
             Err(refused) => {
                 self.requests
-                    .failed(info, Error::BadRequest(refused.reason));
+                    .failed(self.info(), Error::BadRequest(refused.reason));
                 return self
                     .refuse(channel, bad(refused.status), matches!(body, Body::Follows))
                     .await;
@@ -75,7 +72,7 @@ impl Exchange<'_> {
             to_server.extend_from_slice(bytes);
         }
         let follows = matches!(body, Body::Follows);
-        let channel = self.pump(info, to_server, channel, follows).await;
+        let channel = self.pump(to_server, channel, follows).await;
         if self.requests.reports_served() {
             self.requests.report(ListenerEvent::Served {
                 method: self.request.method,
@@ -85,6 +82,11 @@ impl Exchange<'_> {
             });
         }
         channel.0
+    }
+
+    fn info(&self) -> RequestInfo {
+        let remote = self.request.remote_endpoint.as_ref();
+        self.requests.info(&self.request.id, remote)
     }
 
     fn head(&self, body: &Body) -> Result<Vec<u8>, hyco_protocol::http::BadRequest> {
@@ -116,7 +118,6 @@ impl Exchange<'_> {
     /// Moves the bytes. Gives the rendezvous, and the status that was answered.
     async fn pump(
         &self,
-        info: RequestInfo,
         mut to_server: Vec<u8>,
         channel: Option<Box<Channel>>,
         follows: bool,
@@ -124,10 +125,10 @@ impl Exchange<'_> {
         let mut channel = channel;
         let mut is_first = true;
         loop {
-            let mut transport = match self.served.service.open(info.clone()).await {
+            let mut transport = match self.served.service.open(self.info()).await {
                 Ok(transport) => transport,
                 Err(source) => {
-                    self.requests.failed(info, Error::Upstream(source));
+                    self.requests.failed(self.info(), Error::Upstream(source));
                     let channel = self.refuse(channel, NO_ANSWER, follows).await;
                     return (channel, NO_ANSWER.status);
                 }
@@ -157,7 +158,7 @@ impl Exchange<'_> {
                 (channel, to_server) = (answered.channel, bytes);
                 continue;
             }
-            return self.conclude(transport, info, outcome, answered).await;
+            return self.conclude(transport, outcome, answered).await;
         }
     }
 
@@ -165,7 +166,6 @@ impl Exchange<'_> {
     async fn conclude(
         &self,
         transport: Box<dyn Transport>,
-        info: RequestInfo,
         outcome: Result<Ended, Failure>,
         answered: Answered,
     ) -> (Option<Box<Channel>>, u16) {
@@ -193,7 +193,7 @@ impl Exchange<'_> {
                 }
             }
             Err(failure) => {
-                let refusal = self.failed(transport, info, failure);
+                let refusal = self.failed(transport, failure);
                 match (refusal, answered.status) {
                     // A broken-off answer must look it: no last frame, no close.
                     (_, Some(status)) => (None, status),
@@ -208,12 +208,7 @@ impl Exchange<'_> {
     }
 
     /// Ends the stream to the server after a failure, and says what the sender is to be told.
-    fn failed(
-        &self,
-        transport: Box<dyn Transport>,
-        info: RequestInfo,
-        failure: Failure,
-    ) -> Option<Refusal> {
+    fn failed(&self, transport: Box<dyn Transport>, failure: Failure) -> Option<Refusal> {
         let timed_out = |step| Error::Timeout {
             step,
             after: self.served.options.response_timeout.unwrap_or_default(),
@@ -244,7 +239,7 @@ impl Exchange<'_> {
         };
         transport.finish(outcome);
         if let Some(error) = error {
-            self.requests.failed(info, error);
+            self.requests.failed(self.info(), error);
         }
         refusal
     }
@@ -256,7 +251,7 @@ impl Exchange<'_> {
         body: Vec<u8>,
     ) -> Option<Box<Channel>> {
         let cookies = self.served.options.cookies;
-        let json = response_json(&head, &self.request.id, cookies, !body.is_empty());
+        let json = response_json(head, &self.request.id, cookies, !body.is_empty());
         self.send(Answer::new(json, body)).await
     }
 

@@ -349,7 +349,7 @@ impl Requests {
 /// The listener's own answer to a request that came by the control channel.
 pub(super) fn refuse(request: &FullRequest, refusal: Refusal) -> Answer {
     let (head, body) = refusal.answer(&request.id, &request.method);
-    let json = response_json(&head, &request.id, Cookies::First, !body.is_empty());
+    let json = response_json(head, &request.id, Cookies::First, !body.is_empty());
     Answer::new(json, body.into())
 }
 

@@ -87,7 +87,7 @@ fn serve_at<'a>(
             let Some(served) = served else {
                 let (head, body) = refusal.answer(&next.id, &next.method);
                 channel.queue_text(&response_json(
-                    &head,
+                    head,
                     &next.id,
                     Cookies::First,
                     !body.is_empty(),

@@ -7,26 +7,42 @@ use crate::command::Headers;
 /// `Content-Length`, `Keep-Alive`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`
 /// and `Close` (docs/protocol.md, 5.3).
 pub fn without_hop_by_hop(headers: &Headers) -> impl Iterator<Item = (&str, &str)> {
-    let named: Vec<&str> = headers
-        .0
-        .iter()
-        .filter(|(name, _)| name.eq_ignore_ascii_case("connection"))
-        .flat_map(|(_, value)| value.split(','))
-        .map(str::trim)
-        .filter(|word| {
-            !END_TO_END
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(word))
-        })
-        .collect();
+    let hop_by_hop = HopByHop::of(headers);
     headers
         .0
         .iter()
-        .filter(move |(name, _)| {
-            !contains(&HOP_BY_HOP, name)
-                && !named.iter().any(|word| word.eq_ignore_ascii_case(name))
-        })
+        .filter(move |(name, _)| !hop_by_hop.has(name))
         .map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+/// The headers of one message that belong to its connection.
+pub(super) struct HopByHop {
+    /// What `Connection` names beside those that always do, so most often nothing.
+    named: Vec<String>,
+}
+
+impl HopByHop {
+    pub(super) fn of(headers: &Headers) -> Self {
+        let values = headers
+            .0
+            .iter()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("connection"))
+            .flat_map(|(_, value)| value.split(','))
+            .map(str::trim);
+        let named =
+            values.filter(|word| !contains(&HOP_BY_HOP, word) && !contains(&END_TO_END, word));
+        Self {
+            named: named.map(ToOwned::to_owned).collect(),
+        }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        contains(&HOP_BY_HOP, name)
+            || self
+                .named
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(name))
+    }
 }
 
 /// Whether the text is a token, which a method and the name of a header must be (RFC 9110, 5.6.2).

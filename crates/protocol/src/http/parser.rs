@@ -16,6 +16,8 @@
 //!
 //! Trailers and interim answers are dropped, since the relay has no place for them.
 
+use std::mem::MaybeUninit;
+
 use super::response::{ResponseHead, has_no_body};
 use crate::command::Headers;
 
@@ -35,7 +37,8 @@ pub struct Malformed(pub &'static str);
 /// Reads one answer.
 #[derive(Debug)]
 pub struct AnswerParser {
-    method: String,
+    /// The answer to a HEAD has no body, whatever it says.
+    answers_head: bool,
     state: State,
     /// The start of a head or of a line that is not whole yet.
     partial: Vec<u8>,
@@ -60,7 +63,7 @@ impl AnswerParser {
     /// Reads the answer to a request of that method.
     pub fn new(method: &str) -> Self {
         Self {
-            method: method.to_owned(),
+            answers_head: method.eq_ignore_ascii_case("HEAD"),
             state: State::Head,
             partial: Vec::new(),
             is_untouched: true,
@@ -81,6 +84,14 @@ impl AnswerParser {
     /// A 101 was answered: what follows is no longer HTTP.
     pub fn is_upgraded(&self) -> bool {
         self.state == State::Upgraded
+    }
+
+    /// How much of the body is still to come, where its length was told.
+    pub fn body_left(&self) -> Option<u64> {
+        match self.state {
+            State::Length(left) => Some(left),
+            _ => None,
+        }
     }
 
     /// Whether the server's connection can serve another request once the answer is done.
@@ -195,7 +206,7 @@ impl AnswerParser {
         if head.status == 101 {
             return Ok(State::Upgraded);
         }
-        if has_no_body(&self.method, head.status) {
+        if self.answers_head || has_no_body("", head.status) {
             return Ok(State::Done);
         }
         if says("transfer-encoding", "chunked") {
@@ -258,27 +269,35 @@ struct Head {
 
 /// Reads a head; none when it is not whole.
 fn parse_head(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
-    let mut most = 32;
-    loop {
-        let mut headers = vec![httparse::EMPTY_HEADER; most];
-        let mut response = httparse::Response::new(&mut headers);
-        return match response.parse(bytes) {
-            Ok(httparse::Status::Complete(length)) => Ok(Some(Head {
-                head: owned(&response, &bytes[..length]),
-                is_http_10: response.version == Some(0),
-                length,
-            })),
-            Ok(httparse::Status::Partial) => Ok(None),
-            Err(httparse::Error::TooManyHeaders) if most < MOST_HEADERS => {
-                most *= 4;
-                continue;
-            }
-            Err(httparse::Error::TooManyHeaders) => Err(Malformed("it has too many headers")),
-            Err(httparse::Error::Status) => Err(Malformed("its reason phrase")),
-            Err(httparse::Error::Version) => Err(Malformed("its version")),
-            Err(_) => Err(Malformed("its head")),
-        };
+    let mut read = parse_head_into(bytes, &mut [const { MaybeUninit::uninit() }; USUAL_HEADERS]);
+    let mut most = USUAL_HEADERS;
+    while matches!(read, Err(httparse::Error::TooManyHeaders)) && most < MOST_HEADERS {
+        most *= 4;
+        read = parse_head_into(bytes, &mut vec![MaybeUninit::uninit(); most]);
     }
+    read.map_err(|error| match error {
+        httparse::Error::TooManyHeaders => Malformed("it has too many headers"),
+        httparse::Error::Status => Malformed("its reason phrase"),
+        httparse::Error::Version => Malformed("its version"),
+        _ => Malformed("its head"),
+    })
+}
+
+fn parse_head_into<'b>(
+    bytes: &'b [u8],
+    headers: &mut [MaybeUninit<httparse::Header<'b>>],
+) -> Result<Option<Head>, httparse::Error> {
+    let mut response = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    let read = config.parse_response_with_uninit_headers(&mut response, bytes, headers)?;
+    Ok(match read {
+        httparse::Status::Complete(length) => Some(Head {
+            head: owned(&response, &bytes[..length]),
+            is_http_10: response.version == Some(0),
+            length,
+        }),
+        httparse::Status::Partial => None,
+    })
 }
 
 fn owned(response: &httparse::Response<'_, '_>, head: &[u8]) -> ResponseHead {
@@ -303,7 +322,10 @@ fn reason(head: &[u8]) -> String {
 }
 
 fn latin1(bytes: &[u8]) -> String {
-    bytes.iter().map(|&byte| char::from(byte)).collect()
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.is_ascii() => text.to_owned(),
+        _ => bytes.iter().map(|&byte| char::from(byte)).collect(),
+    }
 }
 
 /// The size in front of a chunk; what follows a semicolon is an extension.
@@ -321,3 +343,5 @@ fn chunk_size(line: &[u8]) -> Result<u64, Malformed> {
 const LONGEST_HEAD: usize = 256 * 1024;
 const LONGEST_LINE: usize = 16 * 1024;
 const MOST_HEADERS: usize = 2048;
+/// Room for so many costs no allocation.
+const USUAL_HEADERS: usize = 32;

@@ -1,6 +1,6 @@
 //! The answer of an HTTP server, as the relay takes it.
 
-use super::headers::without_hop_by_hop;
+use super::headers::HopByHop;
 use crate::{
     command::{Headers, Response},
     status::printable_reason,
@@ -31,29 +31,32 @@ pub enum Cookies {
 
 impl ResponseHead {
     /// The command that answers the request of that id.
-    pub fn to_command(&self, request_id: &str, cookies: Cookies, body: bool) -> Response {
-        let mut kept = Vec::with_capacity(self.headers.0.len());
+    pub fn into_command(self, request_id: &str, cookies: Cookies, body: bool) -> Response {
+        let hop_by_hop = HopByHop::of(&self.headers);
+        let mut headers = self.headers;
         let mut count = 0;
-        for (name, value) in without_hop_by_hop(&self.headers) {
-            if !name.eq_ignore_ascii_case(SET_COOKIE) {
-                kept.push((name.to_owned(), value.to_owned()));
-                continue;
+        headers.0.retain_mut(|(name, _)| {
+            if hop_by_hop.has(name) {
+                return false;
             }
-            let name = match cookies {
-                Cookies::First if count > 0 => continue,
-                Cookies::Variants if count >= SPELLINGS => continue,
+            if !name.eq_ignore_ascii_case(SET_COOKIE) {
+                return true;
+            }
+            *name = match cookies {
+                Cookies::First if count > 0 => return false,
+                Cookies::Variants if count >= SPELLINGS => return false,
                 Cookies::Variants => spelling(count),
                 Cookies::Array | Cookies::First => SET_COOKIE.to_owned(),
             };
-            kept.push((name, value.to_owned()));
             count += 1;
-        }
+            true
+        });
         let reason = printable_reason(self.reason.trim());
         Response {
             request_id: request_id.to_owned(),
             status_code: self.status,
             status_description: (!reason.is_empty()).then(|| reason.into_owned()),
-            response_headers: Headers(kept),
+            response_headers: headers,
             body,
         }
     }

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use hyco_protocol::http::AnswerParser;
+use hyco_protocol::{command::MAX_CONTROL_BODY, http::AnswerParser};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
@@ -130,8 +130,11 @@ impl<'a> Pump<'a> {
             let mut moved = self.write_to_server(cx);
             moved |= self.read_relay(cx)?;
             moved |= self.read_server(cx)?;
-            moved |= self.choose_way(cx)?;
-            moved |= self.write_relay(cx)?;
+            match self.choose_way(cx)? {
+                // The head leaves with what there is of the body.
+                true => moved = true,
+                false => moved |= self.write_relay(cx)?,
+            }
             if let Some(ended) = self.ended() {
                 return Poll::Ready(Ok(ended));
             }
@@ -141,6 +144,25 @@ impl<'a> Pump<'a> {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Which way the answer goes. That of one that says that it is long is known before its body comes.
+    fn way(&self) -> Way {
+        match self.is_long() {
+            true => Way::Rendezvous,
+            false => {
+                let delay = self.options.flush_delay;
+                self.gathered.way(self.parser.is_done(), delay)
+            }
+        }
+    }
+
+    /// Whether the answer says that it is too long for the control channel. Nothing of it is gathered:
+    /// it stays with the server until the rendezvous is open.
+    fn is_long(&self) -> bool {
+        self.parser
+            .body_left()
+            .is_some_and(|left| left > MAX_CONTROL_BODY as u64)
     }
 
     fn ended(&mut self) -> Option<Ended> {
@@ -154,10 +176,7 @@ impl<'a> Pump<'a> {
                 .is_some_and(|channel| channel.has_sent());
             return sent.then_some(Ended::Sent);
         }
-        if self.channel.is_some()
-            || self.dialling.is_some()
-            || self.gathered.way(true, self.options.flush_delay) != Way::Control
-        {
+        if self.channel.is_some() || self.dialling.is_some() || self.way() != Way::Control {
             return None;
         }
         let head = self.gathered.head.take()?;

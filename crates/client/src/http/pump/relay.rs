@@ -89,7 +89,7 @@ impl Pump<'_> {
             return Ok(false);
         }
         let done = self.parser.is_done();
-        let way = self.gathered.way(done, self.options.flush_delay);
+        let way = self.way();
         let Some(channel) = &mut self.channel else {
             if way == Way::Rendezvous
                 && let Some(dial) = self.dial.take()
@@ -120,10 +120,11 @@ impl Pump<'_> {
         let Some(head) = self.gathered.head.take() else {
             return Ok(false);
         };
+        let status = head.status;
         let body = mem::take(&mut self.gathered.body);
         let has_body = !body.is_empty() || !done;
         channel.queue_text(&response_json(
-            &head,
+            head,
             self.id,
             self.options.cookies,
             has_body,
@@ -131,7 +132,7 @@ impl Pump<'_> {
         if has_body && (done || !body.is_empty()) {
             channel.queue_data(&body, done);
         }
-        self.streams = Some(head.status);
+        self.streams = Some(status);
         Ok(true)
     }
 

@@ -105,7 +105,7 @@ impl Pump<'_> {
     fn has_room(&self) -> bool {
         match (&self.channel, self.streams.is_some()) {
             (Some(channel), true) => channel.has_room(),
-            _ => self.gathered.body.len() <= WINDOW,
+            _ => self.gathered.body.len() <= WINDOW && !self.is_long(),
         }
     }
 }

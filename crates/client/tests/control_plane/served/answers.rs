@@ -165,6 +165,22 @@ async fn a_large_answer_goes_by_a_rendezvous_and_ends_with_fin_and_1000_c44_c46(
 }
 
 #[tokio::test]
+async fn an_answer_that_says_that_it_is_long_gets_its_rendezvous_before_its_body_c44() {
+    let mut setting = Setting::new(|options| options.flush_delay = Duration::from_secs(3600)).await;
+    let mut exchange = setting.ask("1", "GET").await;
+    exchange.head().await;
+    exchange
+        .say("HTTP/1.1 200 OK\r\nContent-Length: 65537\r\n\r\n")
+        .await;
+    let mut rendezvous = setting.relay.open().await;
+    assert!(response(&mut rendezvous).await.body);
+    let body = "x".repeat(65_537);
+    exchange.say(&body).await;
+    assert_eq!(rendezvous.hear().await, binary(body.as_bytes()));
+    closes_with_1000(&mut rendezvous).await;
+}
+
+#[tokio::test]
 async fn an_event_stream_goes_out_at_once_and_other_answers_after_a_while_c44() {
     let mut setting = Setting::new(|options| options.flush_delay = Duration::from_secs(3600)).await;
     let mut exchange = setting.ask("1", "GET").await;
