@@ -248,3 +248,20 @@ describe('a socket', { timeout: 60_000 }, () => {
     assert.match(inspect(socket), /readyState: 'CLOSED'/)
   })
 })
+
+describe("the request of 'unexpected-response'", { timeout: 60_000 }, () => {
+  it('closes once, however often it is destroyed', async () => {
+    const socket = hyco.relayedConnect(relay.sendUri('nowhere'), relay.token())
+    const [request, response] = await once(socket, 'unexpected-response')
+    assert.equal(response.statusCode, 404)
+    assert.equal(request.destroyed, false)
+    let closes = 0
+    request.on('close', () => closes++)
+    assert.equal(request.destroy(), request)
+    request.abort()
+    assert.deepEqual([closes, request.destroyed], [1, true])
+    const ended = failed(socket)
+    socket.terminate()
+    assert.equal((await ended).error.message, EARLY)
+  })
+})
