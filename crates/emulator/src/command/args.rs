@@ -283,7 +283,10 @@ Clients:
   =listen, with a token in the header ServiceBusAuthorization: npx hyco-rs token prints one.
   Those that speak TLS have to trust ca.pem in the folder of --cert-dir, which is printed, too:
   NODE_EXTRA_CA_CERTS for Node.js, SSL_CERT_FILE for .NET, Go and Python, curl --cacert,
-  keytool -importcert for Java.";
+  keytool -importcert -alias hyco-relay -file ca.pem -keystore trust.jks for Java,
+  certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n hyco-relay -i ca.pem for Chromium on Linux,
+  security add-trusted-cert -r trustRoot ca.pem for macOS,
+  certutil -user -addstore Root ca.pem for Windows.";
 
 const KINDS: &str = "\
 Kinds and their members (those in brackets may be left out):
