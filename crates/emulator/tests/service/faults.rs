@@ -12,7 +12,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::support::{
-    Relay, next, next_accept, next_close_code, ping, read_head, rest, unix_now, within,
+    Relay, fill, next, next_accept, next_close_code, ping, read_head, rest, unix_now, within,
 };
 
 fn set(relay: &Relay, fault: Value) -> u64 {
@@ -230,18 +230,7 @@ async fn a_slow_way_stops_its_writer() {
         &relay,
         json!({ "kind": "bandwidth", "bytesPerSecond": 10_000 }),
     );
-    // Nothing but binary frames of 60,000 bytes.
-    let frame = [&[0x82, 0xfe, 0xea, 0x60, 0, 0, 0, 0][..], &[0; 60_000]].concat();
-    let mut sent = 0;
-    while let Ok(written) = timeout(
-        Duration::from_millis(500),
-        sender.write(&frame[sent % frame.len()..]),
-    )
-    .await
-    {
-        sent += written.unwrap();
-        assert!(sent < 64 * 1024 * 1024, "a slow way takes everything");
-    }
+    fill(&mut sender).await;
 }
 
 #[tokio::test]

@@ -287,3 +287,18 @@ pub(crate) fn unix_now() -> u64 {
         .unwrap()
         .as_secs()
 }
+
+/// Sends binary frames until no more is taken for half a second.
+pub(crate) async fn fill(sender: &mut TcpStream) {
+    let frame = [&[0x82, 0xfe, 0xea, 0x60, 0, 0, 0, 0][..], &[0; 60_000]].concat();
+    let mut sent = 0;
+    while let Ok(written) = timeout(
+        Duration::from_millis(500),
+        sender.write(&frame[sent % frame.len()..]),
+    )
+    .await
+    {
+        sent += written.unwrap();
+        assert!(sent < 64 * 1024 * 1024, "everything is taken");
+    }
+}

@@ -10,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::support::{Relay, next, next_accept, next_command, read_head, rest, within};
+use crate::support::{Relay, fill, next, next_accept, next_command, read_head, rest, within};
 
 /// Lets all times run a million times faster: a day becomes 86 ms.
 fn hurry(relay: &Relay) {
@@ -91,16 +91,7 @@ async fn a_black_hole_is_no_side_that_takes_nothing() {
     let relay = Relay::with(options).await;
     let (mut sender, listener) = relay.bare_pair().await;
     // The listener takes nothing, until nothing more can be sent.
-    let frame = [&[0x82, 0xfe, 0xea, 0x60, 0, 0, 0, 0][..], &[0; 60_000]].concat();
-    let mut sent = 0;
-    while let Ok(written) = timeout(
-        Duration::from_millis(500),
-        sender.write(&frame[sent % frame.len()..]),
-    )
-    .await
-    {
-        sent += written.unwrap();
-    }
+    fill(&mut sender).await;
     let hole = set(&relay, &json!({ "kind": "blackHole", "on": "connection" }));
     hurry(&relay);
     sleep(Duration::from_millis(500)).await;

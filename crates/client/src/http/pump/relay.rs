@@ -157,8 +157,8 @@ impl Pump<'_> {
     }
 }
 
-/// Writes a chunk of a body from where it lies, to be flushed. What the server does not take yet goes to `rest`, and all
-/// of it if something waits there.
+/// Writes a chunk of a body from where it lies, to be flushed. What the server does not take yet goes to
+/// `rest`, and all of it if something waits there.
 fn write_chunk(
     mut server: Pin<&mut dyn Transport>,
     cx: &mut Context<'_>,
