@@ -383,3 +383,16 @@ fn signals_and_events_count_as_well() {
     let outcome = inbox.poll_lend(Waker::noop(), 1, 100, |_, _| Poll::Ready(()));
     assert!(outcome.is_pending());
 }
+
+#[test]
+fn every_step_has_the_room_that_it_asks_for() {
+    let inbox = HubInbox::new();
+    for _ in 0..3 * Slab::SIZE / 5000 {
+        let outcome = inbox.poll_lend(Waker::noop(), 1, 17 * 1024, |space, batch| {
+            batch.message(false, 0..5000);
+            Poll::Ready(space.len())
+        });
+        assert!(matches!(outcome, Poll::Ready(room) if room >= 17 * 1024));
+        drop(inbox.take(Queue::default()));
+    }
+}

@@ -130,3 +130,36 @@ const ANSWERS_AT_ONCE: usize = 64;
 const SWALLOWED: Duration = Duration::from_secs(10);
 /// What the system may have taken without the relay having read it.
 const MOST_SENT: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    fn outgoing() -> Outgoing {
+        Outgoing::new(mpsc::channel(1).1)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_could_not_be_sent_is_kept_for_a_minute() {
+        let mut outgoing = outgoing();
+        outgoing.push(Answer::new(String::new(), Vec::new()));
+        advance(Duration::from_secs(59)).await;
+        outgoing.begin_anew();
+        assert_eq!(outgoing.unsent.len(), 1);
+        advance(Duration::from_secs(2)).await;
+        outgoing.begin_anew();
+        assert_eq!(outgoing.unsent.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_last_is_remembered_up_to_a_mebibyte() {
+        let mut outgoing = outgoing();
+        let answers = (0..20).map(|id| Answer::new(id.to_string(), vec![0; 128 * 1024]));
+        outgoing.sent.extend(answers);
+        outgoing.begin_anew();
+        let kept: Vec<_> = outgoing.unsent.iter().map(|it| it.json.as_str()).collect();
+        assert_eq!(kept, ["13", "14", "15", "16", "17", "18", "19"]);
+    }
+}

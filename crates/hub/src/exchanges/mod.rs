@@ -143,7 +143,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl fmt::Debug for Exchanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exchanges").finish_non_exhaustive()
+        f.debug_struct("Exchanges")
+            .field("open", &lock(&self.open).len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -188,6 +188,8 @@ fn javascript_hears_how_a_request_ended_that_it_has_heard_of() {
     }
     drop(setting.open(RequestInfo::default()));
     assert_eq!(setting.told(), []);
+    let kept = format!("{:?}", setting.exchanges);
+    assert_eq!(kept, "Exchanges { open: 0, .. }");
 }
 
 #[test]

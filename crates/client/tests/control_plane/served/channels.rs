@@ -105,21 +105,3 @@ async fn what_a_lost_channel_may_have_swallowed_is_said_again_on_the_next_one() 
     assert_eq!(response(&mut setting.control).await.request_id, "1");
     assert_eq!(setting.control.hear().await, binary(b"ok"));
 }
-
-#[tokio::test]
-async fn an_answer_goes_by_a_rendezvous_when_no_channel_comes_up() {
-    let mut setting = Setting::new(|_| ()).await;
-    let mut exchange = setting.ask("1", "GET").await;
-    exchange.head().await;
-    setting.control.socket.get_mut().shutdown().await.unwrap();
-    setting.observed.offline().await;
-    exchange
-        .say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-        .await;
-    setting.observed.connecting().await;
-    // The relay leaves the listener's dial for a channel unanswered.
-    let _dial = setting.relay.tcp().await;
-    let mut rendezvous = setting.relay.open().await;
-    assert_eq!(response(&mut rendezvous).await.request_id, "1");
-    assert_eq!(rendezvous.hear().await, binary(b"ok"));
-}
