@@ -5,7 +5,7 @@
 //! | came by the control channel | goes there, or by the rendezvous of its address (docs/protocol.md, 5.5) |
 //! | lies at an address | goes where it was fetched; then the next one is served there, or it is closed |
 
-use std::future::poll_fn;
+use std::{future::poll_fn, task::Poll};
 
 use hyco_protocol::{
     FullRequest, Headers,
@@ -50,7 +50,7 @@ impl Exchange<'_> {
         body: Body,
         channel: Option<Box<Channel>>,
     ) -> Option<Box<Channel>> {
-        let begun = Instant::now();
+        let begun = self.requests.reports_served().then(Instant::now);
         if bare_id(&self.request.id).is_empty() {
             self.requests
                 .failed(self.info(), Error::BadRequest("it has no id"));
@@ -73,7 +73,7 @@ impl Exchange<'_> {
         }
         let follows = matches!(body, Body::Follows);
         let channel = self.pump(to_server, channel, follows).await;
-        if self.requests.reports_served() {
+        if let Some(begun) = begun {
             self.requests.report(ListenerEvent::Served {
                 method: self.request.method,
                 target: self.request.request_target,
@@ -145,11 +145,12 @@ impl Exchange<'_> {
                 Some(channel) => pump.at(channel, follows),
                 None => pump.dial_with(|| self.requests.dial(self.request.address.clone())),
             }
-            let outcome = tokio::select! {
-                biased;
-                outcome = poll_fn(|cx| pump.poll(cx)) => outcome,
-                () = self.requests.given_up() => Err(Failure::Closed),
-            };
+            let outcome = poll_fn(|cx| match pump.poll(cx) {
+                // Its task is woken for that.
+                Poll::Pending if self.requests.are_given_up() => Poll::Ready(Err(Failure::Closed)),
+                polled => polled,
+            });
+            let outcome = outcome.await;
             let answered = pump.finish();
             if let (Err(Failure::Server(_)), Some(bytes)) = (&outcome, again)
                 && answered.is_unanswered

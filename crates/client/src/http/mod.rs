@@ -26,6 +26,7 @@ mod pump;
 mod refusal;
 mod rendezvous;
 mod requests;
+mod runners;
 mod serve;
 mod service;
 mod upgrade;
@@ -34,6 +35,7 @@ pub use forward::Forward;
 pub use hyco_protocol::http::Cookies;
 pub use service::{
     HandlerFailed, HttpOptions, NotServed, Opening, Outcome, RequestInfo, Service, Transport,
+    Written,
 };
 
 pub(crate) use outgoing::{Answer, Outgoing};

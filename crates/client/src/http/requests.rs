@@ -13,17 +13,17 @@ use std::{
 use hyco_protocol::{Accept, FullRequest, RemoteEndpoint, Request, http::Cookies};
 use tokio::{
     sync::{mpsc, watch},
-    time::{sleep, timeout},
+    time::timeout,
 };
 use tokio_tungstenite::tungstenite::Bytes;
-use tracing::Instrument;
 
 use super::{
     answer::response_json,
     channel::Channel,
     outgoing::Answer,
     refusal::{BUSY, NOT_SERVED, Refusal, bad},
-    serve::{self, Origin},
+    runners::{Job, Runners},
+    serve::Origin,
     service::{HttpOptions, RequestInfo, Service},
     upgrade,
 };
@@ -54,6 +54,7 @@ pub(crate) struct Requests {
     queue: Mutex<Option<mpsc::Receiver<Answer>>>,
     /// Turns true when open requests are to be given up.
     ended: watch::Sender<bool>,
+    runners: Arc<Runners>,
     /// What their rendezvous read and write with.
     buffers: Arc<BufferPool>,
 }
@@ -103,6 +104,7 @@ impl Requests {
             answers,
             queue: Mutex::new(Some(queue)),
             ended: watch::Sender::new(false),
+            runners: Arc::default(),
             buffers: Arc::default(),
         })
     }
@@ -148,6 +150,11 @@ impl Requests {
     /// Whether open requests are given up.
     pub(crate) fn are_given_up(&self) -> bool {
         *self.ended.borrow()
+    }
+
+    /// Turns true when open requests are given up.
+    pub(super) fn end_of_all(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
     }
 
     /// Waits until open requests are given up.
@@ -199,16 +206,13 @@ impl Requests {
             Request::Pointer { address } => Origin::Rendezvous(address),
         };
         let served = refusal.is_none().then_some(served).flatten();
-        let requests = Arc::clone(self);
-        self.spawn(async move {
-            let _place = place;
-            serve::run(
-                &requests,
-                served.as_deref(),
-                refusal.unwrap_or(NOT_SERVED),
-                origin,
-            )
-            .await;
+        self.runners.serve(Job {
+            requests: Arc::clone(self),
+            place,
+            served,
+            refusal: refusal.unwrap_or(NOT_SERVED),
+            origin,
+            events: self.events.upgrade(),
         });
         None
     }
@@ -322,27 +326,6 @@ impl Requests {
             self.total.fetch_add(1, Ordering::Relaxed);
             Place(Arc::clone(self))
         })
-    }
-
-    /// Runs until it is done, or everything is given up and its sender has been told.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut ended = self.ended.subscribe();
-        let events = self.events.upgrade();
-        // What is passed to `select!` lies twice in the future around it.
-        let task = Box::pin(task);
-        let task = async move {
-            let _events = events;
-            let last_words = async {
-                // The sender lives as long as what spawns, so there is no error to see.
-                drop(ended.wait_for(|ended| *ended).await);
-                sleep(LAST_WORDS).await;
-            };
-            tokio::select! {
-                () = task => {}
-                () = last_words => {}
-            }
-        };
-        tokio::spawn(task.in_current_span());
     }
 }
 

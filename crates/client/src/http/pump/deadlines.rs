@@ -35,23 +35,21 @@ impl Pump<'_> {
     /// The relay's time begins when it is asked for something: what it was not asked for until now, it
     /// could not have done.
     pub(super) fn restart_clocks(&mut self) {
-        let now = Instant::now();
         if self.channel.as_ref().is_some_and(|it| it.has_sent()) {
-            self.taken = now;
+            self.taken = Instant::now();
         }
-        if self.written < self.to_server.len() {
-            self.given = now;
+        if self.body_follows && self.written < self.to_server.len() {
+            self.given = Instant::now();
         }
     }
 
     fn next_deadline(&self) -> Instant {
         let head = self.head_deadline.filter(|_| !self.has_head());
-        let never = Instant::now() + STALL;
         [head, self.stalls_at(), self.flushes_at()]
             .into_iter()
             .flatten()
             .min()
-            .unwrap_or(never)
+            .unwrap_or_else(|| Instant::now() + STALL)
     }
 
     pub(super) fn has_head(&self) -> bool {
