@@ -219,3 +219,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_body_is_passed_over_only_within_its_length() {
+    let head_of = |headers: &str| {
+        let (mut parser, mut seen) = (AnswerParser::new("GET"), Seen::default());
+        let head = format!("HTTP/1.1 200 OK\r\n{headers}\r\n");
+        assert!(!parser.pass_over(1), "that is no body");
+        assert_eq!(parser.feed(head.as_bytes(), &mut seen), Ok(&b""[..]));
+        parser
+    };
+    let mut parser = head_of("Content-Length: 10\r\n");
+    assert!(!parser.pass_over(11));
+    assert!(parser.pass_over(4));
+    assert_eq!(parser.body_left(), Some(6));
+    assert!(!parser.pass_over(7));
+    assert!(parser.pass_over(6) && parser.is_done());
+    assert!(!parser.pass_over(1), "it is over");
+
+    let mut parser = head_of("Transfer-Encoding: chunked\r\n");
+    let mut seen = Seen::default();
+    assert!(!parser.pass_over(1), "its length is not known yet");
+    parser.feed(b"a\r\n", &mut seen).unwrap();
+    assert!(!parser.pass_over(11));
+    assert!(parser.pass_over(4) && parser.pass_over(6));
+    assert!(!parser.pass_over(1), "a line break follows");
+    assert_eq!(parser.feed(b"\r\n0\r\n\r\n", &mut seen), Ok(&b""[..]));
+    assert!(parser.is_done());
+
+    let mut parser = head_of("");
+    assert!(parser.pass_over(1 << 40) && !parser.is_done());
+    parser.finish().unwrap();
+    assert!(parser.is_done());
+}

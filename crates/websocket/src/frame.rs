@@ -29,17 +29,36 @@ pub fn append_frame(
     payload: &[u8],
     mask: Option<[u8; 4]>,
 ) {
+    let (header, size) = frame_header(fin, opcode, payload.len(), mask);
+    let start = out.len();
+    out.reserve(HEADER + payload.len());
+    out.extend_from_slice(&header);
+    out.truncate(start + size);
+    match mask {
+        None => out.extend_from_slice(payload),
+        Some(mask) => extend_masked(out, payload, mask),
+    }
+}
+
+/// What stands before a payload of that length, and how many of the bytes that is: at most 14.
+#[inline]
+pub fn frame_header(
+    fin: bool,
+    opcode: OpCode,
+    length: usize,
+    mask: Option<[u8; 4]>,
+) -> ([u8; HEADER], usize) {
     let first = u128::from(u8::from(fin) << 7 | opcode as u8);
     let masked = u128::from(mask.is_some()) << 7;
     // The header is put together in a register, first byte lowest, written as a whole and then cut:
     // several small stores take twice as long.
-    let (mut header, mut size) = match payload.len() {
-        length @ ..=125 => (first | (masked | length as u128) << 8, 2),
-        length @ ..=0xffff => (
+    let (mut header, mut size) = match length {
+        ..=125 => (first | (masked | length as u128) << 8, 2),
+        126..=0xffff => (
             first | (masked | 126) << 8 | u128::from((length as u16).swap_bytes()) << 16,
             4,
         ),
-        length => (
+        _ => (
             first | (masked | 127) << 8 | u128::from((length as u64).swap_bytes()) << 16,
             10,
         ),
@@ -48,14 +67,7 @@ pub fn append_frame(
         header |= u128::from(u32::from_le_bytes(mask)) << (8 * size);
         size += 4;
     }
-    let start = out.len();
-    out.reserve(HEADER + payload.len());
-    out.extend_from_slice(&header.to_le_bytes());
-    out.truncate(start + size);
-    match mask {
-        None => out.extend_from_slice(payload),
-        Some(mask) => extend_masked(out, payload, mask),
-    }
+    (header.to_le_bytes(), size)
 }
 
 /// Room for the longest header, 14 bytes.

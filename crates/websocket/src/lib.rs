@@ -23,7 +23,7 @@ mod violation;
 
 pub use assembly::{Assembled, Direct};
 pub use decoder::{Decoder, DecoderConfig, Sink};
-pub use frame::{OpCode, append_frame};
+pub use frame::{OpCode, append_frame, frame_header};
 pub use mask::mask_in_place;
 pub use mask_source::MaskSource;
 pub use parts::{Broken, Part, PartReader};

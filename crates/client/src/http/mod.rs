@@ -16,6 +16,7 @@
 
 mod answer;
 mod channel;
+mod chunk;
 mod exchange;
 mod forward;
 mod forwarded;
@@ -31,6 +32,7 @@ mod serve;
 mod service;
 mod upgrade;
 
+pub use chunk::Chunk;
 pub use forward::Forward;
 pub use hyco_protocol::http::Cookies;
 pub use service::{

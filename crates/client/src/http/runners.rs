@@ -50,6 +50,10 @@ pub(super) struct Runners(Mutex<Vec<Arc<Seat>>>);
 /// Where a resting task gets its next job.
 struct Seat(Mutex<Next>);
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each task, and it most often holds a job"
+)]
 enum Next {
     /// Not known yet. The waker is that of the task, once it waits.
     Open(Option<Waker>),

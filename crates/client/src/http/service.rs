@@ -13,6 +13,8 @@ use std::{
 use hyco_protocol::http::Cookies;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::chunk::Chunk;
+
 /// Gives a stream to an HTTP server for each request.
 pub trait Service: Send + Sync {
     /// Opens a stream on which one request is written and one answer read.
@@ -46,13 +48,32 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {
     fn poll_take(
         &mut self,
         cx: &mut Context<'_>,
-        take: &mut dyn FnMut(&[u8]),
+        take: &mut dyn FnMut(Written<'_>),
     ) -> Poll<io::Result<()>> {
         let mut space = [MaybeUninit::uninit(); READ];
         let mut space = ReadBuf::uninit(&mut space);
         ready!(Pin::new(self).poll_read(cx, &mut space))?;
-        take(space.filled());
+        take(Written::Here(space.filled()));
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What a server has written.
+#[derive(Debug)]
+pub enum Written<'a> {
+    /// It lies here; nothing is its end.
+    Here(&'a [u8]),
+    /// A large piece, to keep.
+    Own(Chunk),
+}
+
+impl Written<'_> {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Here(bytes) => bytes,
+            Self::Own(chunk) => chunk.bytes(),
+        }
     }
 }
 

@@ -24,10 +24,10 @@ use std::{
 
 use atomic_waker::AtomicWaker;
 use bytes::Bytes;
-use hyco_client::connection::BufferPool;
+use hyco_client::http::Chunk;
 
 use crate::HubInbox;
-use state::{End, State};
+use state::{End, Piece, State};
 
 pub use pipe::Gateway;
 
@@ -46,22 +46,7 @@ enum Said {
     /// Commands as they lie in the ring.
     Ring(Vec<u8>),
     /// A large write.
-    Write(u32, Bytes),
-}
-
-/// Memory of a large write, which goes back to the pool when it was taken.
-struct Pooled(Vec<u8>, Arc<BufferPool>);
-
-impl AsRef<[u8]> for Pooled {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Pooled {
-    fn drop(&mut self) {
-        self.1.give(std::mem::take(&mut self.0));
-    }
+    Write(u32, Chunk),
 }
 
 impl Exchanges {
@@ -72,10 +57,8 @@ impl Exchanges {
 
     /// Takes a large write.
     pub fn write(&self, number: u32, bytes: &[u8], inbox: &HubInbox) {
-        let mut copy = inbox.buffers.take(bytes.len());
-        copy.extend_from_slice(bytes);
-        let pooled = Pooled(copy, Arc::clone(&inbox.buffers));
-        self.push(Said::Write(number, Bytes::from_owner(pooled)), inbox);
+        let chunk = Chunk::copied(bytes, &inbox.buffers);
+        self.push(Said::Write(number, chunk), inbox);
     }
 
     fn push(&self, said: Said, inbox: &HubInbox) {
@@ -92,7 +75,9 @@ impl Exchanges {
             for said in said {
                 match said {
                     Said::Ring(bytes) => self.obey(&bytes.into()),
-                    Said::Write(number, bytes) => self.with(number, |state| state.wrote(bytes)),
+                    Said::Write(number, chunk) => {
+                        self.with(number, |state| state.wrote(Piece::Chunk(chunk)));
+                    }
                 }
             }
             Poll::<()>::Pending
@@ -116,7 +101,9 @@ impl Exchanges {
                     if end > ring.len() {
                         return;
                     }
-                    self.with(number, |state| state.wrote(ring.slice(at..end)));
+                    self.with(number, |state| {
+                        state.wrote(Piece::Ring(ring.slice(at..end)))
+                    });
                     at = end.next_multiple_of(4);
                 }
                 CONSUMED => self.with(number, |state| state.consumed(value as usize)),

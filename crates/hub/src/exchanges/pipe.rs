@@ -9,17 +9,16 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
 use hyco_client::{
     connection::Inbox,
-    http::{Opening, Outcome, RequestInfo, Service, Transport},
+    http::{Opening, Outcome, RequestInfo, Service, Transport, Written},
 };
 use hyco_websocket::{Assembled, Sink};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     Exchanges, KIND_SHIFT, VALUE, lock,
-    state::{End, State},
+    state::{End, Piece, State},
 };
 use crate::HubInbox;
 
@@ -217,10 +216,10 @@ impl AsyncRead for Pipe {
         while space.remaining() > 0
             && let Some(first) = state.written.front_mut()
         {
-            let count = first.len().min(space.remaining());
-            space.put_slice(&first[..count]);
+            let count = first.bytes().len().min(space.remaining());
+            space.put_slice(&first.bytes()[..count]);
             first.advance(count);
-            if first.is_empty() {
+            if first.bytes().is_empty() {
                 state.written.pop_front();
             }
         }
@@ -243,7 +242,7 @@ impl Transport for Pipe {
     fn poll_take(
         &mut self,
         cx: &mut Context<'_>,
-        take: &mut dyn FnMut(&[u8]),
+        take: &mut dyn FnMut(Written<'_>),
     ) -> Poll<io::Result<()>> {
         let shared = Arc::clone(&self.state);
         let mut state = lock(&shared);
@@ -251,9 +250,16 @@ impl Transport for Pipe {
         if first.is_none() {
             ready!(state.poll_end(cx))?;
         }
-        let told = self.taken(&mut state, first.as_ref().map_or(0, Bytes::len));
+        let told = self.taken(
+            &mut state,
+            first.as_ref().map_or(0, |piece| piece.bytes().len()),
+        );
         drop(state);
-        take(&first.unwrap_or_default());
+        match first {
+            None => take(Written::Here(&[])),
+            Some(Piece::Ring(bytes)) => take(Written::Here(&bytes)),
+            Some(Piece::Chunk(chunk)) => take(Written::Own(chunk)),
+        }
         self.tell(told);
         Poll::Ready(Ok(()))
     }

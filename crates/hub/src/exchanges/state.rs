@@ -6,13 +6,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
-use hyco_client::http::{HandlerFailed, NotServed};
+use bytes::{Buf, Bytes};
+use hyco_client::http::{Chunk, HandlerFailed, NotServed};
 
 /// What an exchange's two threads share.
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) written: VecDeque<Bytes>,
+    pub(super) written: VecDeque<Piece>,
     /// Bytes that were written, and of which JavaScript was not told that they have been taken.
     pub(super) untold: usize,
     pub(super) end: Option<End>,
@@ -20,6 +20,30 @@ pub(super) struct State {
     pub(super) unconsumed: usize,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
+}
+
+/// What JavaScript has written by one call.
+pub(super) enum Piece {
+    /// A stretch of its ring.
+    Ring(Bytes),
+    /// A large one.
+    Chunk(Chunk),
+}
+
+impl Piece {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Ring(bytes) => bytes,
+            Self::Chunk(chunk) => chunk.bytes(),
+        }
+    }
+
+    pub(super) fn advance(&mut self, count: usize) {
+        match self {
+            Self::Ring(bytes) => bytes.advance(count),
+            Self::Chunk(chunk) => chunk.advance(count),
+        }
+    }
 }
 
 /// How JavaScript ended its side.
@@ -32,9 +56,9 @@ pub(super) enum End {
 }
 
 impl State {
-    pub(super) fn wrote(&mut self, bytes: Bytes) {
-        self.untold += bytes.len();
-        self.written.push_back(bytes);
+    pub(super) fn wrote(&mut self, piece: Piece) {
+        self.untold += piece.bytes().len();
+        self.written.push_back(piece);
         self.wake_reader();
     }
 

@@ -20,7 +20,8 @@ fn an_answer_is_taken_where_it_lies() {
     setting.say(&[(1, FINISH, Ok(0))]);
     let mut lengths = Vec::new();
     while lengths.last() != Some(&0) {
-        let taking = poll_fn(|cx| pipe.poll_take(cx, &mut |bytes| lengths.push(bytes.len())));
+        let taking =
+            poll_fn(|cx| pipe.poll_take(cx, &mut |written| lengths.push(written.bytes().len())));
         setting.runtime.block_on(taking).expect("no failure");
     }
     assert_eq!(lengths, [11, 100_000, 0]);

@@ -136,6 +136,20 @@ impl AnswerParser {
         }
     }
 
+    /// Passes over the next `count` bytes if all of them are of the body, and the answer's or the chunk's
+    /// length is not exceeded. Whoever has them knows them already.
+    pub fn pass_over(&mut self, count: u64) -> bool {
+        self.state = match self.state {
+            State::UntilEnd => State::UntilEnd,
+            State::Length(left) if left > count => State::Length(left - count),
+            State::Length(left) if left == count => State::Done,
+            State::Chunk(left) if left > count => State::Chunk(left - count),
+            State::Chunk(left) if left == count => State::ChunkEnd,
+            _ => return false,
+        };
+        true
+    }
+
     /// The server has ended its stream.
     pub fn finish(&mut self) -> Result<(), Malformed> {
         match self.state {

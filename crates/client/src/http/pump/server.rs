@@ -12,7 +12,7 @@ use crate::{
     error::Error,
     http::{
         channel::Channel,
-        service::{HandlerFailed, NotServed},
+        service::{HandlerFailed, NotServed, Written},
     },
 };
 
@@ -58,12 +58,21 @@ impl Pump<'_> {
             } = self;
             let streams = self.streams.is_some();
             let mut fed = Ok(0);
-            let taken = transport.poll_take(cx, &mut |bytes| {
-                let rest = match channel {
-                    Some(channel) if streams => parser.feed(bytes, &mut Streamed(channel)),
-                    _ => parser.feed(bytes, gathered),
+            let taken = transport.poll_take(cx, &mut |written| {
+                let length = written.bytes().len();
+                fed = match (written, channel.as_deref_mut()) {
+                    (Written::Own(chunk), Some(channel))
+                        if streams && parser.pass_over(length as u64) =>
+                    {
+                        channel.queue_chunk(chunk);
+                        Ok(length)
+                    }
+                    (written, Some(channel)) if streams => {
+                        let read = parser.feed(written.bytes(), &mut Streamed(channel));
+                        read.map(|_| length)
+                    }
+                    (written, _) => parser.feed(written.bytes(), gathered).map(|_| length),
                 };
-                fed = rest.map(|_| bytes.len());
             });
             match taken {
                 Poll::Pending => return Ok(moved),
