@@ -116,6 +116,35 @@ describe('a server that has ended', { timeout: 120_000 }, () => {
     }
   })
 
+  it('has one timer, the one of handleProtocols, once verifyClient has decided', async () => {
+    let decide
+    const server = await listen({
+      acceptTimeout: LONG,
+      verifyClient: (info, cb) => {
+        decide = cb
+      },
+      handleProtocols: () => new Promise(() => {}),
+    })
+    await quiet()
+    const sender = hyco.relayedConnect(relay.sendUri('hyco'), null, { protocols: ['a'] })
+    sender.on('error', () => {})
+    await until(() => decide !== undefined, 'the question')
+    assert.equal(timers(), 1)
+    decide(true)
+    assert.equal(timers(), 1)
+    await Promise.all([closed(sender), server.close()])
+    assert.equal(timers(), 0)
+  })
+
+  it('no longer listens to the signal of a drain() that is over', async () => {
+    const counted = countedSignal()
+    const server = await listen()
+    const drained = server.drain({ signal: counted.signal })
+    assert.equal(counted.listeners, 1)
+    assert.equal(await drained, true)
+    assert.equal(counted.listeners, 0)
+  })
+
   it('no longer listens to its signal', async () => {
     const counted = countedSignal()
     const server = await listen({ signal: counted.signal })
@@ -134,5 +163,23 @@ describe('a server that has ended', { timeout: 120_000 }, () => {
     assert.equal(await drained, false)
     assert.equal((await ended).code, 1000)
     assert.equal(counted.listeners, 0)
+  })
+})
+
+describe('a socket that is open', { timeout: 120_000 }, () => {
+  it('has no timer left of the wait for its token', async () => {
+    const server = await listen()
+    await quiet()
+    let give
+    const token = new Promise((resolve) => {
+      give = resolve
+    })
+    const sender = hyco.relayedConnect(relay.sendUri('hyco'), token, { openTimeout: LONG })
+    assert.equal(timers(), 1)
+    give(relay.token())
+    await once(sender, 'open')
+    assert.equal(timers(), 0)
+    sender.terminate()
+    await server.close()
   })
 })

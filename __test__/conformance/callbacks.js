@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict')
 const pattern = require('../support/pattern')
-const { called, closed, messages, turn } = require('../support/watch')
+const { called, closed, messages, turn, uncaught, until } = require('../support/watch')
 
 /** The callbacks of `send()`, and the bytes of the caller. */
 module.exports = (row) => {
@@ -107,6 +107,49 @@ module.exports = (row) => {
     )
     assert.ok(errors.length > 0)
     assert.ok(errors.every((error) => error instanceof Error))
+  })
+
+  row('calls the callbacks after one that throws', { relayed: true }, async (pair) => {
+    const { subject } = await pair.open()
+    const calls = []
+    const errors = await uncaught(async (collected) => {
+      for (const name of ['1', '2', '3', '4']) {
+        subject.send(name, () => {
+          calls.push(name)
+          if (name < '3') throw new Error(`thrown for ${name}`)
+        })
+      }
+      await until(() => calls.length === 4 && collected.length === 2, 'all callbacks')
+    })
+    assert.deepEqual(calls, ['1', '2', '3', '4'])
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      ['thrown for 1', 'thrown for 2'],
+    )
+  })
+
+  row('calls the callbacks after one that throws at the end', { relayed: true }, async (pair) => {
+    const { subject, peer } = await pair.raw()
+    peer.pause()
+    const calls = Array.from({ length: 64 }, () => 0)
+    const errors = await uncaught(async () => {
+      for (let i = 0; i < calls.length; i++) {
+        subject.send(Buffer.alloc(1 << 20), (error) => {
+          calls[i]++
+          if (error) throw new Error(`thrown for ${i}`)
+        })
+      }
+      const end = closed(subject)
+      subject.terminate()
+      await end
+      await until(() => calls.every((count) => count === 1), 'all callbacks')
+    })
+    assert.ok(errors.length > 1)
+    const expected = errors.map((_, i) => `thrown for ${calls.length - errors.length + i}`)
+    assert.deepEqual(
+      errors.map((error) => error.message),
+      expected,
+    )
   })
 
   row('leaves the buffer of the caller as it is', async (pair) => {

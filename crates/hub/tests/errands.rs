@@ -10,8 +10,18 @@ use std::{
     time::Duration,
 };
 
+use hyco_client::{
+    Stream, Upgraded,
+    connection::{BufferPool, Connection, ConnectionOptions, Frame},
+};
 use hyco_hub::{Errands, HubInbox, IoThread};
 use hyco_log::Log;
+use hyco_websocket::OpCode;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::yield_now,
+    time::timeout,
+};
 
 #[test]
 fn every_task_runs_that_was_left_before_and_while_the_list_is_attended() {
@@ -68,4 +78,58 @@ fn a_task_that_panics_takes_no_other_one_with_it() {
     errands.run(Box::pin(async move { ran.send(()).unwrap() }));
     done.recv_timeout(Duration::from_secs(60))
         .expect("a task that never ran");
+}
+
+/// A connection that the I/O thread drives, and the socket at its other end.
+async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (own, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let upgraded = Upgraded {
+        stream: Stream::Plain(own.unwrap()),
+        rest: Vec::new(),
+        protocol: None,
+        tracking_id: None,
+        answer: None,
+    };
+    let options = ConnectionOptions {
+        max_payload: 0,
+        max_fragments: 0,
+        validate_utf8: true,
+    };
+    let pool = Arc::new(BufferPool::default());
+    let (connection, driver) =
+        Connection::new(1, upgraded, options, Arc::clone(inbox), pool).unwrap();
+    tokio::spawn(driver.on_thread());
+    (connection, accepted.unwrap().0)
+}
+
+#[tokio::test]
+async fn very_many_connections_are_written_to_in_several_turns() {
+    let (errands, inbox) = (Arc::new(Errands::default()), HubInbox::new());
+    let (first, _first) = connection(&inbox).await;
+    let (last, _last) = connection(&inbox).await;
+    tokio::spawn(Arc::clone(&errands).attend(inbox));
+    for _ in 0..20 {
+        yield_now().await;
+    }
+    last.append([Frame {
+        fin: true,
+        opcode: OpCode::Ping,
+        payload: &[],
+        mask: None,
+        acknowledge: false,
+    }]);
+    let others = (0..4000).map(|_| (1, Arc::clone(&first)));
+    errands.write(others.chain([(2, Arc::clone(&last))]));
+    let mut turns = 0;
+    let written = async {
+        while last.buffered() > 0 {
+            turns += 1;
+            yield_now().await;
+        }
+    };
+    let written = timeout(Duration::from_secs(60), written).await;
+    written.expect("what was left is never done");
+    assert!(turns >= 3, "{turns}");
 }

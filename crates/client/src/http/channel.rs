@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWrite};
 use super::chunk::Chunk;
 use crate::{
     connection::BufferPool,
-    dial::{Dial, Dialer},
+    dial::{Dial, Dialer, Upgraded},
     error::{Error, Result},
     stream::Stream,
 };
@@ -58,7 +58,11 @@ impl Channel {
             timeout,
         };
         let upgraded = dialer.dial(dial).await.map_err(Error::of_rendezvous)?;
-        Ok(Box::new(Self {
+        Ok(Box::new(Self::new(upgraded, buffers)))
+    }
+
+    pub(super) fn new(upgraded: Upgraded, buffers: Arc<BufferPool>) -> Self {
+        Self {
             stream: upgraded.stream,
             reader: PartReader::new(false),
             input: upgraded.rest,
@@ -69,7 +73,7 @@ impl Channel {
             masks: MaskSource::new(),
             in_message: false,
             buffers,
-        }))
+        }
     }
 
     /// The next part of what has been read; none when more has to be read first.

@@ -30,6 +30,8 @@ mod requests;
 mod runners;
 mod serve;
 mod service;
+#[cfg(test)]
+mod turn_tests;
 mod upgrade;
 
 pub use chunk::Chunk;

@@ -217,7 +217,7 @@ async fn meet(
 }
 
 /// The two directions of an upgraded connection.
-struct Passage {
+pub(super) struct Passage {
     stream: Stream,
     masks: MaskSource,
     to_server: Way,
@@ -238,7 +238,7 @@ pub(super) struct Way {
 }
 
 impl Passage {
-    fn new(upgraded: Upgraded, rest: Vec<u8>) -> Self {
+    pub(super) fn new(upgraded: Upgraded, rest: Vec<u8>) -> Self {
         let mut passage = Self {
             stream: upgraded.stream,
             masks: MaskSource::new(),
@@ -250,7 +250,11 @@ impl Passage {
         passage
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, server: &mut dyn Transport) -> Poll<io::Result<()>> {
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        server: &mut dyn Transport,
+    ) -> Poll<io::Result<()>> {
         let Self {
             stream,
             masks,

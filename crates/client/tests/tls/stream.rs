@@ -257,7 +257,7 @@ async fn parts_hold_the_beginning_of_a_record() {
 }
 
 /// Both ends of a fresh connection.
-async fn connect(pair: &Pair) -> (TlsStream, ServerStream<TcpStream>) {
+pub(crate) async fn connect(pair: &Pair) -> (TlsStream, ServerStream<TcpStream>) {
     let (client, server) = attempt(pair, &pair.client, "localhost").await;
     (client.unwrap(), server.await.unwrap().unwrap())
 }

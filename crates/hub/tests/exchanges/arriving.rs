@@ -36,6 +36,24 @@ fn the_first_message_tells_who_asks_and_the_others_only_bring_bytes() {
 }
 
 #[test]
+fn what_is_known_of_a_request_is_cut_where_its_length_has_no_room() {
+    let setting = Setting::new();
+    let mut pipe = setting.open(RequestInfo {
+        tracking_id: "t".repeat(300),
+        remote_address: Some("a".repeat(300)),
+        ..RequestInfo::default()
+    });
+    setting.write(&mut pipe, b"GET");
+    let (id, address) = ("t".repeat(255), "a".repeat(255));
+    let message = format!("\x01\0\0\0\x01\0\0\u{7f}{id}\u{7f}{address}GET");
+    let mut message = message.into_bytes();
+    for at in [7, 7 + 1 + 255] {
+        message[at] = 255;
+    }
+    assert_eq!(setting.told(), [Told::Message(message)]);
+}
+
+#[test]
 fn a_request_without_a_body_says_that_it_is_a_head_alone() {
     const HEAD: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     const UPGRADE: &str = "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
