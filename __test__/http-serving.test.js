@@ -235,6 +235,45 @@ describe('options', TIMEOUT, () => {
   })
 })
 
+describe('the socket of a request', TIMEOUT, () => {
+  it('has the members of a net.Socket that servers and frameworks read', async () => {
+    let seen
+    const setting = await HttpSetting.start()
+    setting.server.on('request', (req, res) => {
+      const { socket } = req
+      const { pending, connecting, readyState, remoteFamily, encrypted, timeout } = socket
+      seen = { pending, connecting, readyState, remoteFamily, encrypted, timeout }
+      seen.address = socket.address()
+      seen.same = [socket.setNoDelay(), socket.setKeepAlive(), socket.ref(), socket.unref()].every(
+        (returned) => returned === socket,
+      )
+      socket.setTimeout(60_000)
+      seen.later = socket.timeout
+      socket.once('close', () => {
+        seen.closed = socket.readyState
+        setting.server.emit('gone')
+      })
+      res.end()
+    })
+    const gone = once(setting.server, 'gone')
+    assert.equal((await setting.request('')).statusCode, 200)
+    await gone
+    assert.deepEqual(seen, {
+      pending: false,
+      connecting: false,
+      readyState: 'open',
+      remoteFamily: 'IPv4',
+      encrypted: false,
+      timeout: undefined,
+      address: {},
+      same: true,
+      later: 60_000,
+      closed: 'closed',
+    })
+    await setting.close()
+  })
+})
+
 describe('diagnostics channels', TIMEOUT, () => {
   it('tell of requests and of those that fail', async () => {
     const told = []

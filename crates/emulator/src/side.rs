@@ -137,3 +137,24 @@ impl Side {
 }
 
 const MOST_REPLIES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pongs_that_nobody_takes_are_bounded_and_the_last_one_is_kept() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let mut side = Side::new(Stream::Plain(stream));
+        for n in 0..100_000u32 {
+            side.owe_pong(&n.to_be_bytes());
+            assert!(side.replies.len() <= MOST_REPLIES + 6);
+        }
+        let last = [&[0x8a, 4][..], &99_999u32.to_be_bytes()].concat();
+        assert!(side.take_replies().ends_with(&last));
+    }
+}

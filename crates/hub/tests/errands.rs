@@ -82,11 +82,11 @@ fn a_task_that_panics_takes_no_other_one_with_it() {
 
 /// A connection that the I/O thread drives, and the socket at its other end.
 async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
     let (own, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let upgraded = Upgraded {
-        stream: Stream::Plain(own.unwrap()),
+        stream: Stream::Plain(own.expect("a connection")),
         rest: Vec::new(),
         protocol: None,
         tracking_id: None,
@@ -99,9 +99,9 @@ async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream) {
     };
     let pool = Arc::new(BufferPool::default());
     let (connection, driver) =
-        Connection::new(1, upgraded, options, Arc::clone(inbox), pool).unwrap();
+        Connection::new(1, upgraded, options, Arc::clone(inbox), pool).expect("a connection");
     tokio::spawn(driver.on_thread());
-    (connection, accepted.unwrap().0)
+    (connection, accepted.expect("a connection").0)
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod rendezvous;
 mod renew;
 mod requests;
 mod secure;
+mod stalls;
 mod strength;
 mod support;
 mod times;
