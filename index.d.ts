@@ -933,8 +933,8 @@ declare namespace WebSocket {
     /**
      * The sockets of senders, for `for await`.
      *
-     * A socket that the loop has not taken yet is paused, so that none of its messages is lost. The
-     * loop ends when the server is closed. If the server cannot listen, the loop throws the reason. When
+     * A socket that the loop has not taken yet is paused, so that none of its messages is lost. When it is
+     * taken it reads: listen to it, or pause it, before you wait for anything else. The loop ends when the server is closed. If the server cannot listen, the loop throws the reason. When
      * you leave the loop, the server stays open, and the sockets that wait are closed with 1013.
      */
     [Symbol.asyncIterator](): AsyncIterableIterator<RelayedSocket>
@@ -1094,7 +1094,8 @@ declare namespace WebSocket {
 
     /**
      * The messages, for `for await`, as {@link readable} gives them. The socket is paused while the loop is
-     * slower than the peer. When you leave the loop, the socket stays open.
+     * slower than the peer. When you leave the loop, the socket stays open, and what had come and was not
+     * taken waits for the next loop. Several loops get all messages each, as fast as the slowest takes them.
      */
     [Symbol.asyncIterator](): AsyncIterableIterator<RelayedMessage>
 

@@ -140,6 +140,42 @@ describe('iteration and streams', TIMEOUT, () => {
       assert.equal(String((await next)[0]), 'second')
     })
 
+    it('gives what had come to the next loop when it is left', async () => {
+      const { sender, socket } = await pair()
+      for (const text of ['head', 'one', 'two', 'three']) sender.send(text)
+      const found = []
+      for await (const message of socket) {
+        found.push(message)
+        await until(() => sender.bufferedAmount === 0, 'what was sent')
+        break
+      }
+      for await (const message of socket) {
+        found.push(message)
+        if (found.length === 4) break
+      }
+      assert.deepEqual(found, ['head', 'one', 'two', 'three'])
+    })
+
+    it('waits for the slowest of several loops, and loses nothing of any', async () => {
+      const { sender, socket } = await pair()
+      const loops = [socket[Symbol.asyncIterator](), socket[Symbol.asyncIterator]()]
+      for (let i = 0; i < 100; i++) sender.send(String(i).padEnd(10_000))
+      sender.close()
+      await until(() => socket.isPaused, 'the pause')
+      // The first takes all that it can get, and would have the other hold everything.
+      let taken = 0
+      const first = (async () => {
+        for await (const message of loops[0]) taken += Number(message) === taken ? 1 : 1000
+      })()
+      await until(() => taken > 5, 'what the first gets')
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+      assert.ok(socket.isPaused && taken < 20, `${taken} messages`)
+      let count = 0
+      for await (const message of loops[1]) count += Number(message) === count ? 1 : 1000
+      await first
+      assert.deepEqual([taken, count], [100, 100])
+    })
+
     it('ends at once where the socket is closed already', async () => {
       const { sender, socket } = await pair()
       const gone = closed(socket)
@@ -170,6 +206,24 @@ describe('iteration and streams', TIMEOUT, () => {
       }
       assert.equal(await loop, 'ended')
       assert.deepEqual(heard.toSorted(), ['a1', 'a2', 'b1', 'b2', 'c1', 'c2'])
+    })
+
+    it('leaves a socket paused that the program pauses when it has got it', async () => {
+      const server = await listen()
+      const loop = server[Symbol.asyncIterator]()
+      const taken = loop.next().then(({ value }) => {
+        value.pause()
+        return value
+      })
+      const sender = await connect()
+      sender.send('kept')
+      const socket = await taken
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+      assert.equal(socket.isPaused, true)
+      const message = once(socket, 'message')
+      socket.resume()
+      assert.equal(String((await message)[0]), 'kept')
+      await loop.return()
     })
 
     it('throws a failure to listen in the loop, and not without a catcher', async () => {
@@ -273,6 +327,36 @@ describe('iteration and streams', TIMEOUT, () => {
       socket.terminate()
       await assert.rejects(read, { code: 'HYCO_ERR_CONNECTION_LOST' })
       await assert.rejects(writer.write('late'), { code: 'HYCO_ERR_CONNECTION_LOST' })
+    })
+
+    it('tell those of the end who wait for nothing else', async () => {
+      const clean = await pair()
+      const { closed: end } = clean.socket.readable.getReader()
+      clean.sender.close()
+      await end
+      await clean.server.close()
+
+      const { sender, socket } = await pair()
+      const reader = socket.readable.getReader()
+      sender.send('last')
+      assert.equal((await reader.read()).value, 'last')
+      sender.terminate()
+      await assert.rejects(reader.closed, { code: 'HYCO_ERR_CONNECTION_LOST' })
+    })
+
+    it('fail at once where the socket is closed already', async () => {
+      const { socket } = await pair()
+      await socket.readable.cancel()
+      assert.equal(socket.readyState, socket.CLOSED)
+      const writer = socket.writable.getWriter()
+      await assert.rejects(writer.closed, { code: 'HYCO_ERR_CONNECTION_LOST' })
+      await assert.rejects(writer.write('late'), { code: 'HYCO_ERR_CONNECTION_LOST' })
+    })
+
+    it('give up a socket that is still connecting when the readable one is cancelled', async () => {
+      const socket = hyco.relayedConnect(relay.sendUri('hyco'), relay.token())
+      await socket.readable.cancel()
+      assert.equal(socket.readyState, socket.CLOSED)
     })
 
     it('close the socket when the readable one is cancelled', async () => {

@@ -2,6 +2,7 @@
 
 const Fifo = require('../fifo')
 const { setImmediate } = require('../globals')
+const { pausable } = require('../socket/relayed-socket')
 
 /** How a socket is closed that came for a loop which was left. */
 const TRY_AGAIN_LATER = 1013
@@ -45,7 +46,7 @@ class Connections {
   next() {
     if (this.#waiting.length > 0) {
       const socket = this.#waiting.shift()
-      resumeSoon(socket)
+      this.#resumeSoon(socket)
       return Promise.resolve({ done: false, value: socket })
     }
     if (this.#error !== null) {
@@ -67,7 +68,7 @@ class Connections {
     this.#finish()
     this.#error = null
     for (const socket of this.#waiting.takeAll()) {
-      socket.resume()
+      pausable(socket).resume(this)
       socket.close(TRY_AGAIN_LATER)
     }
     return Promise.resolve({ done: true, value })
@@ -85,12 +86,12 @@ class Connections {
 
   #add = (socket) => {
     const taker = this.#takers.shift()
-    socket.pause()
+    pausable(socket).pause(this)
     if (taker === undefined) {
       this.#waiting.push(socket)
     } else {
       taker.resolve({ done: false, value: socket })
-      resumeSoon(socket)
+      this.#resumeSoon(socket)
     }
   }
 
@@ -106,11 +107,11 @@ class Connections {
       this.#error = null
     }
   }
-}
 
-/** When the loop has had the socket: its listeners are there then. */
-function resumeSoon(socket) {
-  setImmediate(() => socket.resume())
+  /** When the loop has had the socket: its listeners are there then. */
+  #resumeSoon(socket) {
+    setImmediate(() => pausable(socket).resume(this))
+  }
 }
 
 module.exports = Connections

@@ -92,6 +92,10 @@ class SocketCore {
     this.pendingPongs = 0
 
     this.paused = false
+    /** Who does not want to read now: `null` is the program, others are the loops over its messages. */
+    this.pausers = null
+    /** The messages that a loop left over, for the next one. */
+    this.unread = null
     /** It is open since this turn of the event loop: who awaited that adds listeners only now. */
     this.arriving = false
     /** Whether what comes is held back, in `held`. */
@@ -236,9 +240,10 @@ class SocketCore {
     return next
   }
 
-  /** Stops reading from the network. */
-  pause() {
+  /** Stops reading from the network, until each `who` that did so has resumed. */
+  pause(who = null) {
     if (this.state === CONNECTING || this.state === CLOSED) return
+    this.pausers = (this.pausers ?? new Set()).add(who)
     this.paused = true
     if (this.gone) return
     this.holding = true
@@ -247,8 +252,10 @@ class SocketCore {
   }
 
   /** Reads again, from the next turn on. */
-  resume() {
+  resume(who = null) {
     if (this.state === CONNECTING || this.state === CLOSED) return
+    this.pausers?.delete(who)
+    if (this.pausers?.size > 0) return
     this.paused = false
     if (!this.gone) this.#holder().releaseSoon()
   }

@@ -5,6 +5,7 @@ const { CLOSED } = require('ws')
 
 const { CONNECTION_LOST, createError } = require('../errors')
 const Fifo = require('../fifo')
+const { setImmediate } = require('../globals')
 const { copyOf } = require('../hub/bytes')
 
 /** What messages that nobody has taken may cost, in bytes, before the socket is paused. */
@@ -21,28 +22,43 @@ const DONE = { done: true, value: undefined }
  * it, but whole. The socket is paused while more waits than is taken.
  *
  * The end of the connection is the end of the iteration; an error, or an end without a closing
- * handshake, is thrown when all that came before it has been taken.
+ * handshake, is thrown when all that came before it has been taken. What came and was not taken when a
+ * loop is left, waits for the next one.
  */
 class Messages {
-  #socket
-  #waiting = new Fifo()
-  #cost = 0
+  #core
+  #waiting
+  #cost
   #paused = false
   /** Calls of `next` that wait for a message. */
   #takers = []
   #ended = false
   #error = null
 
-  /** @param {RelayedSocket} socket */
-  constructor(socket) {
-    this.#socket = socket
-    if (socket.readyState === CLOSED) {
+  /** Called once at the end, unless somebody waits for a message and learns of the end by that. */
+  #over = null
+
+  /** @param {SocketCore} core */
+  constructor(core) {
+    this.#core = core
+    const { waiting, cost } = core.unread ?? { waiting: new Fifo(), cost: 0 }
+    core.unread = null
+    this.#waiting = waiting
+    this.#cost = cost
+    if (core.state === CLOSED) {
       this.#ended = true
       return
     }
-    socket.on('message', this.#add)
-    socket.on('error', this.#fail)
-    socket.on('close', this.#end)
+    core.face.on('message', this.#add)
+    core.face.on('error', this.#fail)
+    core.face.on('close', this.#end)
+    this.#settle()
+  }
+
+  /** @param {Function} over Called with the error, or `null`, when there is nothing more to take */
+  set onOver(over) {
+    this.#over = over
+    this.#tellOver()
   }
 
   [Symbol.asyncIterator]() {
@@ -55,6 +71,7 @@ class Messages {
       const { value, cost } = this.#waiting.shift()
       this.#cost -= cost
       this.#settle()
+      this.#tellOver()
       return Promise.resolve({ done: false, value })
     }
     if (this.#error !== null) {
@@ -72,9 +89,13 @@ class Messages {
    * @return {Promise<{done: Boolean, value: *}>}
    */
   return(value) {
+    this.#over = null
     this.#finish()
     this.#error = null
-    this.#waiting = new Fifo()
+    if (this.#waiting.length > 0) {
+      this.#core.unread = { waiting: this.#waiting, cost: this.#cost }
+      this.#waiting = new Fifo()
+    }
     this.#cost = 0
     this.#settle()
     return Promise.resolve({ done: true, value })
@@ -111,24 +132,34 @@ class Messages {
   #finish() {
     if (this.#ended) return
     this.#ended = true
-    const socket = this.#socket
-    socket.removeListener('message', this.#add)
-    socket.removeListener('close', this.#end)
+    const { face } = this.#core
+    face.removeListener('message', this.#add)
+    face.removeListener('close', this.#end)
     // An error that comes later still has a listener only if the program has one.
-    socket.removeListener('error', this.#fail)
+    face.removeListener('error', this.#fail)
+    if (this.#takers.length > 0) this.#over = null
     for (const { resolve, reject } of this.#takers.splice(0)) {
       if (this.#error === null) resolve(DONE)
       else reject(this.#error)
       this.#error = null
     }
+    this.#tellOver()
+  }
+
+  #tellOver() {
+    if (this.#over === null || !this.#ended || this.#waiting.length > 0) return
+    const over = this.#over
+    this.#over = null
+    // What has just been taken arrives first.
+    setImmediate(over, this.#error)
   }
 
   #settle() {
     const full = !this.#ended && this.#cost > MOST
     if (full === this.#paused) return
     this.#paused = full
-    if (full) this.#socket.pause()
-    else this.#socket.resume()
+    if (full) this.#core.pause(this)
+    else this.#core.resume(this)
   }
 }
 

@@ -195,12 +195,13 @@ class RelayedSocket extends WebSocket {
 
   /**
    * The messages, for `for await`: text as strings, everything else as `'message'` gives it. The socket
-   * is paused while the loop is slower than the peer. Leaving the loop leaves the socket open.
+   * is paused while the loop is slower than the peer. Leaving the loop leaves the socket open, and what
+   * has come for the next loop.
    *
    * @return {AsyncIterableIterator<*>}
    */
   [Symbol.asyncIterator]() {
-    return new Messages(this)
+    return new Messages(this[kCore])
   }
 
   /**
@@ -210,7 +211,7 @@ class RelayedSocket extends WebSocket {
    * @type {ReadableStream}
    */
   get readable() {
-    return (this[kCore].readable ??= streams.readableOf(this))
+    return (this[kCore].readable ??= streams.readableOf(this[kCore]))
   }
 
   /**
@@ -281,6 +282,14 @@ function createSocket(url, options, hooks) {
   return new RelayedSocket(new SocketCore(url, options, hooks))[kCore]
 }
 
+/**
+ * @param {Object} socket What a server has emitted, perhaps for a socket of another kind
+ * @return {Object} What `pause(who)` and `resume(who)` are to be called on
+ */
+function pausable(socket) {
+  return socket[kCore] ?? socket
+}
+
 function sendControl(core, opcode, data, mask, cb) {
   if (typeof data === 'function') {
     cb = data
@@ -335,4 +344,4 @@ function constructed(method) {
   return error
 }
 
-module.exports = { RelayedSocket, createSocket }
+module.exports = { RelayedSocket, createSocket, pausable }

@@ -17,21 +17,33 @@ const ABNORMAL = 1006
  * The messages of a socket as a stream. It holds nothing itself, so that the socket is paused when
  * nobody reads.
  *
- * @param {RelayedSocket} socket
+ * @param {SocketCore} core
  * @return {ReadableStream}
  */
-function readableOf(socket) {
-  const messages = new Messages(socket)
+function readableOf(core) {
+  const messages = new Messages(core)
+  let ended = false
   return new ReadableStream(
     {
+      start(controller) {
+        // Who waits only for the end of the stream takes no message, and learns it all the same.
+        messages.onOver = (error) => {
+          if (ended) return
+          ended = true
+          if (error === null) controller.close()
+          else controller.error(error)
+        }
+      },
       async pull(controller) {
         const { done, value } = await messages.next()
-        if (done) controller.close()
-        else controller.enqueue(value)
+        if (!done) controller.enqueue(value)
+        else if (!ended) controller.close()
+        ended ||= done
       },
       async cancel() {
+        ended = true
         await messages.return()
-        await closed(socket)
+        await closed(core.face)
       },
     },
     { highWaterMark: 0 },
@@ -49,6 +61,10 @@ function writableOf(socket) {
   let fail = null
   return new WritableStream({
     start(controller) {
+      if (socket.readyState === CLOSED) {
+        controller.error(createError(CONNECTION_LOST, 'the socket is closed'))
+        return undefined
+      }
       socket.on('error', (error) => controller.error(error))
       socket.on('close', (code) => {
         const error = createError(CONNECTION_LOST, `the socket is closed (${code})`)
@@ -79,12 +95,15 @@ function writableOf(socket) {
   })
 }
 
-/** Closes a socket, and waits until it is. */
+/** Closes a socket, and waits until it is. One that is not open yet is given up. */
 function closed(socket) {
   if (socket.readyState === CLOSED) return Promise.resolve()
   return new Promise((resolve, reject) => {
+    const connecting = socket.readyState === CONNECTING
+    // That it is given up is an error only for those who wait for it.
+    if (connecting) socket.once('error', () => {})
     socket.once('close', (code) => {
-      if (code !== ABNORMAL) resolve()
+      if (connecting || code !== ABNORMAL) resolve()
       else reject(createError(CONNECTION_LOST, 'the connection ended without a closing handshake'))
     })
     socket.close(NORMAL_CLOSURE)
