@@ -343,6 +343,20 @@ describe('an AbortSignal', timeout, () => {
     await assert.rejects(startRelayEmulator({ signal: 1 }), /signal/)
   })
 
+  test('may be null, or of another realm, as for a server', async () => {
+    await (await startRelayEmulator({ signal: null })).close()
+    // Shaped as an AbortSignal: one of a polyfill, or of the window of a test environment.
+    const signal = new EventTarget()
+    signal.aborted = false
+    const relay = await startRelayEmulator({ signal })
+    signal.dispatchEvent(new Event('abort'))
+    await until(() => isClosed(relay), 'the end')
+    await relay.close()
+    signal.aborted = true
+    signal.reason = new Error('enough')
+    await assert.rejects(startRelayEmulator({ signal }), /enough/)
+  })
+
   test('that is aborted while the relay starts closes it as soon as it has', async () => {
     const controller = new AbortController()
     const starting = startRelayEmulator({ signal: controller.signal })

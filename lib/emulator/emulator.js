@@ -52,7 +52,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM']
  */
 async function startRelayEmulator(options) {
   const { signal, ...spec } = emulatorSpec(options)
-  signal?.throwIfAborted()
+  if (signal?.aborted) throw signal.reason
   const relay = await start(spec)
   if (signal !== undefined) closeOnAbort(relay, signal)
   return relay

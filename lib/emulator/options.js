@@ -6,6 +6,7 @@ const { invalidArgument, invalidOption } = require('../errors')
 const {
   checkCount,
   checkDuration,
+  checkSignal,
   checkText,
   checkType,
   definedOnly,
@@ -95,12 +96,10 @@ function emulatorSpec(options) {
     checkDuration(rest, name, { zero: true })
   }
   checkList(rest, 'hybridConnections')
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidOption('signal', 'must be an AbortSignal')
-  }
+  checkSignal({ signal })
   return {
     ...rest,
-    signal,
+    signal: signal ?? undefined,
     clockSkew: clockSkewSeconds,
     tls: tlsSpec(tls),
     hybridConnections: rest.hybridConnections.map(hybridConnectionSpec),
