@@ -5,6 +5,7 @@ const { once } = require('node:events')
 const { after, afterEach, before, describe, it } = require('node:test')
 
 const hyco = require('../..')
+const { explain } = require('../../lib/cli/hints')
 const Cli = require('../support/cli')
 const TestRelay = require('../support/relay')
 
@@ -51,6 +52,9 @@ describe('hyco-rs listen', { skip: Cli.unfit, timeout: 600_000 }, () => {
     await cli.says('hello\n')
     sender.close(1000, 'bye')
     await cli.says('#1 closed: 1000 bye')
+    const silent = await connect('/chat')
+    silent.close(1000)
+    await cli.says('#2 closed: 1000\n') // no blank where there is no reason
     const { code, stdout, stderr } = await cli.interrupt()
     assert.equal(code, 0)
     assert.equal(stdout, 'hello\n')
@@ -227,7 +231,10 @@ describe('hyco-rs listen', { skip: Cli.unfit, timeout: 600_000 }, () => {
     const { code, stderr } = await Cli.run(['listen', '--path', 'missing'], { env })
     assert.equal(code, 5)
     assert.match(stderr, /does not exist/)
-    assert.match(stderr, /az relay hyco create/)
+    assert.match(stderr, /Start the local relay with it: 'hyco-rs emulator --hybrid-connection/)
+    const error = Object.assign(new Error('none'), { code: 'HYCO_ERR_ENDPOINT_NOT_FOUND' })
+    const url = new URL('wss://contoso.servicebus.windows.net/hyco')
+    assert.match(explain(error, { url }).hint, /az relay hyco create/)
   })
 
   it('tries again while nothing listens at the address, and can be ended then', async () => {

@@ -17,8 +17,10 @@ const HINTS = {
     error.cause?.code === 'ECONNREFUSED' && isLocal(url)
       ? "Nothing listens there. Start the local relay with 'hyco-rs emulator'."
       : undefined,
-  HYCO_ERR_ENDPOINT_NOT_FOUND: () =>
-    'Create the hybrid connection in the portal, or with: az relay hyco create. Or check --path.',
+  HYCO_ERR_ENDPOINT_NOT_FOUND: (error, { url }) =>
+    isLocal(url)
+      ? "Start the local relay with it: 'hyco-rs emulator --hybrid-connection NAME'. Or check --path."
+      : 'Create the hybrid connection in the portal, or with: az relay hyco create. Or check --path.',
   HYCO_ERR_NO_LISTENER: () =>
     "Start a listener for this hybrid connection, such as 'hyco-rs listen --echo'.",
   HYCO_ERR_UNAUTHORIZED: ({ reason = '' }) => {

@@ -21,6 +21,21 @@ function showMessage(terminal, socket, data, isBinary, { id, label = '' } = {}) 
 }
 
 /**
+ * Tells that a connection is closed.
+ *
+ * @param {Terminal} terminal
+ * @param {Number} code
+ * @param {Buffer} reason
+ * @param {String} [id] Of the connection, for `--json`
+ * @param {String} [name] Of the connection, on a terminal
+ */
+function showClose(terminal, code, reason, { id, name } = {}) {
+  const why = String(reason)
+  const line = [name, 'closed:', code, why].filter((part) => part !== undefined && part !== '')
+  terminal.status(line.join(' '), { event: 'close', id, code, reason: why })
+}
+
+/**
  * @param {Terminal} terminal
  * @param {Buffer} data
  * @param {Boolean} isBinary
@@ -56,4 +71,4 @@ function pauseUntilDrain(socket) {
   waiting.add(socket)
 }
 
-module.exports = { showMessage }
+module.exports = { showClose, showMessage }

@@ -5,7 +5,7 @@ const { setTimeout: sleep } = require('node:timers/promises')
 
 const ByteLines = require('../byte-lines')
 const { usageError } = require('../failure')
-const { showMessage } = require('../messages')
+const { showClose, showMessage } = require('../messages')
 const { ended, openSender } = require('../sender')
 const { findTarget } = require('../target')
 const { interruption } = require('../terminal')
@@ -43,7 +43,9 @@ async function connect(values, positionals, terminal) {
   if (values.slash) {
     for (const name of ['ping', 'pong']) {
       socket.on(name, (data) =>
-        above(() => terminal.status(`${name} ${data}`, { event: name, data: String(data) })),
+        above(() =>
+          terminal.status(`${name} ${data}`.trimEnd(), { event: name, data: String(data) }),
+        ),
       )
     }
   }
@@ -58,7 +60,7 @@ async function connect(values, positionals, terminal) {
   socket.on('close', (code, reason) => {
     lines.close()
     process.stdin.destroy()
-    terminal.status(`closed: ${code} ${reason}`, { event: 'close', code, reason: String(reason) })
+    showClose(terminal, code, reason)
   })
   if (prompt !== '') lines.prompt()
   socket.resume()

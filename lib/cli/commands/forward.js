@@ -4,6 +4,7 @@ const net = require('node:net')
 
 const { Failure, usageError } = require('../failure')
 const { withHint } = require('../hints')
+const { showClose } = require('../messages')
 const { readHeaders, startSender } = require('../sender')
 const { findTarget } = require('../target')
 const { interruption } = require('../terminal')
@@ -76,8 +77,7 @@ function join(tcp, target, options, terminal) {
     tcp.resetAndDestroy()
   })
   socket.once('close', (code, reason) => {
-    const why = String(reason)
-    terminal.status(`${name} closed: ${code} ${why}`, { event: 'close', id, code, reason: why })
+    showClose(terminal, code, reason, { id, name })
   })
   tcp.once('close', () => {
     if (socket.readyState === socket.CONNECTING) socket.terminate()

@@ -2,7 +2,7 @@
 
 const { usageError } = require('../failure')
 const { explain, withHint } = require('../hints')
-const { showMessage } = require('../messages')
+const { showClose, showMessage } = require('../messages')
 const { findTarget } = require('../target')
 const { interruption } = require('../terminal')
 
@@ -123,8 +123,7 @@ function serve(socket, request, service, terminal) {
     terminal.status(`${name} failed: ${error.message}`, { event: 'error', id, code: error.code })
   })
   socket.on('close', (code, reason) => {
-    const why = String(reason)
-    terminal.status(`${name} closed: ${code} ${why}`, { event: 'close', id, code, reason: why })
+    showClose(terminal, code, reason, { id, name })
   })
   service.connection(socket, request, { id, name })
 }
