@@ -1,5 +1,6 @@
 'use strict'
 
+const { onAbort } = require('../aborts')
 const { wanted } = require('../diagnostics')
 const { fromNative } = require('../errors')
 const native = require('../native')
@@ -93,8 +94,7 @@ function closeOnAbort(relay, signal) {
   const close = () => relay.close()
   if (signal.aborted) close()
   else {
-    signal.addEventListener('abort', close, { once: true })
-    relay[kClosed].then(() => signal.removeEventListener('abort', close))
+    relay[kClosed].then(onAbort(signal, close))
   }
 }
 

@@ -1,5 +1,6 @@
 'use strict'
 
+const { onAbort } = require('../aborts')
 const ControlChannel = require('./control-channel')
 const { bind } = require('../context')
 const { publish, wanted } = require('../diagnostics')
@@ -360,9 +361,7 @@ class ServerCore {
   }
 
   #watch(signal) {
-    const abort = () => this.close()
-    signal.addEventListener('abort', abort, { once: true })
-    this.#stopWatchingSignal = () => signal.removeEventListener('abort', abort)
+    this.#stopWatchingSignal = onAbort(signal, () => this.close())
   }
 
   #hears(event) {

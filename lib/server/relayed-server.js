@@ -4,6 +4,7 @@ const EventEmitter = require('node:events')
 const { isIP } = require('node:net')
 const { inspect } = require('node:util')
 
+const { onAbort } = require('../aborts')
 const Connections = require('./connections')
 const ServerCore = require('./core')
 const { invalidArgument } = require('../errors')
@@ -104,11 +105,11 @@ class Server extends EventEmitter {
     const end = () => this.close()
     const drained = this[kCore].drain(timeout)
     if (signal?.aborted) end()
-    signal?.addEventListener('abort', end, { once: true })
+    const forget = signal && !signal.aborted ? onAbort(signal, end) : undefined
     try {
       return await drained
     } finally {
-      signal?.removeEventListener('abort', end)
+      forget?.()
     }
   }
 

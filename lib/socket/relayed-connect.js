@@ -1,5 +1,6 @@
 'use strict'
 
+const { onAbort } = require('../aborts')
 const { invalidArgument, invalidOption } = require('../errors')
 const { clearTimeout, nextTick, now, setTimeout } = require('../globals')
 const hub = require('../hub/hub')
@@ -293,8 +294,7 @@ function endWith(core, signal) {
     if (core.state === CONNECTING) abandon(core, abortError(signal.reason))
     else core.terminate()
   }
-  signal.addEventListener('abort', end, { once: true })
-  core.onEnd(() => signal.removeEventListener('abort', end))
+  core.onEnd(onAbort(signal, end))
 }
 
 module.exports = relayedConnect
