@@ -158,6 +158,17 @@ describe('what is connected to a running relay', timeout, () => {
 })
 
 describe('what happens in a relay', timeout, () => {
+  test('can be left while the next event is awaited, and before the first', async () => {
+    const relay = await start()
+    const before = relay.listenerCount('event')
+    const [unused, waiting] = [relay[Symbol.asyncIterator](), relay[Symbol.asyncIterator]()]
+    const next = waiting.next()
+    await Promise.all([unused.return(), waiting.return()])
+    assert.deepStrictEqual(await next, { done: true, value: undefined })
+    assert.strictEqual(relay.listenerCount('event'), before)
+    assert.deepStrictEqual(await waiting.next(), { done: true, value: undefined })
+  })
+
   test('is told by events, in the journal, and to for await', async () => {
     const relay = await start()
     const seen = []

@@ -4,7 +4,7 @@ const { EventEmitter } = require('node:events')
 
 const { publish, wanted } = require('../diagnostics')
 const { CLOSED, INVALID_ARGUMENT, createError } = require('../errors')
-const happenings = require('./happenings')
+const Happenings = require('./happenings')
 const { numberOf, objectOf, toJson } = require('./options')
 
 const kClosed = Symbol('closed')
@@ -289,10 +289,10 @@ class RelayEmulator extends EventEmitter {
   /**
    * What happens from now on, for `for await`. It ends when the relay does.
    *
-   * @return {AsyncGenerator<Object>}
+   * @return {AsyncIterableIterator<Object>}
    */
   [Symbol.asyncIterator]() {
-    return happenings(this, this.#closed)
+    return new Happenings(this, this.#closed)
   }
 
   /**
