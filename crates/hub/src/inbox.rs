@@ -284,7 +284,7 @@ impl Reading {
 
         *used += batch.used();
         let mut queue = inbox.queue();
-        queue.append(batch, slab);
+        queue.append(batch, slab, waker);
         let queued = if queue.is_much() {
             Queued::Much
         } else {

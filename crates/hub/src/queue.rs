@@ -22,6 +22,8 @@ pub struct Queue {
     /// Drivers that have left the I/O thread for the loop.
     pub moved: Vec<Driver<HubInbox>>,
     cost: usize,
+    /// The task that read what made the queue full.
+    filled_by: Option<Task>,
     /// Rare: a queue is taken for each batch of messages.
     stalled: Option<Box<Stalled>>,
 }
@@ -31,8 +33,21 @@ pub struct Queue {
 #[derive(Debug, Default)]
 struct Stalled {
     wakers: Vec<Waker>,
+    /// The one that filled the queue, which goes on behind all others. It asks for more before they
+    /// have had their turn, so it would be the first each time and the only one that ever reads.
+    filler: Option<Waker>,
     /// Which tasks these are. The wakers keep them, so that no other task has the same address.
-    known: HashSet<(usize, usize)>,
+    known: HashSet<Task>,
+}
+
+/// What tells tasks apart.
+type Task = (usize, usize);
+
+fn task(waker: &Waker) -> Task {
+    (
+        waker.data().addr(),
+        std::ptr::from_ref(waker.vtable()).addr(),
+    )
 }
 
 impl Queue {
@@ -48,12 +63,14 @@ impl Queue {
 
     /// Has a task woken when the queue is taken; once, however often it asks.
     pub(crate) fn stall(&mut self, waker: &Waker) {
-        let task = (
-            waker.data().addr(),
-            std::ptr::from_ref(waker.vtable()).addr(),
-        );
+        let task = task(waker);
         let stalled = self.stalled.get_or_insert_default();
-        if stalled.known.insert(task) {
+        if !stalled.known.insert(task) {
+            return;
+        }
+        if self.filled_by == Some(task) {
+            stalled.filler = Some(waker.clone());
+        } else {
             stalled.wakers.push(waker.clone());
         }
     }
@@ -63,7 +80,7 @@ impl Queue {
         let Some(stalled) = self.stalled.take() else {
             return false;
         };
-        for waker in stalled.wakers {
+        for waker in stalled.wakers.into_iter().chain(stalled.filler) {
             waker.wake();
         }
         true
@@ -104,9 +121,13 @@ impl Queue {
         });
     }
 
-    /// Appends what a read step collected in `slab`; its indices count from what is there already.
-    pub(crate) fn append(&mut self, batch: &mut HubBatch, slab: &Arc<Slab>) {
+    /// Appends what a read step of that task collected in `slab`; its indices count from what is there
+    /// already.
+    pub(crate) fn append(&mut self, batch: &mut HubBatch, slab: &Arc<Slab>, waker: &Waker) {
         self.cost += batch.cost();
+        if self.is_full() {
+            self.filled_by = Some(task(waker));
+        }
         let place = if batch.used() == 0 {
             0
         } else {
@@ -144,6 +165,7 @@ impl Queue {
         self.slabs.clear();
         self.opened.clear();
         self.cost = 0;
+        self.filled_by = None;
         if self.records.capacity() > KEPT_RECORDS {
             self.records = Vec::new();
         }

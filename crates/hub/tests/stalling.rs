@@ -1,5 +1,5 @@
 //! Who finds the queue full is woken when it has been taken: each of them, once, in the order in which
-//! they came.
+//! they came. Only who has filled it is the last.
 
 use std::{
     sync::{Arc, Mutex},
@@ -8,6 +8,7 @@ use std::{
 
 use hyco_client::connection::{Inbox, Signal};
 use hyco_hub::{HubInbox, Queue, RECORD_WORDS};
+use hyco_websocket::{Assembled, Sink};
 
 /// A waker that notes its name.
 struct Named(usize, Arc<Mutex<Vec<usize>>>);
@@ -49,6 +50,18 @@ impl Setting {
             .is_pending()
     }
 
+    /// Has a task read a message of that size, unless the queue is full.
+    fn reads(&self, task: &Arc<Named>, size: usize) -> bool {
+        let waker = Waker::from(Arc::clone(task));
+        let step = self.inbox.poll_lend(&waker, 7, 100, |_, batch| {
+            let bytes = vec![0; size];
+            let fragments = Vec::new();
+            batch.large(false, Assembled { bytes, fragments });
+            Poll::Ready(())
+        });
+        step.is_ready()
+    }
+
     /// Takes the queue; returns who is woken by that.
     fn take(&self) -> Vec<usize> {
         drop(self.inbox.take(Queue::default()));
@@ -85,6 +98,22 @@ fn who_has_waited_longest_is_woken_first() {
         assert!(setting.stalls(&setting.task(name), name as u32));
     }
     assert_eq!(setting.take(), [3, 1, 2]);
+}
+
+#[test]
+fn who_fills_the_queue_has_its_next_turn_behind_those_that_wait() {
+    let setting = Setting::empty();
+    let tasks = [1, 2, 3].map(|name| setting.task(name));
+    let mut order: Vec<usize> = vec![0, 1, 2];
+    for _ in 0..4 {
+        // They are woken in this order, and each reads until it has to wait.
+        for &at in &order {
+            while setting.reads(&tasks[at], WINDOW) {}
+        }
+        order.rotate_left(1);
+        let names: Vec<_> = order.iter().map(|at| at + 1).collect();
+        assert_eq!(setting.take(), names);
+    }
 }
 
 /// Bytes that may wait for JavaScript.
