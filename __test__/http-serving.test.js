@@ -48,14 +48,17 @@ describe('who serves', TIMEOUT, () => {
           return new Response(new ReadableStream({ pull }), { headers })
         }
         const headers = new Headers({ 'x-method': request.method })
+        headers.append('x-asked', request.headers.get('x-asked'))
         headers.append('set-cookie', 'a=1')
         headers.append('set-cookie', 'b=2')
         assert.equal(info.remoteAddress, '127.0.0.1')
         return new Response((await request.text()).toUpperCase(), { status: 201, headers })
       },
     })
-    const response = await setting.fetch('', { method: 'PUT', body: 'hello' })
+    const init = { method: 'PUT', body: 'hello', headers: { 'x-asked': 'kindly' } }
+    const response = await setting.fetch('', init)
     assert.equal(response.status, 201)
+    assert.equal(response.headers.get('x-asked'), 'kindly')
     assert.equal(response.headers.get('x-method'), 'PUT')
     assert.deepEqual(response.headers.getSetCookie(), ['a=1', 'b=2'])
     assert.equal(await response.text(), 'HELLO')
