@@ -1,38 +1,45 @@
 'use strict'
 
 // How long does a quiet socket wait beside a busy one? One socket is flooded with messages of 16 KiB,
-// while another one has a message echoed every few milliseconds.
+// while another one has a message echoed every few milliseconds. The echo comes from a program of its own:
+// one that floods answers only when its socket is full, and the quicker a reader is, the seldomer that is.
 
 const Control = require('./harness/control')
+const { start } = require('./harness/program')
 const { transports } = require('./harness/rows')
 
 const FLOOD = 16 * 1024
 const EVERY = 4
 
+/** Messages of the flood that are ordered together. */
+const ORDERED = 2_000
+
 module.exports = {
   title: 'Quiet beside a flood',
-  text: 'A message of 64 B is echoed every 4 ms while messages of 16 KiB flood another socket.',
+  text: 'A message of 64 B is echoed every 4 ms by one program while another one floods a second socket with messages of 16 KiB.',
   baseline: 'ws',
   peers: ['ws', 'bun', 'hyco-rs'],
   columns: ['p50', 'p99'],
-  rows: transports({ name: '1 quiet, 1 busy', count: 400 }),
+  rows: transports({ name: '1 quiet, 1 busy', count: 1_000 }),
 
-  async measure(peer, { count }, { base, ca, group, control, server }) {
-    const names = [`${group}-busy`, `${group}-quiet`]
-    const [busy, quiet] = await Promise.all(
-      names.map((name) => peer.connect(`${base}/${name}`, ca)),
-    )
-    for (const name of names) await control.order('wait', { group: name, sockets: 1 })
-    await control.order('reset', { group: names[1], mode: 'echo' })
-    peer.receive(busy, () => {})
+  async measure(peer, { count, secure }, { url, ca, group, control, server }) {
+    const echoing = await start(server.program, [])
+    const other = new Control(echoing.control)
+    const away = secure ? `wss://localhost:${echoing.tls}` : `ws://127.0.0.1:${echoing.tcp}`
+    const busy = await peer.connect(url, ca)
+    const quiet = await peer.connect(`${away}/${group}`, echoing.ca)
+    await control.order('wait', { group, sockets: 1 })
+    await other.order('wait', { group, sockets: 1 })
+    await other.order('reset', { group, mode: 'echo' })
+    const flood = () => control.order('flood', { group, size: FLOOD, count: ORDERED })
+    let came = 0
     let over = false
-    const flooding = new Control(server.control)
-    const flood = async () => {
-      const order = { group: names[0], size: FLOOD, count: 2_000 }
-      while (!over) await flooding.order('flood', order)
-      flooding.close()
-    }
-    const flooded = flood()
+    peer.receive(busy, () => {
+      if (++came % ORDERED === 0 && !over) flood()
+    })
+    // One order is carried out while the next one waits.
+    await flood()
+    await flood()
     const times = []
     const data = Buffer.alloc(64, 'x')
     await new Promise((resolve) => {
@@ -49,7 +56,8 @@ module.exports = {
       next()
     })
     over = true
-    await flooded
+    other.close()
+    await echoing.stop()
     // Code is compiled by then.
     const measured = times.slice(count / 4).sort((a, b) => a - b)
     const at = (part) => measured[Math.floor(measured.length * part)] * 1e3
