@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     BufferPool, Pumped,
-    outbox::{Chunk, Outbox},
+    outbox::{CHUNK, Chunk, Outbox},
     socket::Socket,
 };
 use crate::tls::TlsSession;
@@ -217,5 +217,5 @@ fn lock(outbox: &Mutex<Outbox>) -> MutexGuard<'_, Outbox> {
     outbox.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How much is encrypted before it is sent: four records a system call, and still in the cache.
-const STRETCH: usize = 64 * 1024;
+/// How much is encrypted before it is sent: a chunk of small frames, and still in the cache.
+const STRETCH: usize = CHUNK;
