@@ -107,13 +107,13 @@ test('bytes that lie about their length are sent as what they are', TIMEOUT, asy
 test('a record that nobody knows is reported, and those after it are read', TIMEOUT, async () => {
   const sockets = [undefined, { [kEnded]: () => seen.push('ended') }]
   const seen = []
-  const delivery = new Delivery(sockets, { flush: () => seen.push('flushed') })
+  const delivery = new Delivery(sockets, { over: () => seen.push('over') })
   const { table } = delivery.memory
   table.set([1, 0, 0, 0, 1, 99, 0, 0, 1, ENDED, 0, 0])
   const errors = await uncaught(() => assert.equal(delivery.deliver(3), 3))
   assert.equal(errors.length, 2)
   for (const { message } of errors) assert.match(message, /unknown record/)
-  assert.deepEqual(seen, ['ended', 'flushed'])
+  assert.deepEqual(seen, ['ended', 'over'])
 })
 
 test('numbers that do not fit what they become are refused, not cut', TIMEOUT, async (t) => {

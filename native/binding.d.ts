@@ -92,7 +92,10 @@ export declare class Hub {
    * `table` receives records and `results` acknowledgements, in 32-bit words; `stage` receives
    * the bytes of small messages; `ring` holds the frames to be flushed. `deliver(count, lent,
    * large, events)` is called with records in the table and returns how many of them it has read;
-   * or it is called with -1, to call `deliver` here later. It is referred to weakly until `root`.
+   * or it is called with -1, to call `deliver` here later. What its listeners sent lies in the ring
+   * when it returns, and the first word of `results` says how many bytes that is: it is flushed then,
+   * and where frames are acknowledged at once, `deliver` is called with less than -1: with -2 for one
+   * pair in `results`, with -3 for two. It is referred to weakly until `root`.
    * `resource` is shown to those who look for what keeps a process; its `hasRef` answers them.
    * `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
    */

@@ -22,6 +22,7 @@ const {
   EXCHANGE,
   RECORD_WORDS,
   STAGE_BYTES,
+  MORE,
   kMessage,
   kPing,
   kPong,
@@ -61,7 +62,7 @@ class Delivery {
   /**
    * @param {object[]} sockets by the numbers of their links
    * @param {object} owner
-   * @param {() => void} owner.flush called after each delivery
+   * @param {() => void} owner.over called after each delivery, for what listeners have sent
    * @param {(number: number) => void} owner.closed a connection is gone, and its socket knows
    * @param {(number: number, event: object) => void} owner.event something rare happened to the
    *   socket with that number, or to a listener when it is 0
@@ -92,14 +93,14 @@ class Delivery {
    * the other, which can be the next record. What a listener throws becomes an uncaught exception, and
    * the records after it are read all the same.
    *
-   * @param {number} count or -1: more is there
+   * @param {number} count or `MORE`
    * @param {ArrayBuffer[]} [lent] memory that records refer to by number, from 1 on
    * @param {ArrayBuffer[]} [large] messages with memory of their own
    * @param {string[]} [events] in JSON
    * @returns {number} how many records were read
    */
   deliver(count, lent, large, events) {
-    if (count < 0) {
+    if (count === MORE) {
       // Other events of the loop have their turn first.
       setImmediate(this.#deliverSoon)
       return 0
@@ -118,7 +119,7 @@ class Delivery {
         }
       }
     } finally {
-      this.#owner.flush()
+      this.#owner.over()
     }
     return turn.index
   }

@@ -12,7 +12,7 @@ const Link = require('./link')
 const Listener = require('./listener')
 const Ring = require('./ring')
 const Trust = require('./trust')
-const { kEvent } = require('./records')
+const { MORE, kEvent } = require('./records')
 
 let current = null
 
@@ -36,15 +36,19 @@ class Hub {
   #holds = new Holds()
   #ring = new Ring(this.#sockets)
   #delivery = new Delivery(this.#sockets, {
-    flush: () => this.#ring.flush(),
+    over: () => this.#ring.leave(),
     closed: (number) => this.#detach(number),
     event: (number, event) => this.#event(number, event),
   })
   #trust
   /** The native side refers to it weakly while nothing is open, so that a hub can be collected. */
   #deliver = (count, lent, large, events) => {
+    if (count < MORE) {
+      this.#ring.acknowledge(MORE - count)
+      return 0
+    }
     // A delivery ends with a flush, but for the one that only asks to be called later.
-    if (count >= 0) this.#ring.wait()
+    if (count !== MORE) this.#ring.wait()
     return this.#delivery.deliver(count, lent, large, events)
   }
   #isLogRead = false

@@ -37,6 +37,9 @@ const FRAME_WORDS = 3
 /** At least INLINE_CONNECTIONS of src/hub/sending.rs. */
 const RESULT_PAIRS = 64
 
+/** In place of a count of records: more is there. Below it: so many pairs stand in the results. */
+const MORE = -1
+
 /** What a hub calls on its sockets. */
 const kMessage = Symbol('message')
 const kPing = Symbol('ping')
@@ -74,6 +77,7 @@ module.exports = {
   APPENDED,
   FRAME_WORDS,
   RESULT_PAIRS,
+  MORE,
   kMessage,
   kPing,
   kPong,

@@ -25,7 +25,8 @@ const HUGE = 128 * 1024
 class Ring {
   /** The native side reads frames here. */
   memory = allocUnsafeSlow(RING_BYTES)
-  /** It tells here how many frames of which connections were written at once. */
+  /** It tells here how many frames of which connections were written at once. The first word tells it what
+   * a delivery has left in the ring. */
   results = new Uint32Array(RESULT_PAIRS * 2)
   #native
   #sockets
@@ -82,24 +83,38 @@ class Ring {
     this.#flushLater()
   }
 
-  /** A delivery begins, which flushes when it is over: until then no microtask has to. */
+  /** A delivery begins, which leaves its frames when it is over: until then no microtask has to. */
   wait() {
     this.#scheduled = true
   }
 
+  /** A delivery is over: the native side, which called it, flushes as soon as it returns. */
+  leave() {
+    this.results[0] = this.#take()
+  }
+
   /** Hands the queued frames to the native side now. */
   flush() {
+    const used = this.#take()
+    if (used > 0) this.acknowledge(this.#native.flush(used))
+  }
+
+  /** The native side has written frames at once. @param {number} pairs how many stand in `results` */
+  acknowledge(pairs) {
+    for (let i = 0; i < pairs; i++) {
+      this.#acknowledgeSoon(this.results[i * 2], this.results[i * 2 + 1])
+    }
+  }
+
+  /** How many bytes of frames are in the ring, which begins anew. */
+  #take() {
     // Here, so that whatever flushes mends a microtask that was lost. Within a delivery it costs one.
     this.#scheduled = false
-    if (this.#used === 0) return
     const used = this.#used
     this.#used = 0
     this.#holdsFrames = false
     this.#marked = null
-    const pairs = this.#native.flush(used)
-    for (let i = 0; i < pairs; i++) {
-      this.#acknowledgeSoon(this.results[i * 2], this.results[i * 2 + 1])
-    }
+    return used
   }
 
   /** Writes the words that a frame or a mark begins with. */

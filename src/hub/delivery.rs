@@ -20,12 +20,13 @@ use super::{
     function::{Function, Revoked},
     lender::Lender,
     lending::{Lending, Memory, check},
+    sending::Outgoing,
     values,
 };
 
 /// What only the JavaScript thread touches.
 pub(super) struct JsSide {
-    inbox: Arc<HubInbox>,
+    pub(super) inbox: Arc<HubInbox>,
     function: Arc<Function>,
     /// Where records are written for JavaScript to read.
     table: RefCell<Uint32Array>,
@@ -36,6 +37,7 @@ pub(super) struct JsSide {
     pub(super) links: RefCell<Links>,
     /// Where connections live that JavaScript's thread reads; not in every process.
     pub(super) event_loop: OnceCell<Rc<EventLoop>>,
+    pub(super) outgoing: Outgoing,
     lending: Lending,
     /// Whether JavaScript may see memory of Rust's, as far as is known.
     share: Cell<bool>,
@@ -66,6 +68,7 @@ pub(super) struct Given {
     pub(super) table: Uint32Array,
     pub(super) stage: Buffer,
     pub(super) callback: sys::napi_ref,
+    pub(super) outgoing: Outgoing,
 }
 
 impl JsSide {
@@ -90,6 +93,7 @@ impl JsSide {
             callback: given.callback,
             links: RefCell::default(),
             event_loop: OnceCell::new(),
+            outgoing: given.outgoing,
             lending,
             share: Cell::new(share),
             batch: RefCell::default(),
@@ -148,13 +152,6 @@ impl JsSide {
         if let Some(event_loop) = self.event_loop.get() {
             event_loop.attend();
         }
-    }
-
-    /// Whether a connection lives on the loop.
-    pub(super) fn is_on_loop(&self, handle: Handle) -> bool {
-        self.event_loop
-            .get()
-            .is_some_and(|event_loop| event_loop.has(handle.number))
     }
 
     /// Runs `f` with an open connection; `None` when it is gone.
@@ -240,6 +237,10 @@ impl JsSide {
                 let values = [lender.into_buffers(), large, events];
                 let read = self.call_back(env, count as i32, values)?.min(count);
                 self.batch.borrow_mut().read += read;
+                let pairs = self.flush_left();
+                if pairs > 0 {
+                    self.call_back(env, MORE - pairs as i32, [ptr::null_mut(); 3])?;
+                }
                 if read < count {
                     break;
                 }
@@ -389,5 +390,5 @@ unsafe extern "C" fn finalize(_env: sys::napi_env, context: *mut c_void, _hint: 
     drop(unsafe { Rc::from_raw(context.cast::<JsSide>()) });
 }
 
-/// The count that tells JavaScript to come back for more.
+/// The count that tells JavaScript to come back for more. Below it: so many pairs stand in `results`.
 const MORE: i32 = -1;

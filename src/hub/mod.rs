@@ -4,7 +4,7 @@
 //! | way | how |
 //! |---|---|
 //! | to JavaScript | the I/O thread parses into slabs and queues records; one wake delivers them all |
-//! | from JavaScript | small frames lie in a ring that `flush` reads once a microtask; large ones cross alone |
+//! | from JavaScript | small frames lie in a ring, read once a microtask or after a delivery; large ones cross alone |
 //!
 //! Nothing here is global to the process: worker threads have hubs of their own, and a hub ends
 //! with its environment.
@@ -28,7 +28,6 @@ use std::{cell::RefCell, ffi::c_void, ptr, rc::Rc, sync::Arc};
 use hyco_client::connection::Connection;
 use hyco_hub::{Errands, Exchanges, Homes, HubInbox, IoThread, KeepAlive};
 use hyco_log::Log;
-use hyco_websocket::MaskSource;
 use napi::{
     Env, JsValue,
     bindgen_prelude::{
@@ -47,6 +46,7 @@ use self::{
     event_loop::EventLoop,
     handle::JsHandle,
     lending::{Lending, check},
+    sending::Outgoing,
 };
 
 /// The native half of `lib/hub/hub.js`.
@@ -54,9 +54,6 @@ use self::{
 pub struct Hub {
     side: Rc<JsSide>,
     running: Rc<RefCell<Option<Running>>>,
-    ring: Buffer,
-    results: RefCell<Uint32Array>,
-    masks: RefCell<MaskSource>,
 }
 
 /// Memory of JavaScript's that the native side reads and writes.
@@ -103,7 +100,10 @@ impl Hub {
     /// `table` receives records and `results` acknowledgements, in 32-bit words; `stage` receives
     /// the bytes of small messages; `ring` holds the frames to be flushed. `deliver(count, lent,
     /// large, events)` is called with records in the table and returns how many of them it has read;
-    /// or it is called with -1, to call `deliver` here later. It is referred to weakly until `root`.
+    /// or it is called with -1, to call `deliver` here later. What its listeners sent lies in the ring
+    /// when it returns, and the first word of `results` says how many bytes that is: it is flushed then,
+    /// and where frames are acknowledged at once, `deliver` is called with less than -1: with -2 for one
+    /// pair in `results`, with -3 for two. It is referred to weakly until `root`.
     /// `resource` is shown to those who look for what keeps a process; its `hasRef` answers them.
     /// `transfer` is `ArrayBuffer.prototype.transfer`, where there is one.
     #[napi(constructor, catch_unwind)]
@@ -159,6 +159,7 @@ impl Hub {
                 table,
                 stage,
                 callback,
+                outgoing: Outgoing::new(ring, results, Arc::clone(&errands)),
             };
             let side = JsSide::open(
                 env.raw(),
@@ -195,14 +196,7 @@ impl Hub {
         // SAFETY: the hook gives the count back, once. It was added after the threadsafe
         // function's own hook and so runs before it: nothing calls a released function.
         check(unsafe { sys::napi_add_env_cleanup_hook(env.raw(), Some(end_hub), end) })?;
-        let masks = RefCell::new(MaskSource::new());
-        Ok(Self {
-            side,
-            running,
-            ring,
-            results: RefCell::new(results),
-            masks,
-        })
+        Ok(Self { side, running })
     }
 
     /// Keeps the hub of JavaScript alive, or lets it be collected when nothing refers to it. It is
@@ -298,9 +292,7 @@ impl Hub {
     /// Lets the I/O thread and the loop see at once that they have something to do.
     fn give_errand(&self) {
         self.side.attend();
-        if let Some(running) = self.running.borrow().as_ref() {
-            running.inbox.turns.give_errand();
-        }
+        self.side.give_errand();
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
+    time::Instant,
 };
 
 use hyco_client::connection::{BufferPool, Connection, Driver, Home, Inbox, Signal};
@@ -74,11 +75,11 @@ impl HubInbox {
         })
     }
 
-    /// A connection was read from; returns how many are, these milliseconds. Only the rule asks.
+    /// A connection was read from, `now`; returns how many are, these milliseconds. Only the rule asks.
     #[must_use]
-    pub fn speakers(&self, stay: &mut Stay) -> usize {
+    pub fn speakers(&self, stay: &mut Stay, now: impl FnOnce() -> Instant) -> usize {
         match self.homes {
-            Homes::Rule => self.speakers.count(&mut stay.counted),
+            Homes::Rule => self.speakers.count(&mut stay.counted, now()),
             Homes::Thread | Homes::Loop | Homes::Roam => 0,
         }
     }
@@ -194,7 +195,7 @@ impl Home for HubInbox {
     type Stay = Stay;
 
     fn leaves_thread(&self, stay: &mut Stay, bytes: usize) -> bool {
-        let speakers = self.speakers(stay);
+        let speakers = self.speakers(stay, Instant::now);
         self.homes.leaves_thread(stay, speakers, bytes)
     }
 }

@@ -33,10 +33,10 @@ impl Default for Speakers {
 }
 
 impl Speakers {
-    /// A socket was read from that was counted last in the window `counted`. Returns how many speak: in
-    /// this window or in the one before, whichever had more.
-    pub(crate) fn count(&self, counted: &mut u32) -> usize {
-        self.count_after(counted, self.start.elapsed())
+    /// A socket was read from, `now`, that was counted last in the window `counted`. Returns how many
+    /// speak: in this window or in the one before, whichever had more.
+    pub(crate) fn count(&self, counted: &mut u32, now: Instant) -> usize {
+        self.count_after(counted, now.saturating_duration_since(self.start))
     }
 
     fn count_after(&self, counted: &mut u32, elapsed: Duration) -> usize {

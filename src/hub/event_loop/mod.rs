@@ -269,11 +269,12 @@ impl EventLoop {
         let mut read = mem::take(&mut *self.read.borrow_mut());
         let start = Instant::now();
         self.deliver();
-        let busy = start.elapsed();
+        let end = Instant::now();
+        let busy = end - start;
         for (seat, bytes) in &read {
             let leaves = seat.driver.borrow_mut().as_mut().is_some_and(|driver| {
                 let stay = driver.stay();
-                let speakers = self.due.inbox.speakers(stay);
+                let speakers = self.due.inbox.speakers(stay, || end);
                 self.homes
                     .leaves_loop(stay, &LoopTurn { speakers, busy }, *bytes)
             });
@@ -285,7 +286,6 @@ impl EventLoop {
         // Its memory is for the next turn.
         let unused = self.read.replace(read);
         debug_assert!(unused.is_empty(), "nothing is read outside of a poll");
-        self.attend();
     }
 
     /// Calls JavaScript as an event of its own, so that ticks and microtasks run before the next.

@@ -61,14 +61,14 @@ impl Reader {
         connection: &Connection,
         inbox: &I,
     ) -> Poll<io::Result<Step>> {
-        let waker = cx.waker().clone();
+        let waker = cx.waker();
         if !self.secure && !self.fresh && self.decoder.direct().is_some() {
-            return inbox.poll_lend(&waker, id, 0, |_, batch| {
+            return inbox.poll_lend(waker, id, 0, |_, batch| {
                 self.read_large(cx, batch, readiness, connection)
             });
         }
         let need = self.carry.len() + MIN_READ;
-        inbox.poll_lend(&waker, id, need, |space, batch| {
+        inbox.poll_lend(waker, id, need, |space, batch| {
             self.read_into(cx, space, batch, readiness, connection)
         })
     }
