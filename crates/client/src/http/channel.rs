@@ -3,6 +3,7 @@
 use std::{
     future::Future as _,
     io,
+    ops::Range,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
@@ -31,6 +32,10 @@ pub(crate) struct Channel {
     /// What was read; `input[taken..]` is still to be parsed.
     input: Vec<u8>,
     taken: usize,
+    /// Where in `input` the stretches lie that [`Self::next_of_body`] gave.
+    stretches: Vec<Range<usize>>,
+    /// What came behind them.
+    interrupted: Option<OfBody>,
     /// What is to be written; `output[sent..]` is still to be sent.
     output: Vec<u8>,
     sent: usize,
@@ -41,6 +46,19 @@ pub(crate) struct Channel {
     in_message: bool,
     /// Where large buffers come from. One is held only while something is in it.
     buffers: Arc<BufferPool>,
+}
+
+/// What has come of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfBody {
+    /// More has to be read first.
+    Nothing,
+    /// [`Channel::stretches`], and whether they end it.
+    Bytes { last: bool },
+    /// The relay has closed.
+    Closed,
+    /// A text message, which can be no part of one.
+    Text,
 }
 
 impl Channel {
@@ -67,6 +85,8 @@ impl Channel {
             reader: PartReader::new(false),
             input: upgraded.rest,
             taken: 0,
+            stretches: Vec::new(),
+            interrupted: None,
             output: Vec::new(),
             sent: 0,
             lender: None,
@@ -84,6 +104,54 @@ impl Channel {
         let (count, part) = self.reader.next(&mut self.input[self.taken..])?;
         self.taken += count;
         Ok(part)
+    }
+
+    /// What has been read of a body, as much as there is. Pings are answered.
+    pub(crate) fn next_of_body(&mut self) -> std::result::Result<OfBody, Broken> {
+        self.stretches.clear();
+        if let Some(interrupted) = self.interrupted.take() {
+            return Ok(interrupted);
+        }
+        while self.taken < self.input.len() && self.stretches.len() < MOST_STRETCHES {
+            let (count, part) = self.reader.next(&mut self.input[self.taken..])?;
+            self.taken += count;
+            let interrupted = match part {
+                None if count == 0 => break,
+                None | Some(Part::Pong) => continue,
+                Some(Part::Binary { bytes, last }) => {
+                    if !bytes.is_empty() {
+                        self.stretches.push(self.taken - bytes.len()..self.taken);
+                    }
+                    if last {
+                        return Ok(OfBody::Bytes { last });
+                    }
+                    continue;
+                }
+                Some(Part::Ping(payload)) => {
+                    let payload = payload.to_vec();
+                    self.queue_pong(&payload);
+                    continue;
+                }
+                Some(Part::Close(_)) => OfBody::Closed,
+                Some(Part::Text { .. }) => OfBody::Text,
+            };
+            if self.stretches.is_empty() {
+                return Ok(interrupted);
+            }
+            self.interrupted = Some(interrupted);
+            break;
+        }
+        Ok(match self.stretches.is_empty() {
+            true => OfBody::Nothing,
+            false => OfBody::Bytes { last: false },
+        })
+    }
+
+    /// The stretches of a body that were just found.
+    pub(crate) fn stretches(&self) -> impl Iterator<Item = &[u8]> {
+        self.stretches
+            .iter()
+            .map(|range| &self.input[range.clone()])
     }
 
     /// Reads what has come; zero bytes are the end of the stream.
@@ -214,6 +282,8 @@ impl Channel {
 
 /// How much one read takes.
 const READ: usize = 64 * 1024;
+/// How many stretches of a body are passed on together.
+pub(crate) const MOST_STRETCHES: usize = 16;
 /// How much of an answer may wait for the relay before more of it is read.
 const OUTPUT: usize = 64 * 1024;
 /// At least what a frame has before its payload.
@@ -222,108 +292,4 @@ const FRAME_HEADER: usize = 16;
 const KEPT: usize = 4 * 1024;
 
 #[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    async fn pair() -> (Channel, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let channel = Channel {
-            stream: Stream::Plain(near.unwrap()),
-            reader: PartReader::new(false),
-            input: Vec::new(),
-            taken: 0,
-            output: Vec::new(),
-            sent: 0,
-            lender: None,
-            masks: MaskSource::new(),
-            in_message: false,
-            buffers: Arc::default(),
-        };
-        (channel, far.unwrap().0)
-    }
-
-    /// What the relay gets when all was sent: the text, the binary message, whether that has ended.
-    async fn sent(mut channel: Channel, mut relay: TcpStream) -> (String, Vec<u8>, bool) {
-        let mut came = Vec::new();
-        let sending = async {
-            while !channel.has_sent() {
-                poll_fn(|cx| channel.poll_send(cx)).await.unwrap();
-            }
-            drop(channel);
-        };
-        let (_, read) = tokio::join!(sending, relay.read_to_end(&mut came));
-        read.unwrap();
-        let mut reader = PartReader::new(true);
-        let (mut at, mut text, mut body, mut has_ended) = (0, Vec::new(), Vec::new(), false);
-        while at < came.len() {
-            let (count, part) = reader.next(&mut came[at..]).unwrap();
-            match part {
-                Some(Part::Text { bytes, .. }) => text.extend_from_slice(bytes),
-                Some(Part::Binary { bytes, last }) => {
-                    body.extend_from_slice(bytes);
-                    has_ended = last;
-                }
-                _ => {}
-            }
-            at += count;
-        }
-        (String::from_utf8(text).unwrap(), body, has_ended)
-    }
-
-    fn counted(length: usize) -> Vec<u8> {
-        (0..length).map(|index| index as u8).collect()
-    }
-
-    #[tokio::test]
-    async fn a_chunk_becomes_a_frame_where_it_lies_and_its_memory_goes_back() {
-        let (mut channel, relay) = pair().await;
-        let pool = Arc::new(BufferPool::default());
-        // More than is asked for, by which it is known again.
-        pool.give(Vec::with_capacity(150_000));
-        let (mut body, head) = (counted(100_000), "x".repeat(500));
-        channel.queue_text(&head);
-        channel.queue_chunk(Chunk::copied(&body, &pool));
-        channel.queue_data(b"end", true);
-        assert_eq!(channel.output.capacity(), 150_000, "nothing was copied");
-        body.extend_from_slice(b"end");
-        assert_eq!(sent(channel, relay).await, (head, body, true));
-    }
-
-    #[tokio::test]
-    async fn memory_of_a_chunk_goes_back_to_its_pool_once_it_was_sent() {
-        let (mut channel, mut relay) = pair().await;
-        let pool = Arc::new(BufferPool::default());
-        pool.give(Vec::with_capacity(150_000));
-        for _ in 0..3 {
-            channel.queue_chunk(Chunk::copied(&counted(100_000), &pool));
-            assert!(!channel.has_room(), "what waits is sent first");
-            let mut came = vec![0; 100_000];
-            let sending = async {
-                while !channel.has_sent() {
-                    poll_fn(|cx| channel.poll_send(cx)).await.unwrap();
-                }
-            };
-            let (_, read) = tokio::join!(sending, relay.read_exact(&mut came));
-            read.unwrap();
-            assert!(channel.has_room());
-        }
-        assert_eq!(pool.take(100_000).capacity(), 150_000);
-        assert!(channel.buffers.take(100_000).capacity() < 150_000);
-    }
-
-    #[tokio::test]
-    async fn a_chunk_before_which_there_is_no_room_is_copied() {
-        let (mut channel, relay) = pair().await;
-        let pool = Arc::new(BufferPool::default());
-        let (body, head) = (counted(100_000), "x".repeat(5_000));
-        channel.queue_text(&head);
-        channel.queue_chunk(Chunk::copied(&body, &pool));
-        assert_eq!(sent(channel, relay).await, (head, body, false));
-    }
-}
+mod tests;

@@ -342,8 +342,8 @@ const HEAD_ALONE: u8 = 0x40;
 const PLAIN_END: &[u8] = b"\r\nConnection: close\r\n\r\n";
 const BLANK_LINE: &[u8] = b"\r\n\r\n";
 
-/// How much one message carries.
-const PIECE: usize = 64 * 1024;
+/// How much one message carries: what one read of a rendezvous brings, and the size of its chunk.
+const PIECE: usize = 65 * 1024;
 /// A message from this size on has memory of its own: to copy it costs more.
 const LARGE: usize = 16 * 1024;
 /// How much of a body JavaScript may have without having consumed it.

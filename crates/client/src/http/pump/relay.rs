@@ -7,12 +7,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use hyco_websocket::Part;
 use tokio::time::Instant;
 
 use super::{Failure, Pump, WINDOW};
 use crate::http::{
     answer::{Way, response_json},
+    channel::{MOST_STRETCHES, OfBody},
     service::Transport,
 };
 
@@ -30,12 +30,12 @@ impl Pump<'_> {
             if self.body_follows && (waits || passed >= WINDOW) {
                 return Ok(moved);
             }
-            let part = channel.next().map_err(|broken| {
+            let found = channel.next_of_body().map_err(|broken| {
                 tracing::debug!(%broken, "rendezvous dropped");
                 Failure::SenderGone
             })?;
-            match part {
-                None => match channel.poll_fill(cx) {
+            match found {
+                OfBody::Nothing => match channel.poll_fill(cx) {
                     Poll::Ready(Ok(count)) if count > 0 => {
                         self.given = Instant::now();
                         moved = true;
@@ -43,12 +43,13 @@ impl Pump<'_> {
                     Poll::Ready(_) => return self.relay_ended().map(|()| moved),
                     Poll::Pending => return Ok(moved),
                 },
-                Some(Part::Binary { bytes, last }) if self.body_follows => {
-                    passed += bytes.len();
+                OfBody::Bytes { last } if self.body_follows => {
+                    passed += channel.stretches().map(<[u8]>::len).sum::<usize>();
                     if !self.server_is_deaf {
                         self.unflushed = true;
                         let transport = Pin::new(&mut *self.transport);
-                        match write_chunk(transport, cx, bytes, last, &mut self.to_server) {
+                        let stretches = channel.stretches();
+                        match write_chunk(transport, cx, stretches, last, &mut self.to_server) {
                             Ok(()) => {}
                             // It may have answered without reading, so what it wrote decides.
                             Err(_) => self.server_is_deaf = true,
@@ -57,14 +58,9 @@ impl Pump<'_> {
                     self.body_follows = !last;
                     moved = true;
                 }
-                Some(Part::Binary { .. } | Part::Pong) => {}
-                Some(Part::Ping(payload)) => {
-                    let payload = payload.to_vec();
-                    channel.queue_pong(&payload);
-                    moved = true;
-                }
-                Some(Part::Close(_)) => return self.relay_ended().map(|()| moved),
-                Some(Part::Text { .. }) => return Err(Failure::NoBody),
+                OfBody::Bytes { .. } => {}
+                OfBody::Closed => return self.relay_ended().map(|()| moved),
+                OfBody::Text => return Err(Failure::NoBody),
             }
         }
     }
@@ -157,27 +153,33 @@ impl Pump<'_> {
     }
 }
 
-/// Writes a chunk of a body from where it lies, to be flushed. What the server does not take yet goes to
-/// `rest`, and all of it if something waits there.
-fn write_chunk(
+/// Writes a chunk of a body from where its stretches lie, to be flushed. What the server does not take yet
+/// goes to `rest`, and all of it if something waits there.
+fn write_chunk<'a>(
     mut server: Pin<&mut dyn Transport>,
     cx: &mut Context<'_>,
-    bytes: &[u8],
+    stretches: impl Iterator<Item = &'a [u8]>,
     last: bool,
     rest: &mut Vec<u8>,
 ) -> io::Result<()> {
-    let size = format!("{:x}\r\n", bytes.len());
-    let end = if last { "\r\n0\r\n\r\n" } else { "\r\n" };
-    let mut slices = match bytes.is_empty() {
-        true if !last => return Ok(()),
-        true => [&b""[..], b"", LAST_CHUNK].map(IoSlice::new),
-        false => [
-            IoSlice::new(size.as_bytes()),
-            IoSlice::new(bytes),
-            IoSlice::new(end.as_bytes()),
-        ],
-    };
-    let mut left = slices.as_mut_slice();
+    let mut slices = [IoSlice::new(&[]); MOST_STRETCHES + 2];
+    let (mut count, mut length) = (1, 0);
+    for stretch in stretches {
+        slices[count] = IoSlice::new(stretch);
+        (count, length) = (count + 1, length + stretch.len());
+    }
+    let size = format!("{length:x}\r\n");
+    match length {
+        0 if !last => return Ok(()),
+        0 => slices[0] = IoSlice::new(LAST_CHUNK),
+        _ => {
+            let end: &[u8] = if last { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+            slices[0] = IoSlice::new(size.as_bytes());
+            slices[count] = IoSlice::new(end);
+            count += 1;
+        }
+    }
+    let mut left = &mut slices[..count];
     while !left.is_empty() && rest.is_empty() {
         match server.as_mut().poll_write_vectored(cx, left)? {
             Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),

@@ -129,9 +129,10 @@ async fn a_request_at_an_address_is_served_there_and_so_is_the_next_c41_c42_c46_
     let mut exchange = setting.exchange().await;
     let head = exchange.head().await;
     assert!(head.contains("Transfer-Encoding: chunked\r\n"), "{head}");
+    // Frames that come together may be one chunk.
     assert_eq!(
-        exchange.until(b"0\r\n\r\n").await,
-        "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+        unchunked(&exchange.until(b"0\r\n\r\n").await),
+        "hello world"
     );
     exchange
         .say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -225,4 +226,15 @@ async fn an_answer_that_breaks_off_has_no_last_frame_and_no_close() {
     assert!(matches!(end, Some(Err(_)) | None), "{end:?}");
     assert_eq!(exchange.outcome().await, Outcome::Failed);
     assert_eq!(setting.failure().await.1, "HYCO_ERR_BAD_ANSWER");
+}
+
+/// The body that comes in these chunks.
+fn unchunked(chunks: &str) -> String {
+    let (mut rest, mut body) = (chunks, String::new());
+    while let Some((size, behind)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).expect("the size of a chunk");
+        body.push_str(&behind[..size]);
+        rest = behind[size..].strip_prefix("\r\n").expect("its end");
+    }
+    body
 }
