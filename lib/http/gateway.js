@@ -37,6 +37,8 @@ class Gateway {
   #context = capture()
   #open = new Map()
   #total = 0
+  /** The tick keeps the context. */
+  #begins = (exchange, bytes) => this.#guard(exchange, () => exchange.begin(bytes))
 
   /**
    * @param {Hub} hub
@@ -128,14 +130,19 @@ class Gateway {
     this.#run(exchange, () => {
       server.emit(event, exchange)
       // A server reads one tick later. What is pushed before would be parsed out of our sight.
-      nextTick(() => this.#run(exchange, () => exchange.begin(bytes)))
+      nextTick(this.#begins, exchange, bytes)
     })
   }
 
-  /** Runs what may call a handler; if that throws before it has answered, the sender is told. */
+  /** Runs what may call a handler in the context of the listener. */
   #run(exchange, fn) {
+    this.#guard(exchange, () => run(this.#context, fn))
+  }
+
+  /** Calls what may call a handler; if that throws before it has answered, the sender is told. */
+  #guard(exchange, fn) {
     try {
-      run(this.#context, fn)
+      fn()
     } catch (error) {
       exchange.threw()
       this.#hub.raise(error)
