@@ -67,9 +67,10 @@ function since(start, messages) {
  * Repeats a piece of work until code is compiled, pools are filled and windows have grown.
  *
  * @param {function(): Promise<void>} work
+ * @param {number} [times] how many times as long as usual
  */
-async function warmUp(work) {
-  const end = performance.now() + WARM_UP
+async function warmUp(work, times = 1) {
+  const end = performance.now() + WARM_UP * times
   do await work()
   while (performance.now() < end)
 }
