@@ -1,4 +1,3 @@
-import { Blob } from 'buffer'
 import { EventEmitter } from 'events'
 import {
   ClientRequest,
@@ -9,7 +8,6 @@ import {
   ServerResponse,
 } from 'http'
 import { Server as HttpsServer } from 'https'
-import { ReadableStream, WritableStream } from 'stream/web'
 import WS = require('ws')
 
 /**

@@ -19,6 +19,8 @@ function settings(version) {
   return [
     ['node16', ['-p', tests, '--module', 'node16', '--moduleResolution', 'node16']],
     ['nodenext', ['-p', tests]],
+    // Where TypeScript is told nothing, streams and blobs are those of browsers.
+    ['with browsers', ['-p', tests, '--lib', 'es2023,esnext.disposable,dom']],
     ['bundler', ['-p', tests, '--module', 'preserve', '--moduleResolution', 'bundler']],
     ['commonjs', ['-p', join(tests, 'commonjs'), ...node10]],
   ]

@@ -65,6 +65,11 @@ for await (const accepted of server) {
     else message.toUpperCase()
   }
   await accepted.readable.pipeTo(accepted.writable)
+  const readable: ReadableStream = accepted.readable
+  const upper = new TransformStream<unknown, string>()
+  await readable.pipeThrough(upper).pipeTo(accepted.writable)
+  await new Response('text').body?.pipeTo(accepted.writable)
+  await accepted.writable.getWriter().write(new Blob(['text']))
   // @ts-expect-error a message is text or bytes
   await accepted.writable.getWriter().write(5)
 }
