@@ -36,6 +36,8 @@ struct Reading {
     batch: HubBatch,
     /// Read steps so far.
     steps: u32,
+    /// Whether no more may be read for now.
+    is_full: fn(&Queue) -> bool,
 }
 
 /// The way of the connections that live on the loop of JavaScript. It wakes nobody: whoever reads
@@ -65,7 +67,7 @@ impl HubInbox {
     pub fn with_homes(homes: Homes) -> Arc<Self> {
         let buffers = Arc::new(BufferPool::default());
         Arc::new(Self {
-            reading: Mutex::new(Reading::new(&buffers)),
+            reading: Mutex::new(Reading::new(&buffers, Queue::is_full)),
             homes,
             speakers: Speakers::default(),
             queue: Mutex::default(),
@@ -206,7 +208,7 @@ impl LoopInbox {
     pub fn new(inbox: &Arc<HubInbox>) -> Self {
         Self {
             inbox: Arc::clone(inbox),
-            reading: Mutex::new(Reading::new(&inbox.buffers)),
+            reading: Mutex::new(Reading::new(&inbox.buffers, Queue::is_full_for_loop)),
         }
     }
 
@@ -246,11 +248,12 @@ enum Queued {
 }
 
 impl Reading {
-    fn new(buffers: &Arc<BufferPool>) -> Self {
+    fn new(buffers: &Arc<BufferPool>, is_full: fn(&Queue) -> bool) -> Self {
         Self {
             slab: None,
             batch: HubBatch::new(Arc::clone(buffers)),
             steps: 0,
+            is_full,
         }
     }
 
@@ -262,10 +265,15 @@ impl Reading {
         need: usize,
         step: impl FnOnce(&mut [u8], &mut HubBatch) -> Poll<R>,
     ) -> (Poll<R>, Queued) {
-        let Self { slab, batch, .. } = self;
+        let Self {
+            slab,
+            batch,
+            is_full,
+            ..
+        } = self;
         {
             let mut queue = inbox.queue();
-            if queue.is_full() {
+            if is_full(&queue) {
                 queue.stall(waker);
                 return (Poll::Pending, Queued::Nothing);
             }

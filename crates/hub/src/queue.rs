@@ -56,6 +56,12 @@ impl Queue {
         self.cost >= WINDOW
     }
 
+    /// The same for what JavaScript itself reads: the I/O thread fills the queue while listeners run, and
+    /// must leave room for it.
+    pub(crate) fn is_full_for_loop(&self) -> bool {
+        self.cost >= 2 * WINDOW
+    }
+
     /// Whether JavaScript should look at it before the turn of the I/O thread is over.
     pub(crate) fn is_much(&self) -> bool {
         self.cost >= EARLY_BYTES || self.records.len() >= EARLY_RECORDS
@@ -126,7 +132,7 @@ impl Queue {
     pub(crate) fn append(&mut self, batch: &mut HubBatch, slab: &Arc<Slab>, waker: &Waker) {
         self.cost += batch.cost();
         if self.is_full() {
-            self.filled_by = Some(task(waker));
+            self.filled_by.get_or_insert_with(|| task(waker));
         }
         let place = if batch.used() == 0 {
             0

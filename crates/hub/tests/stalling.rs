@@ -7,7 +7,7 @@ use std::{
 };
 
 use hyco_client::connection::{Inbox, Signal};
-use hyco_hub::{HubInbox, Queue, RECORD_WORDS};
+use hyco_hub::{HubInbox, LoopInbox, Queue, RECORD_WORDS};
 use hyco_websocket::{Assembled, Sink};
 
 /// A waker that notes its name.
@@ -50,23 +50,23 @@ impl Setting {
             .is_pending()
     }
 
-    /// Has a task read a message of that size, unless the queue is full.
-    fn reads(&self, task: &Arc<Named>, size: usize) -> bool {
-        let waker = Waker::from(Arc::clone(task));
-        let step = self.inbox.poll_lend(&waker, 7, 100, |_, batch| {
-            let bytes = vec![0; size];
-            let fragments = Vec::new();
-            batch.large(false, Assembled { bytes, fragments });
-            Poll::Ready(())
-        });
-        step.is_ready()
-    }
-
     /// Takes the queue; returns who is woken by that.
     fn take(&self) -> Vec<usize> {
         drop(self.inbox.take(Queue::default()));
         std::mem::take(&mut self.woken.lock().expect("no panic"))
     }
+}
+
+/// Has a task read a message of that size, unless the inbox is full.
+fn reads(inbox: &impl Inbox<Batch: Sink>, task: &Arc<Named>, size: usize) -> bool {
+    let waker = Waker::from(Arc::clone(task));
+    let step = inbox.poll_lend(&waker, 7, 100, |_, batch| {
+        let bytes = vec![0; size];
+        let fragments = Vec::new();
+        batch.large(false, Assembled { bytes, fragments });
+        Poll::Ready(())
+    });
+    step.is_ready()
 }
 
 #[test]
@@ -108,12 +108,28 @@ fn who_fills_the_queue_has_its_next_turn_behind_those_that_wait() {
     for _ in 0..4 {
         // They are woken in this order, and each reads until it has to wait.
         for &at in &order {
-            while setting.reads(&tasks[at], WINDOW) {}
+            while reads(&*setting.inbox, &tasks[at], WINDOW) {}
         }
         order.rotate_left(1);
         let names: Vec<_> = order.iter().map(|at| at + 1).collect();
         assert_eq!(setting.take(), names);
     }
+}
+
+#[test]
+fn javascript_reads_for_itself_while_the_queue_is_full_for_others() {
+    let setting = Setting::empty();
+    let [others, own] = [1, 2].map(|name| setting.task(name));
+    let of_loop = LoopInbox::new(&setting.inbox);
+    while reads(&*setting.inbox, &others, WINDOW / 4) {}
+    let mut count = 0;
+    while reads(&of_loop, &own, WINDOW / 4) {
+        count += 1;
+        assert!(count < 8, "there is no bound");
+    }
+    assert!(count > 0, "there is no room");
+    // Who filled it first is the last.
+    assert_eq!(setting.take(), [2, 1]);
 }
 
 /// Bytes that may wait for JavaScript.

@@ -149,8 +149,8 @@ impl<I: Home> Driver<I> {
             Ok(_) if held => Rest::Held,
             Ok(Turn::More) => Rest::Readable,
             Ok(Turn::Done) if progress.drained => Rest::Readable,
-            // The inbox lends no space.
-            Ok(Turn::Done) => Rest::Held,
+            // The inbox lends no space. Those that wait for it have their turns there.
+            Ok(Turn::Done) => Rest::Thread,
         }
     }
 
