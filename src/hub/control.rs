@@ -14,7 +14,7 @@ use hyco_hub::{Handle, HubInbox, KeepAlive, live};
 use napi_derive::napi;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tracing::Instrument;
+use tracing::{Instrument, Level, Span};
 
 use super::{Hub, Running, handle::JsHandle};
 use crate::{
@@ -164,20 +164,21 @@ impl Running {
         };
         let opening = async move {
             match opening.await {
-                Ok(upgraded) => match serve(handle, upgraded, read, &keep_alive, &inbox) {
-                    Ok(driver) => {
-                        failed.disarm();
-                        // A task of its own: this one's memory, which is a lot, is freed.
-                        tokio::spawn(live(driver, Arc::clone(&inbox)));
-                    }
-                    Err(error) => failed.report(&error),
-                },
+                Ok(upgraded) => {
+                    let driver = serve(handle, upgraded, read, &keep_alive, &inbox);
+                    failed.disarm();
+                    // A task of its own: this one's memory, which is a lot, is freed.
+                    tokio::spawn(live(driver, Arc::clone(&inbox)));
+                }
                 Err(error) => failed.report(&error),
             }
         };
-        let span = self
-            .log
-            .during(|| tracing::debug_span!("socket", number = handle.number));
+        let span = match self.log.level().takes(Level::DEBUG) {
+            true => self
+                .log
+                .during(|| tracing::debug_span!("socket", number = handle.number)),
+            false => Span::none(),
+        };
         let (opening, abort) = abortable(opening.instrument(span));
         self.run(opening.map(drop));
         abort
@@ -222,7 +223,7 @@ fn serve(
     read: ReadSpec,
     keep_alive: &KeepAlive,
     inbox: &Arc<HubInbox>,
-) -> std::result::Result<Driver<HubInbox>, Error> {
+) -> Driver<HubInbox> {
     let response = upgraded.answer.as_ref().map(response);
     let event = Open {
         r#type: "open",
@@ -238,11 +239,10 @@ fn serve(
         read.into(),
         Arc::clone(inbox),
         pool,
-    )
-    .map_err(Error::Handshake)?;
+    );
     keep_alive.watch(handle.number, &connection, interval);
     inbox.opened(handle, connection, event);
-    Ok(driver)
+    driver
 }
 
 /// The one event that comes for every connection: written without a tree of values.

@@ -54,6 +54,7 @@ pub use options::{ListenOptions, Policy, Reconnect, TokenSource};
 pub use proxy::{Proxy, is_excepted};
 pub use sender::ConnectOptions;
 pub use stream::Stream;
+pub use tcp::Tcp;
 pub use tls::{Decrypted, TlsParts, TlsSession, TlsStream};
 pub use tls_failure::TlsFailure;
 pub use token::GivenToken;

@@ -6,25 +6,22 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::tls::TlsStream;
+use crate::{tcp::Tcp, tls::TlsStream};
 
 /// A byte stream to the relay.
 #[derive(Debug)]
 pub enum Stream {
     /// `ws:`
-    Plain(TcpStream),
+    Plain(Tcp),
     /// `wss:`
     Tls(Box<TlsStream>),
 }
 
 impl Stream {
     /// The connection underneath.
-    pub fn tcp(&self) -> &TcpStream {
+    pub fn tcp(&self) -> &Tcp {
         match self {
             Self::Plain(tcp) => tcp,
             Self::Tls(stream) => stream.tcp(),

@@ -14,7 +14,7 @@ use std::{
 };
 
 use hyco_client::{
-    Stream, Upgraded,
+    Stream, Tcp, Upgraded,
     connection::{
         Batch, BufferPool, Connection, ConnectionOptions, Driver, Frame, Home, Inbox, Signal,
     },
@@ -140,7 +140,7 @@ async fn open() -> (Arc<Connection>, Driver<Counting>, Arc<Counting>, TcpStream)
     let address = listener.local_addr().unwrap();
     let (own, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let upgraded = Upgraded {
-        stream: Stream::Plain(own.unwrap()),
+        stream: Stream::Plain(Tcp::adopt(own.unwrap()).unwrap()),
         rest: Vec::new(),
         protocol: None,
         tracking_id: None,
@@ -153,8 +153,7 @@ async fn open() -> (Arc<Connection>, Driver<Counting>, Arc<Counting>, TcpStream)
     };
     let inbox = Arc::new(Counting::default());
     let pool = Arc::new(BufferPool::default());
-    let (connection, driver) =
-        Connection::new(1, upgraded, options, Arc::clone(&inbox), pool).unwrap();
+    let (connection, driver) = Connection::new(1, upgraded, options, Arc::clone(&inbox), pool);
     (connection, driver, inbox, accepted.unwrap().0)
 }
 

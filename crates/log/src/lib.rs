@@ -48,7 +48,9 @@ impl LogLevel {
         self.0.store(level.map_or(OFF, severity), Ordering::Relaxed);
     }
 
-    fn takes(&self, level: Level) -> bool {
+    /// Whether lines of that level are given to the sink.
+    #[must_use]
+    pub fn takes(&self, level: Level) -> bool {
         severity(level) <= self.0.load(Ordering::Relaxed)
     }
 }

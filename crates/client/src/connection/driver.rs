@@ -43,6 +43,8 @@ pub struct Driver<I: Home> {
     reader: Reader,
     report: Report<I>,
     stay: I::Stay,
+    /// The registration of its dial, with which it begins on the I/O thread.
+    dialled: Option<Registration>,
     ended: bool,
     finished: bool,
 }
@@ -73,7 +75,13 @@ impl<I: Home> fmt::Debug for Driver<I> {
 }
 
 impl<I: Home> Driver<I> {
-    pub(super) fn new(id: u32, connection: Arc<Connection>, reader: Reader, inbox: Arc<I>) -> Self {
+    pub(super) fn new(
+        id: u32,
+        connection: Arc<Connection>,
+        reader: Reader,
+        inbox: Arc<I>,
+        dialled: Option<Registration>,
+    ) -> Self {
         let report = Report {
             id,
             connection,
@@ -84,6 +92,7 @@ impl<I: Home> Driver<I> {
             reader,
             report,
             stay: I::Stay::default(),
+            dialled,
             ended: false,
             finished: false,
         }
@@ -109,11 +118,11 @@ impl<I: Home> Driver<I> {
 
     /// Drives the connection on the I/O thread: gives the driver back when it leaves that, or `None`
     /// when the socket is gone.
-    pub fn on_thread(self) -> OnThread<I> {
+    pub fn on_thread(mut self) -> OnThread<I> {
         OnThread {
             inbox: Arc::clone(&self.report.inbox),
+            registration: self.dialled.take(),
             driver: Some(self),
-            registration: None,
         }
     }
 
@@ -261,7 +270,8 @@ impl<I: Home> Driver<I> {
 pub struct OnThread<I: Home> {
     driver: Option<Driver<I>>,
     inbox: Arc<I>,
-    /// None before the first turn, since only the I/O thread can register.
+    /// None before the first turn of one that comes from elsewhere, since only the I/O thread can
+    /// register.
     registration: Option<Registration>,
 }
 

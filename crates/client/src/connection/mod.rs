@@ -121,16 +121,13 @@ pub struct Connection {
 impl Connection {
     /// Takes over a stream after its handshake. The driver reads and writes until the socket is
     /// gone, then reports [`Signal::Closed`].
-    ///
-    /// # Errors
-    /// When the operating system does not give the socket away.
     pub fn new<I: Home>(
         id: u32,
         upgraded: Upgraded,
         options: ConnectionOptions,
         inbox: Arc<I>,
         pool: Arc<BufferPool>,
-    ) -> io::Result<(Arc<Self>, Driver<I>)> {
+    ) -> (Arc<Self>, Driver<I>) {
         let config = DecoderConfig {
             max_payload: options.max_payload,
             max_fragments: options.max_fragments,
@@ -155,8 +152,9 @@ impl Connection {
                 )
             }
         };
+        let (socket, dialled) = Socket::new(tcp);
         let connection = Arc::new(Self {
-            socket: Socket::new(tcp)?,
+            socket,
             writer: Mutex::new(writer),
             outbox: Mutex::new(Outbox::new(pool)),
             driver: AtomicWaker::new(),
@@ -166,8 +164,8 @@ impl Connection {
             read_count: AtomicU32::new(0),
             drain_count: AtomicU32::new(0),
         });
-        let driver = Driver::new(id, Arc::clone(&connection), reader, inbox);
-        Ok((connection, driver))
+        let driver = Driver::new(id, Arc::clone(&connection), reader, inbox, dialled);
+        (connection, driver)
     }
 
     /// Appends frames; `flush` starts to write them. Payloads are copied.

@@ -11,6 +11,8 @@ use std::{
 use tokio::io::unix::AsyncFd;
 
 use super::{Connection, Pumped};
+#[cfg(unix)]
+use crate::tcp::{Shared, Tcp};
 
 /// Asks whether a socket is ready, in the home where its driver is.
 pub(super) trait Readiness {
@@ -121,31 +123,25 @@ impl Readiness for OnLoop {
 pub(super) struct Registration(Registered, Progress);
 
 #[cfg(unix)]
-type Registered = AsyncFd<Watched>;
+type Registered = AsyncFd<Shared>;
 #[cfg(not(unix))]
 type Registered = Arc<Connection>;
-
-/// Keeps the descriptor open while it is registered.
-#[cfg(unix)]
-#[derive(Debug)]
-pub(super) struct Watched(Arc<Connection>);
-
-#[cfg(unix)]
-impl std::os::fd::AsRawFd for Watched {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.socket.descriptor()
-    }
-}
 
 #[cfg(unix)]
 impl Registration {
     /// Registers. On the I/O thread, whose poller reports at once what is ready already.
     pub(super) fn new(connection: &Arc<Connection>) -> io::Result<Self> {
-        #[expect(unsafe_code, reason = "the descriptor must stay what it is")]
-        // SAFETY: the connection owns its socket as long as it lives, and `Watched` holds it. It is
-        // dropped after it was taken off the poller.
-        let socket = unsafe { AsyncFd::register(Watched(Arc::clone(connection))) }?;
-        Ok(Self(socket, Progress::default()))
+        Tcp::register(connection.socket.share()).map(Self::go_on)
+    }
+
+    /// Goes on with the registration of a dial: most connections stay with the I/O thread, and to
+    /// begin one costs each of them two system calls.
+    pub(super) fn go_on(tcp: Tcp) -> Self {
+        Self(tcp.into_inner(), Progress::default())
+    }
+
+    pub(super) fn socket(&self) -> &Shared {
+        self.0.get_ref()
     }
 }
 

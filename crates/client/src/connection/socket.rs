@@ -4,39 +4,44 @@
 use std::{io, mem::MaybeUninit, net::Shutdown};
 
 use socket2::SockRef;
-use tokio::net::TcpStream;
+
+use super::registration::Registration;
+#[cfg(unix)]
+use crate::tcp::Shared;
+use crate::tcp::Tcp;
 
 /// A socket that never blocks. Any thread may use it.
 #[derive(Debug)]
 pub(super) struct Socket(Inner);
 
 #[cfg(unix)]
-type Inner = std::net::TcpStream;
+type Inner = Shared;
 #[cfg(not(unix))]
-type Inner = TcpStream;
+type Inner = tokio::net::TcpStream;
 
 #[cfg(unix)]
 impl Socket {
-    /// Takes the socket away from the poller with which it was dialled.
-    pub(super) fn new(tcp: TcpStream) -> io::Result<Self> {
-        tcp.into_std().map(Self)
+    /// The socket, and its registration with the poller by which it was dialled.
+    pub(super) fn new(tcp: Tcp) -> (Self, Option<Registration>) {
+        let dialled = Registration::go_on(tcp);
+        (Self(Shared::clone(dialled.socket())), Some(dialled))
     }
 
     /// Sends the start of `bytes`; returns how much.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        io::Write::write(&mut &self.0, bytes)
+        io::Write::write(&mut self.0.as_ref(), bytes)
     }
 
     /// Receives into `space`; 0 when the peer has finished.
     pub(super) fn receive(&self, space: &mut [u8]) -> io::Result<usize> {
-        io::Read::read(&mut &self.0, space)
+        io::Read::read(&mut self.0.as_ref(), space)
     }
 
     /// Appends to `buffer`, at most `most` bytes and no more than it has room for.
     pub(super) fn receive_behind(&self, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         let space = buffer.spare_capacity_mut();
         let most = most.min(space.len());
-        let count = SockRef::from(&self.0).recv(&mut space[..most])?;
+        let count = SockRef::from(self.tcp()).recv(&mut space[..most])?;
         let length = buffer.len() + count;
         #[expect(
             unsafe_code,
@@ -56,14 +61,22 @@ impl Socket {
     pub(super) fn descriptor(&self) -> i32 {
         std::os::fd::AsRawFd::as_raw_fd(&self.0)
     }
+
+    /// The same socket for another owner.
+    pub(super) fn share(&self) -> Shared {
+        Shared::clone(&self.0)
+    }
+
+    fn tcp(&self) -> &std::net::TcpStream {
+        &self.0
+    }
 }
 
 /// Where sockets stay with the poller of the I/O thread.
 #[cfg(not(unix))]
 impl Socket {
-    #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
-    pub(super) fn new(tcp: TcpStream) -> io::Result<Self> {
-        Ok(Self(tcp))
+    pub(super) fn new(tcp: Tcp) -> (Self, Option<Registration>) {
+        (Self(tcp.into_inner()), None)
     }
 
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -84,7 +97,7 @@ impl Socket {
         -1
     }
 
-    pub(super) fn tcp(&self) -> &TcpStream {
+    pub(super) fn tcp(&self) -> &tokio::net::TcpStream {
         &self.0
     }
 }
@@ -92,12 +105,12 @@ impl Socket {
 impl Socket {
     /// Shuts the sending side.
     pub(super) fn finish(&self) -> io::Result<()> {
-        SockRef::from(&self.0).shutdown(Shutdown::Write)
+        SockRef::from(self.tcp()).shutdown(Shutdown::Write)
     }
 
     /// Whether something has arrived that was not received.
     pub(super) fn has_unread(&self) -> bool {
         let mut byte = [MaybeUninit::uninit()];
-        matches!(SockRef::from(&self.0).peek(&mut byte), Ok(count) if count > 0)
+        matches!(SockRef::from(self.tcp()).peek(&mut byte), Ok(count) if count > 0)
     }
 }

@@ -7,11 +7,13 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+use crate::tcp::Tcp;
+
 /// Copies between the stream and a TCP connection within this machine, whose other end is given back.
 ///
 /// The data plane reads from and writes to sockets by itself. A tunnel within TLS is rare enough to cost
 /// one more copy.
-pub(super) async fn over<S>(mut stream: S) -> io::Result<TcpStream>
+pub(super) async fn over<S>(mut stream: S) -> io::Result<Tcp>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -32,5 +34,5 @@ where
             tracing::debug!(%error, "tunnel over TLS broke");
         }
     });
-    Ok(own)
+    Tcp::adopt(own)
 }

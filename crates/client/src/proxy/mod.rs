@@ -9,7 +9,6 @@ use std::{fmt, io, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use url::Url;
 
 use self::exceptions::Exceptions;
@@ -19,7 +18,7 @@ use crate::{
     endpoint::Endpoint,
     error::{Error, ProxyFailure, Result},
     resolver::Resolver,
-    tcp,
+    tcp::{self, Tcp},
     tls::TlsStream,
 };
 
@@ -86,7 +85,7 @@ impl Proxy {
         resolver: &Resolver,
         tls: &Arc<ClientConfig>,
         deadline: Deadline,
-    ) -> Result<TcpStream> {
+    ) -> Result<Tcp> {
         let Settings { host, port, .. } = &*self.0;
         let reached = tcp::connect(resolver, host, *port, deadline).await;
         let mut stream = reached.map_err(|error| match error {

@@ -2,18 +2,17 @@
 
 use std::net::IpAddr;
 
-use tokio::net::TcpStream;
 use tokio_socks::{Error as SocksError, TargetAddr, tcp::Socks5Stream};
 
 use super::Credentials;
-use crate::{endpoint::Endpoint, error::ProxyFailure};
+use crate::{endpoint::Endpoint, error::ProxyFailure, tcp::Tcp};
 
 /// Asks for a connection; names are resolved by the proxy.
 pub(super) async fn ask(
-    stream: TcpStream,
+    stream: Tcp,
     endpoint: &Endpoint,
     credentials: Option<&Credentials>,
-) -> Result<TcpStream, ProxyFailure> {
+) -> Result<Tcp, ProxyFailure> {
     let target = match endpoint.host.parse::<IpAddr>() {
         Ok(address) => TargetAddr::Ip((address, endpoint.port).into()),
         Err(_) => TargetAddr::Domain(endpoint.host.as_str().into(), endpoint.port),

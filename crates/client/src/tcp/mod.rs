@@ -1,5 +1,7 @@
 //! From a host and port to a TCP connection.
 
+mod stream;
+
 use std::{
     future::Future,
     io,
@@ -8,8 +10,11 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use tokio::{net::TcpStream, time::sleep};
+use tokio::time::sleep;
 
+#[cfg(unix)]
+pub(crate) use self::stream::Shared;
+pub use self::stream::Tcp;
 use crate::{
     deadline::Deadline,
     error::{Error, Result},
@@ -23,18 +28,18 @@ pub(crate) async fn connect(
     host: &str,
     port: u16,
     deadline: Deadline,
-) -> Result<TcpStream> {
+) -> Result<Tcp> {
     let addresses = resolve(resolver, host, port, deadline).await?;
     let outcome = match addresses[..] {
         // As for every rendezvous at a literal address: there is nothing to race.
         [address] => {
-            let connecting = TcpStream::connect(address);
+            let connecting = Tcp::connect(address);
             let outcome = deadline.limit("connection attempt", connecting).await?;
             outcome.inspect_err(|error| tell_failure(address, error))
         }
         _ => {
             // Boxed: it is several times the other, which would be as large.
-            let racing = Box::pin(race(in_turns(addresses), TcpStream::connect));
+            let racing = Box::pin(race(in_turns(addresses), Tcp::connect));
             deadline.limit("connection attempt", racing).await?
         }
     };

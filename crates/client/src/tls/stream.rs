@@ -11,18 +11,16 @@ use std::{
 };
 
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::TlsSession;
+use crate::tcp::Tcp;
 
 /// What a [`TlsStream`] consists of, for someone who goes on with the session alone.
 #[derive(Debug)]
 pub struct TlsParts {
     /// The connection underneath.
-    pub tcp: TcpStream,
+    pub tcp: Tcp,
     /// The session, past its handshake.
     pub session: TlsSession,
     /// Bytes that are decrypted and not yet read.
@@ -36,7 +34,7 @@ pub struct TlsParts {
 /// An encrypted stream to a server whose certificate was verified.
 #[derive(Debug)]
 pub struct TlsStream {
-    tcp: TcpStream,
+    tcp: Tcp,
     session: TlsSession,
     incoming: Incoming,
     outgoing: Outgoing,
@@ -49,7 +47,7 @@ impl TlsStream {
     /// Of kind `InvalidData` with a [`rustls::Error`] inside when the peers do not come to terms, and those
     /// of the connection underneath.
     pub async fn connect(
-        tcp: TcpStream,
+        tcp: Tcp,
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
     ) -> io::Result<Self> {
@@ -84,7 +82,7 @@ impl TlsStream {
     }
 
     /// The connection underneath, for its addresses and options.
-    pub fn tcp(&self) -> &TcpStream {
+    pub fn tcp(&self) -> &Tcp {
         &self.tcp
     }
 
@@ -235,7 +233,7 @@ impl Incoming {
     }
 
     /// Reads from `tcp` behind the ciphertext, with no plaintext left in the buffer.
-    fn poll_fill(&mut self, tcp: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_fill(&mut self, tcp: &mut Tcp, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.make_room();
         let mut space = ReadBuf::new(&mut self.buf[self.end..]);
         let outcome = ready!(Pin::new(tcp).poll_read(cx, &mut space));

@@ -1,13 +1,14 @@
 //! The stream over TCP.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, mem::MaybeUninit, sync::Arc, time::Duration};
 
-use hyco_client::{TlsParts, TlsStream};
+use hyco_client::{Tcp, TlsParts, TlsStream};
 use rustls::{ClientConfig, Error};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy, split},
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    task::{JoinHandle, yield_now},
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream as ServerStream};
@@ -197,7 +198,7 @@ async fn a_handshake_that_ends_early_is_an_error() {
         tcp.shutdown().await.unwrap();
         tcp
     });
-    let tcp = TcpStream::connect(address).await.unwrap();
+    let tcp = Tcp::adopt(TcpStream::connect(address).await.unwrap()).unwrap();
     let error = TlsStream::connect(tcp, Pair::new(KINDS[0]).client, localhost())
         .await
         .unwrap_err();
@@ -239,7 +240,11 @@ async fn parts_hold_the_beginning_of_a_record() {
     wire.extend(&second[..9]);
     server.get_mut().0.write_all(&wire).await.unwrap();
     // One read of the stream takes all that is there: wait until it is.
-    while client.tcp().peek(&mut [0; 1024]).await.unwrap() < wire.len() {}
+    let mut space = [MaybeUninit::uninit(); 1024];
+    while !matches!(SockRef::from(client.tcp()).peek(&mut space), Ok(count) if count == wire.len())
+    {
+        yield_now().await;
+    }
     client.read_exact(&mut [0; 5]).await.unwrap();
 
     let TlsParts {
@@ -276,7 +281,7 @@ async fn attempt(
         let (tcp, _) = listener.accept().await?;
         acceptor.accept(tcp).await
     });
-    let tcp = TcpStream::connect(address).await.unwrap();
+    let tcp = Tcp::adopt(TcpStream::connect(address).await.unwrap()).unwrap();
     let connect = TlsStream::connect(tcp, Arc::clone(config), name.try_into().unwrap());
     let client = timeout(PATIENCE, connect)
         .await

@@ -54,8 +54,14 @@ impl KeepAlive {
             silent: 0,
         };
         let due = Instant::now() + look.min(LONGEST_LOOK);
-        self.watched().entry(due).or_default().push(watched);
-        self.news.notify_one();
+        let mut all = self.watched();
+        let is_next = all.first_key_value().is_none_or(|(next, _)| due < *next);
+        all.entry(due).or_default().push(watched);
+        drop(all);
+        // Otherwise the task looks in time, and need not hear of every connection.
+        if is_next {
+            self.news.notify_one();
+        }
     }
 
     /// Looks at the connections, forever; a task of the I/O thread.

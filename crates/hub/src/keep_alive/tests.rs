@@ -38,7 +38,7 @@ async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream, impl 
         validate_utf8: true,
     };
     let (connection, driver) =
-        Connection::new(1, upgraded.unwrap(), options, Arc::clone(inbox), pool).unwrap();
+        Connection::new(1, upgraded.unwrap(), options, Arc::clone(inbox), pool);
     // Not before: a clock that does not wait for the network would end the handshake.
     tokio::time::pause();
     (connection, peer, driver)
@@ -165,6 +165,25 @@ async fn what_a_full_socket_takes_is_acknowledged_though_nobody_else_writes() {
         1
     );
     assert_eq!(queue.records.len(), 1, "nothing else is told");
+}
+
+#[tokio::test]
+async fn a_shorter_interval_does_not_wait_for_a_longer_one() {
+    let inbox = HubInbox::new();
+    let (connection, mut peer, _driver) = connection(&inbox).await;
+    let (keep_alive, short) = (KeepAlive::default(), Duration::from_millis(400));
+    keep_alive.watch(1, &connection, INTERVAL);
+    let watching = async {
+        sleep(TICK).await;
+        keep_alive.watch(1, &connection, short);
+        let started = Instant::now();
+        pinged(&mut peer).await;
+        started.elapsed()
+    };
+    tokio::select! {
+        () = keep_alive.attend_by(&inbox, SystemTime::now) => unreachable!("it attends for ever"),
+        took = watching => assert!(took < short + short / LOOKS, "{took:?}"),
+    }
 }
 
 #[tokio::test]
