@@ -10,7 +10,10 @@ use hyco_protocol::{
     Accept, Command, FullRequest, Reply, Request, Secrets, names::AUTHORIZATION_HEADER,
     status::CLOSE_NORMAL,
 };
-use tokio::time::{Instant, timeout};
+use tokio::{
+    io::BufReader,
+    time::{Instant, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -30,7 +33,7 @@ use crate::{
 /// An open control channel.
 #[derive(Debug)]
 pub(crate) struct ControlChannel {
-    socket: WebSocketStream<Stream>,
+    socket: WebSocketStream<BufReader<Stream>>,
     tracking_id: Option<String>,
     /// When the relay gave its last sign of life.
     heard: Instant,
@@ -79,6 +82,7 @@ impl ControlChannel {
         };
         let upgraded = dialer.dial_home(dial).await?;
         let (stream, rest) = (upgraded.stream, upgraded.rest);
+        let stream = BufReader::with_capacity(READ_SIZE, stream);
         Ok(Self {
             socket: WebSocketStream::from_partially_read(
                 stream,
@@ -286,16 +290,18 @@ fn lost(error: &tungstenite::Error) -> Error {
     }
 }
 
-/// Requests come in crowds, and so do their answers: one read takes several, and what is written goes out
-/// when it is flushed. Not more than that, since tungstenite clears its read buffer for every read.
+/// What is written goes out when it is flushed. tungstenite clears its read buffer whenever it asks for
+/// more, so it gets a small one, which is filled out of ours.
 fn config() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(16 * 1024)
+        .read_buffer_size(2 * 1024)
         .write_buffer_size(64 * 1024)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE))
 }
 
+/// Senders and requests come in crowds, and one read takes several.
+const READ_SIZE: usize = 16 * 1024;
 /// What a lost connection is called, which no close frame may say.
 const ABNORMAL: u16 = 1006;
 /// The relay promises 64 KiB; a message beyond this is an attack or a mistake.

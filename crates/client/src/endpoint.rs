@@ -1,6 +1,6 @@
 //! The parts of an address that a dial needs.
 
-use std::fmt;
+use std::{fmt, net::Ipv4Addr};
 
 use crate::{
     error::{Error, Result},
@@ -42,8 +42,7 @@ impl Endpoint {
         let (host, port) = split_port(authority)?;
         let usual = if secure { 443 } else { 80 };
         let port = port.unwrap_or(usual);
-        let parsed = url::Host::parse(host).map_err(|_| Error::InvalidAddress("bad host"))?;
-        let name = parsed.to_string();
+        let name = canonical(host)?;
         Ok(Self {
             secure,
             authority: match port == usual {
@@ -72,6 +71,16 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// A host as it is dialled and named.
+fn canonical(host: &str) -> Result<String> {
+    // As a relay writes it for every sender. Anything else is what a URL makes of it.
+    if host.parse::<Ipv4Addr>().is_ok() {
+        return Ok(host.to_owned());
+    }
+    let parsed = url::Host::parse(host).map_err(|_| Error::InvalidAddress("bad host"))?;
+    Ok(parsed.to_string())
+}
+
 fn split_port(authority: &str) -> Result<(&str, Option<u16>)> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port),
@@ -91,15 +100,21 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>)> {
 
 /// Encodes what cannot stand in a request line; everything else, escapes too, stays as it is.
 fn escape(target: &str) -> String {
+    if target.bytes().all(can_stand) {
+        return target.to_owned();
+    }
     let mut escaped = String::with_capacity(target.len());
     for byte in target.bytes() {
-        match byte {
-            b'"' | b'<' | b'>' | b'`' => escaped.push_str(&format!("%{byte:02X}")),
-            b'!'..=b'~' => escaped.push(char::from(byte)),
-            _ => escaped.push_str(&format!("%{byte:02X}")),
+        match can_stand(byte) {
+            true => escaped.push(char::from(byte)),
+            false => escaped.push_str(&format!("%{byte:02X}")),
         }
     }
     escaped
+}
+
+fn can_stand(byte: u8) -> bool {
+    matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'<' | b'>' | b'`')
 }
 
 const NO_SCHEME: Error = Error::InvalidAddress("not a ws: or wss: URL");

@@ -105,6 +105,9 @@ fn text(value: &HeaderValue) -> String {
 /// Node writes header values as Latin-1, so one character is one byte.
 fn header_value(name: &HeaderName, value: &str) -> Result<HeaderValue> {
     let invalid = || Error::InvalidHeader(name.to_string());
+    if value.is_ascii() {
+        return HeaderValue::from_str(value).map_err(|_| invalid());
+    }
     let bytes: std::result::Result<Vec<u8>, _> = value
         .chars()
         .map(|char| u8::try_from(u32::from(char)))

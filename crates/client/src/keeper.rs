@@ -180,6 +180,9 @@ impl Keeper {
         let period = self.options.keep_alive.filter(|period| !period.is_zero());
         let mut renewal = Box::pin(renewed(Arc::clone(&self.tokens), token));
         let mut jump = std::pin::pin!(clock::jump());
+        // These live as long as the channel: what is made anew for each command costs each sender.
+        let mut closed = std::pin::pin!(closed(closing));
+        let mut beat = std::pin::pin!(due(period.and_then(|period| channel.next_beat(period))));
         self.shared.requests.set_online(true);
         self.outgoing.begin_anew();
         let mut answered = self.outgoing.send(&mut channel).await;
@@ -187,12 +190,11 @@ impl Keeper {
             if let Err(error) = answered {
                 break error;
             }
-            let beat = period.and_then(|period| channel.next_beat(period));
             answered = tokio::select! {
                 // A flood of commands must not delay a renewal, and what has arrived is read before the
                 // relay is found to be silent.
                 biased;
-                () = closed(closing) => {
+                () = &mut closed => {
                     let answered = self.last_answers(&mut channel).await;
                     tracing::debug!(?answered, "closing");
                     channel.close().await;
@@ -224,10 +226,17 @@ impl Keeper {
                     self.outgoing.push(answer);
                     self.outgoing.send(&mut channel).await
                 }
-                () = due(beat) => channel.beat(period.unwrap_or_default()).await,
+                () = &mut beat => {
+                    // Nothing, if something was heard since then.
+                    let asked = channel.beat(period.unwrap_or_default()).await;
+                    beat.set(due(period.and_then(|period| channel.next_beat(period))));
+                    asked
+                }
                 () = &mut jump, if period.is_some() => {
                     jump.set(clock::jump());
-                    channel.wake(period.unwrap_or_default()).await
+                    let asked = channel.wake(period.unwrap_or_default()).await;
+                    beat.set(due(period.and_then(|period| channel.next_beat(period))));
+                    asked
                 }
             };
         };

@@ -7,6 +7,7 @@
 
 use std::{
     io,
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -114,8 +115,8 @@ impl<S: AsyncRead + Unpin> UpgradeReader<S> {
                 let error = "the head of the response is larger than 64 KiB";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
             }
-            let mut chunk = [0; CHUNK];
-            let mut buffer = ReadBuf::new(&mut chunk);
+            let mut chunk = [MaybeUninit::uninit(); CHUNK];
+            let mut buffer = ReadBuf::uninit(&mut chunk);
             ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
             if buffer.filled().is_empty() {
                 let error = "socket hang up";

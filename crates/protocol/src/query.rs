@@ -7,11 +7,14 @@ use crate::{encoding::decode_plus, names::PREFIX};
 /// The query comes and goes without its `?`. A parameter goes when its name starts with `sb-hc-`, in
 /// any case, and a `=` follows it; a name without `=` stays, as it does at the service.
 pub fn strip_query(query: &str) -> String {
-    if !query.split('&').any(is_relays) {
-        return query.to_owned();
+    let mut kept = String::new();
+    for (place, part) in query.split('&').filter(|part| !is_relays(part)).enumerate() {
+        if place > 0 {
+            kept.push('&');
+        }
+        kept.push_str(part);
     }
-    let kept: Vec<&str> = query.split('&').filter(|part| !is_relays(part)).collect();
-    kept.join("&")
+    kept
 }
 
 /// The decoded value of the first parameter of that name; names are compared without regard to case.
@@ -75,8 +78,6 @@ pub(crate) fn remove(query: &str, name: &str) -> String {
 }
 
 fn is_relays(part: &str) -> bool {
-    part.split_once('=').is_some_and(|(name, _)| {
-        name.get(..PREFIX.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
-    })
+    let start = part.get(..PREFIX.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX)) && part.contains('=')
 }
