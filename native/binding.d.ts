@@ -59,8 +59,11 @@ export declare class Hub {
   /**
    * Meets a sender; an `open` or `failed` event follows. `headers` are further ones of the
    * handshake, names and values. Returns the connection's handle.
+   *
+   * How the connection reads is told by numbers, as `ReadSpec` describes them: to look at the
+   * members of an object would cost every sender.
    */
-  accept(listener: number, accept: number, protocol: string | undefined | null, headers: Array<Array<string>>, read: ReadSpec): number
+  accept(listener: number, accept: number, protocol: string | undefined | null, headers: Array<Array<string>> | undefined | null, maxPayload: number, maxFragments: number, skipUtf8Validation: boolean, keepAliveInterval: number): number
   /**
    * Refuses a sender with a status and a reason phrase; an `acceptError` event follows if the
    * relay could not be told.

@@ -101,7 +101,16 @@ class Listener {
    */
   accept(accept, socket, protocol, headers) {
     this.#hub.attach(socket, (read) =>
-      this.#native.accept(this.#id, accept, protocol, headers, read),
+      this.#native.accept(
+        this.#id,
+        accept,
+        protocol,
+        headers.length === 0 ? undefined : headers,
+        read.maxPayload,
+        read.maxFragments,
+        read.skipUtf8Validation,
+        read.keepAliveInterval,
+      ),
     )
   }
 

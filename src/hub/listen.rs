@@ -175,21 +175,35 @@ impl Hub {
 
     /// Meets a sender; an `open` or `failed` event follows. `headers` are further ones of the
     /// handshake, names and values. Returns the connection's handle.
+    ///
+    /// How the connection reads is told by numbers, as `ReadSpec` describes them: to look at the
+    /// members of an object would cost every sender.
+    #[expect(clippy::too_many_arguments, reason = "an object costs more")]
     #[napi(catch_unwind)]
     pub fn accept(
         &self,
         #[napi(ts_arg_type = "number")] listener: Whole<u32>,
         #[napi(ts_arg_type = "number")] accept: Whole<u32>,
         protocol: Option<String>,
-        headers: Vec<Vec<String>>,
-        read: ReadSpec,
+        headers: Option<Vec<Vec<String>>>,
+        #[napi(ts_arg_type = "number")] max_payload: Whole<u64>,
+        #[napi(ts_arg_type = "number")] max_fragments: Whole<u64>,
+        skip_utf8_validation: bool,
+        keep_alive_interval: f64,
     ) -> Result<f64> {
+        let read = ReadSpec {
+            max_payload,
+            max_fragments,
+            skip_utf8_validation,
+            keep_alive_interval,
+        };
         let running = self.running.borrow();
         let Some(running) = running.as_ref() else {
             return Err(Error::Closed).into_js();
         };
         let listener = running.control.listeners.borrow().get(&listener.0).cloned();
         let listener = listener.ok_or(Error::Closed).into_js()?;
+        let headers = headers.unwrap_or_default();
         let headers = headers.into_iter().filter_map(pair).collect();
         self.open(running, read, || {
             listener.accept(accept.0, protocol, headers)
