@@ -81,8 +81,7 @@ async fn its_end_is_told_with_close_notify_behind_the_last_frame() {
             validate_utf8: true,
         };
         let pool = Arc::new(BufferPool::default());
-        let (connection, driver) =
-            Connection::new(1, upgraded, options, Arc::new(Deaf), pool).unwrap();
+        let (connection, driver) = Connection::new(1, upgraded, options, Arc::new(Deaf), pool);
         let driving = tokio::spawn(driver.on_thread());
         connection.append([Frame {
             fin: true,
