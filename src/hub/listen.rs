@@ -178,7 +178,6 @@ impl Hub {
     ///
     /// How the connection reads is told by numbers, as `ReadSpec` describes them: to look at the
     /// members of an object would cost every sender.
-    #[expect(clippy::too_many_arguments, reason = "an object costs more")]
     #[napi(catch_unwind)]
     pub fn accept(
         &self,

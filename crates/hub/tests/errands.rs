@@ -11,7 +11,7 @@ use std::{
 };
 
 use hyco_client::{
-    Stream, Upgraded,
+    Stream, Tcp, Upgraded,
     connection::{BufferPool, Connection, ConnectionOptions, Frame},
 };
 use hyco_hub::{Errands, HubInbox, IoThread};
@@ -86,7 +86,7 @@ async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream) {
     let address = listener.local_addr().expect("an address");
     let (own, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let upgraded = Upgraded {
-        stream: Stream::Plain(own.expect("a connection")),
+        stream: Stream::Plain(Tcp::adopt(own.expect("a connection")).expect("a socket")),
         rest: Vec::new(),
         protocol: None,
         tracking_id: None,
@@ -98,8 +98,7 @@ async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream) {
         validate_utf8: true,
     };
     let pool = Arc::new(BufferPool::default());
-    let (connection, driver) =
-        Connection::new(1, upgraded, options, Arc::clone(inbox), pool).expect("a connection");
+    let (connection, driver) = Connection::new(1, upgraded, options, Arc::clone(inbox), pool);
     tokio::spawn(driver.on_thread());
     (connection, accepted.expect("a connection").0)
 }

@@ -57,8 +57,7 @@ async fn flooded(id: u32, inbox: Arc<HubInbox>) -> Arc<Connection> {
         options,
         Arc::clone(&inbox),
         pool,
-    )
-    .expect("a socket");
+    );
     tokio::spawn(live(driver, inbox));
     connection
 }
