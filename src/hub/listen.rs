@@ -1,4 +1,8 @@
 //! Listeners, and the senders that they meet or turn away.
+#![expect(
+    clippy::too_many_arguments,
+    reason = "JavaScript gives `accept` numbers, since an object costs more"
+)]
 
 use std::{sync::Arc, time::Duration};
 
