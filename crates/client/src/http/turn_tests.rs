@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf, copy, sink},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     time::timeout,
 };
 
@@ -24,7 +24,7 @@ use super::{
     service::{HttpOptions, Outcome, Transport},
     upgrade::Passage,
 };
-use crate::{dial::Upgraded, stream::Stream};
+use crate::{dial::Upgraded, stream::Stream, tcp::Tcp};
 
 /// More than a few turns move.
 const MUCH: usize = 16 * 1024 * 1024;
@@ -82,7 +82,7 @@ impl Transport for Endless {
 async fn upgraded() -> Upgraded {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let (own, other) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (own, other) = tokio::join!(Tcp::connect(address), listener.accept());
     let (mut other, _) = other.expect("a connection");
     tokio::spawn(async move { copy(&mut other, &mut sink()).await });
     Upgraded {

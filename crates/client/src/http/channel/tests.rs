@@ -5,11 +5,12 @@ use std::future::poll_fn;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::tcp::Tcp;
 
 async fn pair() -> (Channel, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (near, far) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (near, far) = tokio::join!(Tcp::connect(address), listener.accept());
     let channel = Channel {
         stream: Stream::Plain(near.unwrap()),
         reader: PartReader::new(false),
