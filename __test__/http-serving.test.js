@@ -52,12 +52,14 @@ describe('who serves', TIMEOUT, () => {
         headers.append('set-cookie', 'a=1')
         headers.append('set-cookie', 'b=2')
         assert.equal(info.remoteAddress, '127.0.0.1')
-        return new Response((await request.text()).toUpperCase(), { status: 201, headers })
+        const text = (await request.text()).toUpperCase()
+        return new Response(text, { status: 201, statusText: 'Made so', headers })
       },
     })
     const init = { method: 'PUT', body: 'hello', headers: { 'x-asked': 'kindly' } }
     const response = await setting.fetch('', init)
     assert.equal(response.status, 201)
+    assert.equal(response.statusText, 'Made so')
     assert.equal(response.headers.get('x-asked'), 'kindly')
     assert.equal(response.headers.get('x-method'), 'PUT')
     assert.deepEqual(response.headers.getSetCookie(), ['a=1', 'b=2'])

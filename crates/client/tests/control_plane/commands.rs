@@ -154,3 +154,18 @@ async fn senders_beyond_the_bound_are_rejected_with_503_c38() {
         "{head}"
     );
 }
+
+#[tokio::test]
+async fn a_message_of_more_than_a_mebibyte_ends_the_channel_and_one_of_that_is_ignored() {
+    let (relay, mut observed, mut visit) = online().await;
+    visit.say("x".repeat(1024 * 1024)).await;
+    visit.say(relay.accept_command("1")).await;
+    assert_eq!(observed.accept().await.id, "1");
+    // The listener may leave before it has all of it.
+    let more = Message::text("x".repeat(1024 * 1024 + 1));
+    drop(visit.socket.send(more).await);
+    assert_eq!(
+        observed.offline().await.error.code(),
+        "HYCO_ERR_CONNECTION_LOST"
+    );
+}

@@ -52,8 +52,10 @@ async fn closing_does_not_wait_for_ever_c17() {
     let visit = observed.come_online(&relay).await;
     // Not before: a clock that does not wait for the network would end the handshake.
     tokio::time::pause();
+    let started = tokio::time::Instant::now();
     observed.listener.close();
     observed.closed().await;
+    assert_eq!(started.elapsed().as_secs(), 5);
     drop(visit);
 }
 

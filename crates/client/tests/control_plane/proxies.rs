@@ -216,3 +216,21 @@ async fn a_socks_proxy_resolves_the_name_and_checks_the_password_c27() {
     let url = format!("socks5://me:{PASSWORD}@127.0.0.1:{port}");
     connect(&relay, &url, serve).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_not_that_of_a_proxy() {
+    let relay = Relay::bind().await;
+    let (proxy, port) = bind().await;
+    let serve = async {
+        let (mut stream, _) = proxy.accept().await.unwrap();
+        read_head(&mut stream).await;
+        let head = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(20_000));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It goes on, and nobody waits for the rest.
+        std::future::pending().await
+    };
+    let url = format!("http://127.0.0.1:{port}");
+    let error = connect(&relay, &url, serve).await.unwrap_err();
+    assert!(!matches!(error, Error::Timeout { .. }), "{error}");
+    assert_eq!(error.code(), "HYCO_ERR_PROXY");
+}

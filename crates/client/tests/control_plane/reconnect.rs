@@ -220,6 +220,27 @@ async fn the_application_may_decide_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn an_application_that_does_not_decide_in_a_minute_leaves_it_to_the_schedule() {
+    let relay = Relay::bind().await;
+    let mut observed = Observed::listen(&relay.address(LISTEN), |options| {
+        options.reconnect.policy = Policy::Ask;
+    });
+    drop(observed.come_online(&relay).await);
+    let asked = observed.event().await;
+    let Some(ListenerEvent::ReconnectDecision { delay, .. }) = asked else {
+        panic!("not asked: {asked:?}");
+    };
+    // Not before: a clock that does not wait for the network would end the handshake.
+    tokio::time::pause();
+    let started = tokio::time::Instant::now();
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    let offline = observed.offline().await;
+    assert_eq!((offline.delay, offline.is_final), (delay, false));
+    let waited = started.elapsed();
+    assert!((59..=60).contains(&waited.as_secs()), "{waited:?}");
+}
+
+#[tokio::test]
 async fn a_close_reason_that_echoes_the_token_does_not_show_it_c9() {
     let relay = Relay::bind().await;
     let mut observed = Observed::listen(&relay.address(LISTEN), |_| ());

@@ -201,3 +201,23 @@ async fn requests_that_are_given_up_have_a_second_to_tell_their_senders() {
         .await
         .expect("a request is still open");
 }
+
+#[tokio::test]
+async fn a_relay_that_takes_no_answers_for_ten_seconds_is_given_up() {
+    let mut setting = Setting::new(|_| ()).await;
+    let body = "x".repeat(64_000);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 64000\r\n\r\n{body}");
+    // Their answers are more than both ends of a loopback connection hold. All of them come before the
+    // first answer, since a listener that cannot write does not read.
+    let mut exchanges = Vec::new();
+    for id in 0..300 {
+        exchanges.push(setting.ask(&id.to_string(), "GET").await);
+    }
+    for exchange in &mut exchanges {
+        exchange.head().await;
+        exchange.say(&answer).await;
+    }
+    pass(Duration::from_secs(11)).await;
+    let lost = setting.observed.offline().await.error;
+    assert_eq!(lost.reason(), Some("the relay does not read"));
+}
