@@ -93,7 +93,7 @@ fn a_large_write_crosses_in_pieces() {
             Told::Signal { .. } => 0,
         })
         .collect();
-    assert_eq!(lengths, [64 * 1024, 8 * 1024]);
+    assert_eq!(lengths, [65 * 1024, 7 * 1024]);
 }
 
 #[test]
