@@ -1,7 +1,7 @@
 //! What the administration does to a relay in use, and what it leaves alone.
 
 use futures_util::SinkExt;
-use hyco_emulator::{EmulatorOptions, HybridConnectionOptions};
+use hyco_emulator::{EmulatorOptions, Fault, HybridConnectionOptions};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 use tokio_tungstenite::tungstenite::Message;
@@ -112,4 +112,28 @@ async fn a_fault_that_strikes_an_open_connection_is_in_the_journal() {
         (&struck["fault"], &struck["kind"], &struck["target"]),
         (&id, &json!("slice"), &connection)
     );
+}
+
+#[tokio::test]
+async fn there_are_at_most_12_rules_on_a_level_and_256_faults() {
+    let relay = Relay::start().await;
+    let handle = relay.emulator.handle();
+    let add = |target: &str, body: Value| {
+        let answer = handle.request("POST", target, body.to_string().as_bytes());
+        answer.unwrap().status
+    };
+    let rule = |n: usize| json!({ "keyName": format!("rule{n}"), "rights": ["Send"] });
+    let there = get(&relay, "rules").as_array().unwrap().len();
+    for n in there..12 {
+        assert_eq!(add("rules", rule(n)), 200);
+    }
+    assert_eq!(add("rules", rule(12)), 403);
+
+    let fault = json!({ "kind": "blackHole", "on": "connection" });
+    let fault: Fault = serde_json::from_value(fault).unwrap();
+    for _ in 0..256 {
+        relay.emulator.set_fault(fault.clone()).unwrap();
+    }
+    let refused = relay.emulator.set_fault(fault).unwrap_err();
+    assert!(refused.to_string().contains("256 faults"), "{refused}");
 }
