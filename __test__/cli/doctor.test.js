@@ -90,7 +90,7 @@ describe('hyco-rs doctor', { timeout: 900_000 }, () => {
     const { code, stdout } = await Cli.run(['doctor', ...at('missing')])
     assert.equal(code, 5)
     assert.match(stdout, /^ok +name /m)
-    assert.match(stdout, /^failed +entity .*does not exist.*\n +Create the hybrid connection/m)
+    assert.match(stdout, /^failed +entity .*does not exist.*\n +Start the local relay with it/m)
     assert.match(stdout, /It does not work\. Failed checks: 1\.\n$/)
     const well = await Cli.run(['doctor', ...at('open')])
     assert.match(well.stdout, /It works\. Warnings: 1\.\n$/)
@@ -295,7 +295,7 @@ describe('hyco-rs doctor', { timeout: 900_000 }, () => {
   it('names a hybrid connection that does not exist', async () => {
     const { code, checks } = await examine(at('missing'))
     assert.equal(code, 5)
-    assert.match(failure(checks), /^entity: .*404.*Create the hybrid connection/)
+    assert.match(failure(checks), /^entity: .*404.*Start the local relay with it/)
   })
 
   describe('beside another listener', () => {
