@@ -112,7 +112,8 @@ impl Events {
         }
     }
 
-    fn keep(&self, state: &mut State, kind: EventKind) {
+    fn keep(&self, state: &mut State, mut kind: EventKind) {
+        kind.shorten();
         state.serial += 1;
         let event = Event {
             serial: state.serial,
@@ -159,11 +160,16 @@ impl Events {
 /// A path as it may be shown: without the token of its query.
 pub(crate) fn shown(path: &str) -> String {
     let mut text = redact(path);
+    cut(&mut text);
+    text
+}
+
+/// Takes away what is too long to be shown.
+fn cut(text: &mut String) {
     if let Some((at, _)) = text.char_indices().nth(LONGEST_TEXT) {
         text.truncate(at);
         text.push('…');
     }
-    text
 }
 
 /// A time in milliseconds since 1970.
@@ -179,17 +185,8 @@ const MOST_A_SECOND: u64 = 20;
 const LIVE: usize = 1024;
 /// How much memory the journal takes.
 const JOURNAL_SIZE: usize = 4 * 1024 * 1024;
-/// A path of which more is not shown.
+/// A text of a client of which more is not shown.
 const LONGEST_TEXT: usize = 512;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_path_is_cut_between_two_characters() {
-        let whole = "ä".repeat(LONGEST_TEXT);
-        assert_eq!(shown(&whole), whole);
-        assert_eq!(shown(&format!("{whole}b")), format!("{whole}…"));
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::cut;
+
 /// What has happened. Tokens and keys are in none of the texts.
 #[derive(Clone, Debug, Serialize)]
 #[serde(
@@ -160,22 +162,79 @@ pub struct Traffic {
 }
 
 impl EventKind {
+    /// The texts whose length clients decide, as far as nothing else has limited them.
+    pub(super) fn shorten(&mut self) {
+        match self {
+            Self::Answered {
+                method,
+                tracking_id,
+                ..
+            } => {
+                cut(method);
+                cut(tracking_id);
+            }
+            Self::Handshake { tracking_id, .. }
+            | Self::Refused { tracking_id, .. }
+            | Self::Paired { tracking_id, .. }
+            | Self::Closed { tracking_id, .. }
+            | Self::Fault {
+                target: tracking_id,
+                ..
+            }
+            | Self::Warning {
+                tracking_id: Some(tracking_id),
+                ..
+            } => cut(tracking_id),
+            _ => {}
+        }
+    }
+
     /// What the event takes in the journal.
     pub(super) fn size(&self) -> usize {
-        // Every text that grows with what clients send is counted; the rest is in the constant.
-        FIXED_SIZE
-            + match self {
-                Self::Refused {
-                    path, reason, hint, ..
-                } => path.len() + reason.len() + hint.as_ref().map_or(0, String::len),
-                Self::Handshake { path, .. } | Self::Answered { path, .. } => path.len(),
-                Self::Frame { start, .. } => start.len(),
-                Self::Warning { message, .. } => message.len(),
-                Self::Closed { reason, .. } => reason.len(),
-                _ => 0,
+        let texts = match self {
+            Self::Handshake {
+                path, tracking_id, ..
+            } => path.len() + tracking_id.len(),
+            Self::Refused {
+                path,
+                tracking_id,
+                reason,
+                hint,
+                ..
+            } => {
+                let hint = hint.as_ref().map_or(0, String::len);
+                path.len() + tracking_id.len() + reason.len() + hint
             }
+            Self::Suppressed { .. } => 0,
+            Self::Answered {
+                hybrid_connection,
+                method,
+                path,
+                tracking_id,
+                ..
+            } => hybrid_connection.len() + method.len() + path.len() + tracking_id.len(),
+            Self::Paired {
+                hybrid_connection,
+                tracking_id,
+                ..
+            } => hybrid_connection.len() + tracking_id.len(),
+            Self::Closed {
+                hybrid_connection,
+                tracking_id,
+                reason,
+                ..
+            } => hybrid_connection.len() + tracking_id.len() + reason.len(),
+            Self::Fault { target, .. } => target.len(),
+            Self::Changed { what } => what.len(),
+            Self::Warning {
+                message,
+                tracking_id,
+            } => message.len() + tracking_id.as_ref().map_or(0, String::len),
+            Self::Frame { start, .. } => start.len(),
+        };
+        FIXED_SIZE + texts
     }
 }
 
-/// What an event takes beside its long texts.
+/// What an event takes beside its texts.
 const FIXED_SIZE: usize = 512;
