@@ -1,6 +1,6 @@
 //! Accepting connections, and carrying each to what it becomes.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -111,30 +111,31 @@ async fn handshake(
         let visit = Arc::clone(&visit);
         Box::pin(async move { Ok::<_, Infallible>(route::answer(&visit, request).await) })
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(deadline)
         .max_buf_size(MAX_HEAD)
         .max_headers(MOST_HEADERS)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(Gate::new(stream)), service);
-    let parts = match connection.without_shutdown().await {
-        Ok(parts) => parts,
-        Err(error) => {
-            debug!(%remote, %error, "the connection ended before its answer");
-            if error.is_timeout() {
-                warn_of(relay, remote, "its request took too long to come");
-            } else if error.is_parse() {
-                warn_of(
-                    relay,
-                    remote,
-                    &format!("what it sent is no request: {error}"),
-                );
-            }
-            return None;
-        }
-    };
+    let served = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    let parts = connection.into_parts();
     let (stream, held) = parts.io.into_inner().into_parts();
+    if let Err(error) = served {
+        debug!(%remote, %error, "the connection ended before its answer");
+        if error.is_timeout() {
+            warn_of(relay, remote, "its request took too long to come");
+        } else if error.is_parse() {
+            warn_of(
+                relay,
+                remote,
+                &format!("what it sent is no request: {error}"),
+            );
+        }
+        // hyper has said what is wrong with it.
+        linger(stream).await;
+        return None;
+    }
     let mut rest = parts.read_buf.to_vec();
     rest.extend_from_slice(&held);
     match visit.take_next() {

@@ -12,6 +12,7 @@ mod control;
 mod dismissal;
 mod faults;
 mod leaving;
+mod limits;
 mod listen;
 mod ongoing;
 mod pass;
