@@ -177,3 +177,47 @@ const BODY_HEADERS: [&str; 2] = ["content-length:", "transfer-encoding:"];
 const MOST_HELD: usize = 16 * 1024;
 /// How long the answer may take when more than that is sent.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        time::{Instant, timeout},
+    };
+
+    use super::*;
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
+
+    /// The gate before a client that has sent a request and so many bytes behind it.
+    async fn asked(behind: usize) -> (Gate, tokio::net::TcpStream) {
+        let (stream, mut client) = Stream::pair().await;
+        client.write_all(HEAD).await.expect("a connection");
+        let mut gate = Gate::new(stream);
+        let mut head = vec![0; HEAD.len()];
+        gate.read_exact(&mut head).await.expect("a head");
+        client.write_all(&vec![7; behind]).await.expect("room");
+        (gate, client)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_sends_too_much_behind_its_request_has_a_second_for_its_answer() {
+        let (mut gate, _client) = asked(MOST_HELD + 1).await;
+        let started = Instant::now();
+        let error = gate.read_u8().await.expect_err("nothing passes");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(started.elapsed().as_millis() / 10, 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sixteen_kibibytes_behind_a_request_wait_for_its_answer() {
+        let (mut gate, _client) = asked(16 * 1024).await;
+        let reading = timeout(Duration::from_secs(60), gate.read_u8()).await;
+        assert!(reading.is_err(), "nothing passes before the answer");
+        gate.write_all(b"HTTP/1.1 101 \r\n\r\n")
+            .await
+            .expect("room");
+        let (_, held) = gate.into_parts();
+        assert_eq!(held.len(), 16 * 1024);
+    }
+}

@@ -43,20 +43,26 @@ pub(crate) const LINGER: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::{io::AsyncReadExt, time::Instant};
 
     use super::*;
 
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_does_not_end_has_half_a_second() {
+        let (stream, mut peer) = Stream::pair().await;
+        let started = Instant::now();
+        linger(stream).await;
+        assert_eq!(started.elapsed().as_millis() / 10, 50);
+        assert_eq!(peer.read(&mut [0]).await.ok(), Some(0), "its end was said");
+    }
+
     #[tokio::test]
     async fn a_connection_that_waits_for_its_peer_to_end_holds_no_buffer() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let peer = TcpStream::connect(address).await.expect("a connection");
-        let (stream, _) = listener.accept().await.expect("a connection");
+        let (stream, peer) = Stream::pair().await;
         // One that is left over, for all on this thread.
         drop(Buffer::take());
         let before = Buffer::spare();
-        let mut lingering = Box::pin(linger(Stream::Plain(stream)));
+        let mut lingering = Box::pin(linger(stream));
         let mut waits = true;
         for _ in 0..3 {
             let turn = poll_fn(|cx| Poll::Ready(lingering.as_mut().poll(cx).is_pending()));

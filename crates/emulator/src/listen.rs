@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hyco_protocol::{
     Right,
+    command::{MAX_COMMAND, MAX_CONTROL_BODY},
     status::{ENDPOINT_DOES_NOT_EXIST, TOO_MANY_LISTENERS},
 };
 use tokio::sync::mpsc;
@@ -63,3 +64,6 @@ pub(crate) fn listen(visit: &Visit, handshake: Handshake) -> Result<Answer, Fail
 
 /// How many commands wait for a slow listener; a sender beyond them waits for a place.
 const QUEUE: usize = 256;
+
+// What a deaf listener costs: 32 MiB, if each command and its body are as long as they may be.
+const _: () = assert!(QUEUE * (MAX_COMMAND + MAX_CONTROL_BODY) == 32 * 1024 * 1024);

@@ -189,3 +189,21 @@ pub(crate) fn new_key() -> Result<String, Error> {
     getrandom::fill(&mut random)?;
     Ok(BASE64_STANDARD.encode(random))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_times_leaves_two_seconds_for_a_request() {
+        let usual = Timing::default();
+        let hurried = usual.scaled(1e-9);
+        assert_eq!(hurried.handshake, Duration::from_secs(2));
+        assert!(hurried.accept < Duration::from_millis(1));
+        let hasty = Timing {
+            handshake: Duration::from_millis(1500),
+            ..usual
+        };
+        assert_eq!(hasty.scaled(1e-9).handshake, hasty.handshake);
+    }
+}

@@ -79,3 +79,16 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+impl Stream {
+    /// A plain connection and its other end.
+    pub(crate) async fn pair() -> (Self, TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let peer = TcpStream::connect(address).await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        (Self::Plain(stream), peer)
+    }
+}

@@ -191,6 +191,28 @@ const FOREIGN: &str = "the request comes from a page of another site";
 /// The path that no hybrid connection can have.
 const RESERVED: &str = "/$admin";
 const MOST_BODY: usize = 1024 * 1024;
+/// Ways that say nothing for half a minute are ended by many a proxy.
 const ALIVE: Duration = Duration::from_secs(15);
 const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+#[cfg(test)]
+mod tests {
+    use tokio::{sync::broadcast, time::Instant};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_follows_events_hears_something_every_fifteen_seconds() {
+        let (sender, receiver) = broadcast::channel(1);
+        let mut body = events(receiver).into_body();
+        for _ in 0..3 {
+            let started = Instant::now();
+            let frame = body.frame().await.expect("a frame").expect("no error");
+            assert_eq!(frame.into_data().ok().as_deref(), Some(&b":\n\n"[..]));
+            assert_eq!(started.elapsed().as_secs(), 15);
+        }
+        drop(sender);
+        assert!(body.frame().await.is_none());
+    }
+}

@@ -55,5 +55,23 @@ async fn exchange(
         .ok_or_else(|| std::io::Error::other("this is not the relay"))
 }
 
+/// The administration answers at once.
 const PATIENCE: Duration = Duration::from_secs(5);
 const MOST_READ: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::{net::TcpListener, time::Instant};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_relay_that_does_not_answer_is_given_up_after_five_seconds() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = silent.local_addr().expect("an address").port();
+        let started = Instant::now();
+        let asked = ask(port, "GET", "listeners", "").await;
+        assert_eq!(asked, Err(("the relay does not answer".to_owned(), FAILED)));
+        assert_eq!(started.elapsed().as_secs(), 5);
+    }
+}

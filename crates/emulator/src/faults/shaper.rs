@@ -187,3 +187,59 @@ const MOST_WAITING: usize = 4 * 1024 * 1024;
 const ENTRY: usize = 64;
 /// In how many pieces the bytes of a second pass.
 const PIECES_A_SECOND: u64 = 50;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const LATE: Shape = Shape {
+        delay: Duration::from_secs(3600),
+        jitter: Duration::ZERO,
+        bytes_per_second: None,
+        slice: None,
+        cut_after: None,
+    };
+
+    /// How many pieces of a length a late way takes before it stops its writer.
+    async fn takes(length: usize) -> usize {
+        let (mut stream, _peer) = Stream::pair().await;
+        let (mut shaper, piece) = (Shaper::new(LATE), vec![7; length]);
+        let mut taken = 0;
+        loop {
+            let turn = poll_fn(|cx| Poll::Ready(shaper.poll_take(cx, &mut stream, &piece)));
+            match turn.await {
+                Poll::Ready(count) => assert_eq!(count.ok(), Some(length)),
+                Poll::Pending => return taken,
+            }
+            taken += 1;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_late_way_holds_four_mebibytes() {
+        assert_eq!(takes(64 * 1024).await, 64);
+    }
+
+    #[tokio::test]
+    async fn tiny_pieces_on_a_late_way_are_counted_by_what_they_take() {
+        assert_eq!(takes(1).await, (4usize * 1024 * 1024).div_ceil(65));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_narrow_way_passes_its_bytes_in_fiftieths_of_a_second() {
+        let (mut stream, _peer) = Stream::pair().await;
+        let mut shaper = Shaper::new(Shape {
+            delay: Duration::ZERO,
+            bytes_per_second: Some(5000),
+            ..LATE
+        });
+        let started = Instant::now();
+        let taken = poll_fn(|cx| shaper.poll_take(cx, &mut stream, &[7; 1000])).await;
+        assert_eq!(taken.ok(), Some(100));
+        let written = poll_fn(|cx| shaper.poll_write(cx, &mut stream)).await;
+        assert!(written.is_ok());
+        assert_eq!(started.elapsed().as_millis(), 20);
+    }
+}
