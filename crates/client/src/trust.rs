@@ -79,7 +79,7 @@ impl TlsOptions {
             _ => return Err(invalid("cert and key belong together")),
         };
         config.enable_sni = self.servername.as_deref() != Some("");
-        config.resumption = Resumption::in_memory_sessions(REMEMBERED_SERVERS);
+        config.resumption = Resumption::in_memory_sessions(REMEMBERED_SERVERS * SESSIONS);
         Ok(config)
     }
 
@@ -145,11 +145,15 @@ pub(crate) fn invalid(reason: impl std::fmt::Display) -> Error {
     Error::InvalidTls(reason.to_string())
 }
 
-/// Each rendezvous may be at another node of the service; a session takes about 1 KiB.
+/// Each rendezvous may be at another node of the service.
 const REMEMBERED_SERVERS: usize = 256;
+/// Of one server rustls keeps up to so many, of about 1 KiB each, and counts them all.
+const SESSIONS: usize = 8;
 
 #[cfg(test)]
 mod tests {
+    use rustls::{ClientConnection, HandshakeKind, ServerConnection, pki_types::ServerName};
+
     use super::*;
 
     fn certificate() -> rcgen::CertifiedKey<rcgen::KeyPair> {
@@ -194,5 +198,68 @@ mod tests {
         for options in refused {
             assert_eq!(options.config().unwrap_err().code(), "HYCO_ERR_INVALID_TLS");
         }
+    }
+
+    /// A TLS handshake with a server of that name; how it went.
+    fn handshake(
+        client: &Arc<ClientConfig>,
+        server: &Arc<rustls::ServerConfig>,
+        name: &str,
+    ) -> Option<HandshakeKind> {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut client = ClientConnection::new(Arc::clone(client), name).unwrap();
+        let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
+        loop {
+            let mut records = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut records).unwrap();
+            }
+            server.read_tls(&mut records.as_slice()).unwrap();
+            server.process_new_packets().unwrap();
+            let mut answers = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut answers).unwrap();
+            }
+            if records.is_empty() && answers.is_empty() {
+                return client.handshake_kind();
+            }
+            client.read_tls(&mut answers.as_slice()).unwrap();
+            client.process_new_packets().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_session_with_each_of_256_servers_is_resumed() {
+        let own = certificate();
+        let key = own.signing_key.serialize_der().try_into().unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let mut server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .unwrap();
+        // It remembers nothing itself.
+        server.ticketer = ring::Ticketer::new().unwrap();
+        let server = Arc::new(server);
+        let options = TlsOptions {
+            reject_unauthorized: false,
+            ..TlsOptions::default()
+        };
+        let client = Arc::new(options.config().unwrap());
+        let name = |number: usize| format!("node{number}.localhost");
+        for number in 0..256 {
+            let kind = handshake(&client, &server, &name(number));
+            assert_eq!(kind, Some(HandshakeKind::Full), "{number}");
+        }
+        for number in [0, 100, 255] {
+            let kind = handshake(&client, &server, &name(number));
+            assert_eq!(kind, Some(HandshakeKind::Resumed), "{number}");
+        }
+        for number in 256..512 {
+            handshake(&client, &server, &name(number));
+        }
+        let kind = handshake(&client, &server, &name(0));
+        assert_eq!(kind, Some(HandshakeKind::Full), "it is forgotten");
     }
 }
