@@ -312,3 +312,6 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 const WAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A relay answers a close at once; beyond this the connection is dropped.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

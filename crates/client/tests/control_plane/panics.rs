@@ -6,12 +6,25 @@ use std::sync::{
 };
 
 use hyco_client::{Events, ListenOptions, Listener, ListenerEvent, TokenSource};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::mpsc,
+    time::{Instant, pause, resume},
+};
 
 use crate::support::{Observed, Relay, dialer};
 
 /// A listener whose next event of a kind panics, once.
 fn listen(relay: &Relay, kind: fn(&ListenerEvent) -> bool) -> Observed {
+    listen_and_tell(relay, kind, || ())
+}
+
+/// The same; `tell` is called before the panic.
+fn listen_and_tell(
+    relay: &Relay,
+    kind: fn(&ListenerEvent) -> bool,
+    tell: impl Fn() + Send + Sync + 'static,
+) -> Observed {
     let mut options = ListenOptions::new(relay.address("/$hc/hyco"), TokenSource::Ask);
     options.reconnect.schedule.delays = vec![std::time::Duration::from_millis(1)];
     let (sender, events) = mpsc::unbounded_channel();
@@ -22,6 +35,7 @@ fn listen(relay: &Relay, kind: fn(&ListenerEvent) -> bool) -> Observed {
     let answers = Arc::clone(&answering);
     let put: Events = Arc::new(move |event| {
         if kind(&event) && !panicked.swap(true, Ordering::SeqCst) {
+            tell();
             panic!("on purpose, with sb-hc-token=secret");
         }
         match event {
@@ -79,14 +93,25 @@ async fn a_channel_whose_command_panics_is_opened_anew() {
 }
 
 #[tokio::test]
-async fn a_failure_whose_report_panics_is_followed_by_another_attempt() {
+async fn a_failure_whose_report_panics_is_followed_by_another_attempt_after_a_second() {
     let relay = Relay::bind().await;
-    let mut observed = listen(&relay, |event| {
-        matches!(event, ListenerEvent::Offline { .. })
-    });
+    let (sender, mut panics) = mpsc::unbounded_channel();
+    let tell = move || sender.send(Instant::now()).unwrap();
+    let mut observed = listen_and_tell(
+        &relay,
+        |event| matches!(event, ListenerEvent::Offline { .. }),
+        tell,
+    );
     observed.connecting().await;
     relay.refuse("503 Busy").await;
+    let panicked = panics.recv().await.unwrap();
+    // Not before: a clock that does not wait for the network would end the handshake.
+    pause();
     assert_eq!(observed.connecting().await, 2);
+    // To write what has panicked takes a while as well.
+    let paused = panicked.elapsed();
+    assert!((999..9000).contains(&paused.as_millis()), "{paused:?}");
+    resume();
     let visit = relay.open().await;
     observed.online().await;
     drop(visit);

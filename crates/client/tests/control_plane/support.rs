@@ -16,7 +16,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
     sync::mpsc,
-    time::timeout,
+    task::yield_now,
+    time::{advance, pause, resume, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
@@ -308,4 +309,20 @@ pub(crate) fn unix_now() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs()
+}
+
+/// Lets what is due be done.
+async fn settle() {
+    for _ in 0..20 {
+        yield_now().await;
+    }
+}
+
+/// Lets time pass in which nothing happens.
+pub(crate) async fn pass(time: Duration) {
+    settle().await;
+    pause();
+    advance(time).await;
+    resume();
+    settle().await;
 }

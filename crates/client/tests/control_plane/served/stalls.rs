@@ -6,8 +6,7 @@ use futures_util::SinkExt;
 use hyco_client::http::Outcome;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    task::yield_now,
-    time::{advance, pause, resume, timeout},
+    time::timeout,
 };
 use tokio_tungstenite::tungstenite::{
     Message,
@@ -18,27 +17,11 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{Exchange, Setting, binary, response};
-use crate::support::{PATIENCE, Visit};
+use crate::support::{PATIENCE, Visit, pass};
 
 /// So much of the minute that the test itself may take the rest.
 const A_WHILE: Duration = Duration::from_secs(40);
 const A_MINUTE: Duration = Duration::from_secs(61);
-
-/// Lets what is due be done.
-async fn settle() {
-    for _ in 0..20 {
-        yield_now().await;
-    }
-}
-
-/// Lets time pass in which nothing happens.
-pub(super) async fn pass(time: Duration) {
-    settle().await;
-    pause();
-    advance(time).await;
-    resume();
-    settle().await;
-}
 
 /// A listener that waits for the server as long as that wants.
 async fn patient() -> Setting {

@@ -21,8 +21,8 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{Exchange, Setting, binary, closes_with_1000, response, stalls::pass};
-use crate::support::Visit;
+use super::{Exchange, Setting, binary, closes_with_1000, response};
+use crate::support::{Visit, pass};
 
 /// Long enough for what is due at once, and shorter than any of the waits.
 const SOON: Duration = Duration::from_secs(15);
