@@ -93,11 +93,12 @@ mod tests {
     async fn undecided_accepts_are_bounded_and_die_after_30_s_c38() {
         let pending = PendingAccepts::new(3);
         let first = pending.register("ws://a").unwrap();
-        for _ in 1..3 {
-            pending.register("ws://b").unwrap();
-        }
+        let second = pending.register("ws://b").unwrap();
+        pending.register("ws://b").unwrap();
         assert_eq!(pending.register("ws://c"), None);
-        tokio::time::advance(LIFE).await;
+        tokio::time::advance(Duration::from_secs(29)).await;
+        assert!(pending.claim(second).is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
         assert_eq!(pending.claim(first), None);
         let late = pending.register("ws://d").unwrap();
         assert_eq!(pending.pending.lock().unwrap().waiting.len(), 1);
