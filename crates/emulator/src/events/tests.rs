@@ -49,7 +49,7 @@ fn refused() -> EventKind {
 /// How much text is in the journal.
 fn length(events: &Events) -> usize {
     let kept = events.since(0);
-    let texts = kept.iter().map(|event| serde_json::to_string(event));
+    let texts = kept.iter().map(serde_json::to_string);
     texts.map(|text| text.map_or(0, |text| text.len())).sum()
 }
 
