@@ -9,6 +9,7 @@ const { after, before, describe, it } = require('node:test')
 const WebSocket = require('ws')
 
 const hyco = require('..')
+const { forwardTarget } = require('../lib/http/forward')
 const Listener = require('../lib/hub/listener')
 const certificate = require('./support/certificate')
 const HttpSetting = require('./support/http-server')
@@ -264,6 +265,12 @@ describe('forward()', TIMEOUT, () => {
     }
     assert.throws(() => server.forward(80, 'localhost'), /'options' must be an object/)
     await server.close()
+  })
+})
+
+describe('a target', { timeout: 60_000 }, () => {
+  it('has ten seconds to take a connection', () => {
+    assert.equal(forwardTarget(8080).connectTimeout, 10_000)
   })
 })
 

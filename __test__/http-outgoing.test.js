@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict')
 const { describe, it } = require('node:test')
 
+const Exchange = require('../lib/http/exchange')
 const Outgoing = require('../lib/http/outgoing')
 const { turn } = require('./support/watch')
 
@@ -131,5 +132,40 @@ describe('what HTTP exchanges say', { timeout: 60_000 }, () => {
       [5, 8193, 5462, 4],
     )
     assert.equal(native.crossings.length, 4)
+  })
+})
+
+describe('an exchange whose sender takes nothing', { timeout: 60_000 }, () => {
+  it('has handed over 256 KiB at the most, and gets the next write when there is room', async () => {
+    const native = new Native()
+    const info = { trackingId: 'id', remoteAddress: '::1', remotePort: 1, encrypted: true }
+    const exchange = new Exchange(new Outgoing(native), 1, info)
+    const sent = Buffer.alloc(1024 * 1024).map((_, at) => at >> 10)
+    let isWritten = false
+    exchange.write(sent, () => (isWritten = true))
+    const handedOver = () => Buffer.concat(native.commands.map(({ bytes }) => bytes))
+    let taken = 0
+    while (taken < sent.length) {
+      await turn()
+      const waiting = handedOver().length - taken
+      assert.ok(waiting > 0 && waiting <= 256 * 1024, `${waiting} bytes wait`)
+      assert.equal(isWritten, taken + waiting === sent.length && waiting <= 128 * 1024)
+      exchange.taken(waiting)
+      taken += waiting
+    }
+    assert.ok(handedOver().equals(sent))
+    assert.equal(isWritten, true)
+    exchange.destroy()
+  })
+
+  it('has handed over 256 KiB at the most of many small writes, too', async () => {
+    const native = new Native()
+    const info = { trackingId: 'id', remoteAddress: '::1', remotePort: 1, encrypted: true }
+    const exchange = new Exchange(new Outgoing(native), 1, info)
+    for (let n = 0; n < 1024; n++) exchange.write(Buffer.alloc(1024))
+    await turn()
+    const bytes = native.commands.reduce((sum, command) => sum + command.bytes.length, 0)
+    assert.ok(bytes > 128 * 1024 && bytes <= 256 * 1024, `${bytes} bytes`)
+    exchange.destroy()
   })
 })

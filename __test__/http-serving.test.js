@@ -33,6 +33,7 @@ describe('who serves', TIMEOUT, () => {
     assert.equal((await setting.request('/fail')).statusCode, 500)
     assert.equal((await rejected)[0].message, 'failed')
     for (const listener of ours) process.on('unhandledRejection', listener)
+    assert.equal(setting.server.metrics().requests, 2)
     await setting.close()
   })
 
@@ -152,6 +153,14 @@ describe('who serves', TIMEOUT, () => {
     const setting = await HttpSetting.start({ httpServer: app })
     assert.equal(String((await setting.request('')).body), 'ok')
     assert.deepEqual(shared, [0])
+    await setting.close()
+  })
+
+  it('gets headers as long as the relay passes them (E66)', async () => {
+    const headers = { 'x-long': 'x'.repeat(30 * 1024) }
+    const setting = await HttpSetting.start()
+    setting.server.on('request', (req, res) => res.end(req.headers['x-long']))
+    assert.equal(String((await setting.request('', { headers })).body), headers['x-long'])
     await setting.close()
   })
 

@@ -85,6 +85,8 @@ describe('hyco-rs/https', TIMEOUT, () => {
     assert.equal(server.listening, true)
     assert.throws(() => server.listen(), { code: 'ERR_SERVER_ALREADY_LISTEN' })
     assert.equal(String((await setting.request('/x')).body), 'GET /hyco/x')
+    const long = { headers: { 'x-long': 'x'.repeat(30 * 1024) } }
+    assert.equal((await setting.request('', long)).statusCode, 200)
     const wss = new WebSocket.Server({ noServer: true })
     server.on('upgrade', (...args) => wss.handleUpgrade(...args, (ws) => ws.send('hi')))
     const client = new WebSocket(setting.relay.sendUri('hyco'))

@@ -5,6 +5,7 @@ const { describe, it } = require('node:test')
 const { inspect } = require('node:util')
 
 const hyco = require('..')
+const hub = require('../lib/hub/hub')
 const { serverOptions, socketOptions } = require('../lib/options/options')
 const { parseAddress } = require('../lib/options/address')
 const { reconnectDelay, reconnectPolicy } = require('../lib/options/reconnect')
@@ -127,6 +128,16 @@ describe('the options of a server', TIMEOUT, () => {
       for (const value of values) {
         refuses(() => serverOptions({ server, token, [name]: value }), name)
       }
+    }
+  })
+
+  it('are taken up to the largest that a timer can wait, and the native side can count', () => {
+    for (const name of ['acceptTimeout', 'closeTimeout', 'keepAliveInterval', 'openTimeout']) {
+      const { spec, options } = serverOptions({ server, token, [name]: 2 ** 31 - 1 })
+      assert.equal(spec[name] ?? options[name], 2 ** 31 - 1, name)
+    }
+    for (const name of ['maxConcurrentDials', 'maxPendingAccepts']) {
+      assert.equal(serverOptions({ server, token, [name]: 2 ** 32 - 1 }).options[name], 2 ** 32 - 1)
     }
   })
 
@@ -304,6 +315,15 @@ describe('the options of relayedConnect', TIMEOUT, () => {
       name: 'TypeError',
       code: 'HYCO_ERR_INVALID_ARGUMENT',
     })
+  })
+
+  it('give a socket 70 seconds to open (C58), another time, or as much as it wants', (context) => {
+    const { mock } = context.mock.method(hub.current(), 'connect', () => {})
+    for (const options of [undefined, { handshakeTimeout: 5 }, { handshakeTimeout: 0 }]) {
+      connect(options)
+    }
+    const times = mock.calls.map(({ arguments: [, spec] }) => spec.timeout)
+    assert.deepEqual(times, [70_000, 5, 2 ** 31 - 1])
   })
 
   it('have the subprotocols that ws takes', () => {

@@ -109,6 +109,15 @@ describe('TLS options', TIMEOUT, () => {
     assert.equal(tlsSpec(options), single, 'equal bytes')
   })
 
+  it('are read once more when 16 others were used since', () => {
+    const use = (name) => tlsSpec({ ca: certificate, servername: name })
+    const first = use('first')
+    for (let n = 0; n < 15; n++) use(`other${n}`)
+    assert.equal(use('first'), first, 'the last of 16')
+    for (let n = 0; n < 16; n++) use(`other${n}`)
+    assert.notEqual(use('first'), first)
+  })
+
   it('may stand among the options of a connection, as in ws', () => {
     assert.equal(flatTlsOptions({ headers: {} }), undefined)
     assert.deepEqual(flatTlsOptions({ ca: 'a', rejectUnauthorized: false, id: 'x' }), {

@@ -183,6 +183,21 @@ describe('a token', TIMEOUT, () => {
     refuses(() => createKeySource(server, 'r'.repeat(257), 'key'), 'keyName')
   })
 
+  it('that is signed with a key lives for an hour, whether the key is text or bytes', async () => {
+    for (const key of ['key', Buffer.from('key')]) {
+      const before = Date.now()
+      const [, end] = /&se=(\d+)&/.exec(await createKeySource(server, 'rule', key).get())
+      const [least, most] = [before, Date.now()].map((time) => time / 1000 + 3600)
+      assert.ok(end > least - 1 && end < most + 1, `${end - least} s`)
+    }
+  })
+
+  it('is signed for names and keys of up to 256 characters', () => {
+    const longest = 'k'.repeat(256)
+    assert.equal(createKeySource(server, longest, longest).key, longest)
+    refuses(() => createKeySource(server, 'rule', `${longest}k`), 'key')
+  })
+
   it('that cannot be had is an error with its cause', async () => {
     const cause = new Error('vault is closed')
     const failing = [
