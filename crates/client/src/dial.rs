@@ -61,6 +61,19 @@ pub struct Upgraded {
     pub answer: Option<Answer>,
 }
 
+impl From<Stream> for Upgraded {
+    /// A stream on which a handshake was done elsewhere, and nothing came behind it.
+    fn from(stream: Stream) -> Self {
+        Self {
+            stream,
+            rest: Vec::new(),
+            protocol: None,
+            tracking_id: None,
+            answer: None,
+        }
+    }
+}
+
 /// Opens connections with one set of TLS options. Clones share the TLS session store.
 #[derive(Clone, Debug)]
 pub struct Dialer {

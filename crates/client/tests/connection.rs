@@ -139,18 +139,8 @@ async fn open() -> (Arc<Connection>, Driver<Counting>, Arc<Counting>, TcpStream)
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (own, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let upgraded = Upgraded {
-        stream: Stream::Plain(Tcp::adopt(own.unwrap()).unwrap()),
-        rest: Vec::new(),
-        protocol: None,
-        tracking_id: None,
-        answer: None,
-    };
-    let options = ConnectionOptions {
-        max_payload: 0,
-        max_fragments: 0,
-        validate_utf8: true,
-    };
+    let upgraded = Upgraded::from(Stream::Plain(Tcp::adopt(own.unwrap()).unwrap()));
+    let options = ConnectionOptions::default();
     let inbox = Arc::new(Counting::default());
     let pool = Arc::new(BufferPool::default());
     let (connection, driver) = Connection::new(1, upgraded, options, Arc::clone(&inbox), pool);

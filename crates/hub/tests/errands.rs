@@ -85,18 +85,10 @@ async fn connection(inbox: &Arc<HubInbox>) -> (Arc<Connection>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (own, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let upgraded = Upgraded {
-        stream: Stream::Plain(Tcp::adopt(own.expect("a connection")).expect("a socket")),
-        rest: Vec::new(),
-        protocol: None,
-        tracking_id: None,
-        answer: None,
-    };
-    let options = ConnectionOptions {
-        max_payload: 0,
-        max_fragments: 0,
-        validate_utf8: true,
-    };
+    let upgraded = Upgraded::from(Stream::Plain(
+        Tcp::adopt(own.expect("a connection")).expect("a socket"),
+    ));
+    let options = ConnectionOptions::default();
     let pool = Arc::new(BufferPool::default());
     let (connection, driver) = Connection::new(1, upgraded, options, Arc::clone(inbox), pool);
     tokio::spawn(driver.on_thread());

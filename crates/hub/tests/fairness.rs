@@ -45,11 +45,7 @@ async fn flooded(id: u32, inbox: Arc<HubInbox>) -> Arc<Connection> {
     let connecting = sender::connect(&dialer, ConnectOptions::new(address));
     let (upgraded, peer) = tokio::join!(connecting, accepting);
     tokio::spawn(flood(peer));
-    let options = ConnectionOptions {
-        max_payload: 0,
-        max_fragments: 0,
-        validate_utf8: true,
-    };
+    let options = ConnectionOptions::default();
     let pool = Arc::clone(&inbox.buffers);
     let (connection, driver) = Connection::new(
         id,

@@ -101,6 +101,17 @@ pub struct ConnectionOptions {
     pub validate_utf8: bool,
 }
 
+impl Default for ConnectionOptions {
+    /// Messages of any length and number of fragments, whose text is checked.
+    fn default() -> Self {
+        Self {
+            max_payload: 0,
+            max_fragments: 0,
+            validate_utf8: true,
+        }
+    }
+}
+
 /// The owner's handle of one open socket.
 #[derive(Debug)]
 pub struct Connection {

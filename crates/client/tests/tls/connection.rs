@@ -68,18 +68,8 @@ impl Home for Deaf {
 async fn its_end_is_told_with_close_notify_behind_the_last_frame() {
     for kind in KINDS {
         let (client, mut server) = connect(&Pair::new(kind)).await;
-        let upgraded = Upgraded {
-            stream: Stream::Tls(Box::new(client)),
-            rest: Vec::new(),
-            protocol: None,
-            tracking_id: None,
-            answer: None,
-        };
-        let options = ConnectionOptions {
-            max_payload: 0,
-            max_fragments: 0,
-            validate_utf8: true,
-        };
+        let upgraded = Upgraded::from(Stream::Tls(Box::new(client)));
+        let options = ConnectionOptions::default();
         let pool = Arc::new(BufferPool::default());
         let (connection, driver) = Connection::new(1, upgraded, options, Arc::new(Deaf), pool);
         let driving = tokio::spawn(driver.on_thread());

@@ -11,20 +11,8 @@ async fn pair() -> (Channel, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (near, far) = tokio::join!(Tcp::connect(address), listener.accept());
-    let channel = Channel {
-        stream: Stream::Plain(near.unwrap()),
-        reader: PartReader::new(false),
-        input: Vec::new(),
-        taken: 0,
-        stretches: Vec::new(),
-        interrupted: None,
-        output: Vec::new(),
-        sent: 0,
-        lender: None,
-        masks: MaskSource::new(),
-        in_message: false,
-        buffers: Arc::default(),
-    };
+    let upgraded = Upgraded::from(Stream::Plain(near.unwrap()));
+    let channel = Channel::new(upgraded, Arc::default());
     (channel, far.unwrap().0)
 }
 
