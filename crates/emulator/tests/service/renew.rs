@@ -173,4 +173,25 @@ async fn a_renewal_a_second_late_is_in_time_e24() {
     assert!(closed.is_err(), "{closed:?}");
 }
 
+#[tokio::test]
+async fn a_clock_skew_lets_a_token_open_and_renew_for_a_while_after_its_end() {
+    let relay = Relay::with(EmulatorOptions {
+        clock_skew: HOUR,
+        ..EmulatorOptions::default()
+    })
+    .await;
+    let rule = relay.emulator.rule();
+    let ended = |ago| relay.sign("hyco", rule.name(), rule.primary_key(), unix_now() - ago);
+    let target = "/$hc/hyco?sb-hc-action=listen";
+    let status = async |ago| relay.handshake_with(target, &ended(ago)).await.status;
+    assert_eq!(status(HOUR / 2).await, 101);
+    assert_eq!(status(HOUR + 60).await, 401);
+    let mut control = relay.listen().await;
+    renew(&mut control, &ended(60)).await;
+    ping(&mut control).await;
+    renew(&mut control, &ended(HOUR + 60)).await;
+    let (code, reason) = next_close_code(&mut control).await;
+    assert_eq!((code, reason.starts_with("ExpiredToken")), (1008, true));
+}
+
 const HOUR: u64 = 3600;
