@@ -9,6 +9,7 @@ const hyco = require('..')
 const Delivery = require('../lib/hub/delivery')
 const { Hub } = require('../lib/hub/hub')
 const { ENDED, kEnded } = require('../lib/hub/records')
+const { Hub: NativeHub } = require('../lib/native')
 const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options/options')
 const { tlsSpec } = require('../lib/options/tls')
 const { createSocket } = require('../lib/socket/relayed-socket')
@@ -247,4 +248,70 @@ test('an exception after the memory of a run was moved away costs no byte', TIME
       Array(Math.floor(sent.length / 7)).fill('on purpose'),
     )
   }
+})
+
+test('what asks for a delivery within a listener gets none', TIMEOUT, async (t) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  t.after(() => server.close())
+  await once(server, 'listening')
+  // In one write, which the native side reads before this thread goes on.
+  server.on('connection', (peer) => {
+    peer.on('message', () => {
+      peer._socket.write(Buffer.from('810131810132810133', 'hex'))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
+    })
+  })
+  let native
+  const { buffered } = NativeHub.prototype
+  t.mock.method(NativeHub.prototype, 'buffered', function (...args) {
+    native = this
+    return buffered.apply(this, args)
+  })
+  const socket = hyco.relayedConnect(`ws://127.0.0.1:${server.address().port}`, null)
+  t.after(() => socket.terminate())
+  await once(socket, 'open')
+  const seen = []
+  const all = new Promise((resolve) => {
+    socket.on('message', (data) => {
+      seen.push(String(data))
+      // As an event loop does that something runs within the listener.
+      assert.equal(socket.bufferedAmount, 0)
+      native.deliver()
+      if (seen.at(-1) === '3') resolve()
+    })
+  })
+  socket.send('go')
+  await all
+  assert.deepEqual(seen, ['1', '2', '3'])
+})
+
+test('between the events of a burst other callbacks have their turn', TIMEOUT, async (t) => {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  const sockets = Array.from({ length: 50 }, () =>
+    hyco.relayedConnect(`ws://127.0.0.1:${port}`, null),
+  )
+  let turns = 0
+  let immediate = setImmediate(function again() {
+    turns++
+    immediate = setImmediate(again)
+  })
+  t.after(() => clearImmediate(immediate))
+  const failed = sockets.map((socket) => once(socket, 'error'))
+  const counts = []
+  for (const socket of sockets) {
+    socket.on('error', () => {
+      counts.push(turns)
+      // As long as it takes to log something, say.
+      const end = performance.now() + 1
+      while (performance.now() < end);
+    })
+  }
+  // All of them have failed before this thread hears of the first.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+  await Promise.all(failed)
+  assert.ok(counts.at(-1) - counts[0] >= 5, `${counts}`)
 })

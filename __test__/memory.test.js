@@ -109,6 +109,31 @@ test('a moved message costs nothing but that message', TIMEOUT, async (t) => {
   assert.deepEqual(thrown, [])
 })
 
+test('in a long batch each message whose memory was moved away is itself', TIMEOUT, async (t) => {
+  // More than two tables full, in one write: the native side reads them before this thread goes on.
+  const count = 10_000
+  const frames = Buffer.alloc(count * 6)
+  for (let i = 0; i < count; i++) {
+    frames.writeUInt16BE(0x8204, i * 6)
+    frames.writeUInt32BE(i, i * 6 + 2)
+  }
+  const address = await serve(t, (peer) => {
+    peer._socket.write(frames)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  })
+  const socket = await connect(t, address)
+  const seen = collect(socket, count, (data) => {
+    const mark = data.readUInt32BE(0)
+    if (mark % 5 === 0) move(data)
+    return mark
+  })
+  socket.send('go')
+  assert.deepEqual(
+    await seen,
+    Array.from({ length: count }, (_, i) => i),
+  )
+})
+
 test('an arraybuffer message can be transferred, whatever its size', TIMEOUT, async (t) => {
   const address = await serve(t, (peer) => {
     for (const size of SIZES) peer.send(message(size, 7))

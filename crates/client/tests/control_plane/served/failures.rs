@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Setting, binary, response};
 use futures_util::SinkExt;
 use hyco_client::http::Outcome;
+use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
 async fn a_sender_that_leaves_ends_the_exchange() {
@@ -118,4 +119,24 @@ async fn a_text_in_place_of_a_body_fails_that_request_only() {
     let mut exchange = setting.exchange().await;
     assert_eq!(exchange.info.tracking_id, "2");
     exchange.until(b"of 2").await;
+}
+
+#[tokio::test]
+async fn a_request_at_a_rendezvous_may_have_a_mebibyte() {
+    let mut setting = Setting::new(|_| ()).await;
+    let padded = |setting: &Setting, length: usize| {
+        Message::text([setting.request("1", "GET", false), " ".repeat(length)].concat())
+    };
+    let mut long = setting.point("1").await;
+    let request = padded(&setting, 1000 * 1024);
+    long.socket.send(request).await.unwrap();
+    let mut exchange = setting.exchange().await;
+    exchange.head().await;
+    exchange.say("HTTP/1.1 204 No Content\r\n\r\n").await;
+    assert_eq!(response(&mut long).await.status_code, 204);
+    let mut longer = setting.point("2").await;
+    let request = padded(&setting, 1100 * 1024);
+    // It is not read to its end.
+    drop(longer.socket.send(request).await);
+    assert_eq!(setting.failure().await.1, "HYCO_ERR_BAD_REQUEST");
 }
