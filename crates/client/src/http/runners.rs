@@ -230,14 +230,14 @@ mod tests {
     #[tokio::test]
     async fn requests_that_come_together_have_a_task_each_of_which_some_rest() {
         let (requests, runners) = (requests(), Arc::new(Runners::default()));
-        for _ in 0..MOST_RESTING + 10 {
+        for _ in 0..74 {
             runners.serve(job(&requests));
         }
-        assert_eq!(tasks(), MOST_RESTING + 10);
+        assert_eq!(tasks(), 74);
         settle().await;
         assert_eq!(
             (resting(&runners), tasks()),
-            (MOST_RESTING, MOST_RESTING),
+            (64, 64),
             "further ones have ended"
         );
     }

@@ -157,4 +157,70 @@ fn fixed(old: &EmulatorOptions, new: &EmulatorOptions) -> Vec<&'static str> {
     differ.map(|(name, _)| name).collect()
 }
 
+/// Who saves a file tries it at once.
 const INTERVAL: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::Emulator;
+
+    /// A file that is deleted with this.
+    struct Kept(PathBuf);
+
+    impl Drop for Kept {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_of_the_file_holds_after_half_a_second() {
+        let name = format!("hyco-reload-{}.json", std::process::id());
+        let file = Kept(std::env::temp_dir().join(name));
+        let write = |paths: &str| {
+            let text = format!(r#"{{"hybridConnections":{paths}}}"#);
+            fs::write(&file.0, text).expect("a file");
+        };
+        write(r#"["one"]"#);
+        let path = file.0.to_str().expect("a path");
+        let arguments = [
+            "hyco-relay",
+            "--silent",
+            "--no-tls",
+            "--port",
+            "0",
+            "--config",
+            path,
+        ];
+        let args = Args::try_parse_from(arguments).expect("they are fine");
+        let mut made = MadeKeys::default();
+        let settings = Settings::read(&args, &mut made).expect("it is fine");
+        let emulator = Emulator::bind(settings.options.clone()).await;
+        let emulator = emulator.expect("a relay");
+        let handle = emulator.handle();
+        let reload = Reload {
+            file: file.0.clone(),
+            args,
+            handle: handle.clone(),
+            settings,
+            made,
+        };
+        let watching = tokio::spawn(reload.watch(fs::read(&file.0).ok()));
+        let started = Instant::now();
+        write(r#"["one","two"]"#);
+        let knows_two = || {
+            let answer = handle.request("GET", "hybridConnections", b"");
+            answer.is_some_and(|answer| answer.body.contains("\"two\""))
+        };
+        while !knows_two() && started.elapsed() < Duration::from_secs(60) {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let seen = started.elapsed().as_millis();
+        assert!((400..=520).contains(&seen), "{seen} ms");
+        watching.abort();
+    }
+}
