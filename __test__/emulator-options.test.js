@@ -7,7 +7,7 @@ const { join } = require('node:path')
 const { describe, it } = require('node:test')
 
 const { startRelayEmulator } = require('..')
-const { OPTIONS } = require('../lib/emulator/options')
+const { OPTIONS, emulatorSpec } = require('../lib/emulator/options')
 
 const read = (...path) => readFileSync(join(__dirname, '..', ...path), 'utf8')
 
@@ -67,5 +67,22 @@ describe('options of startRelayEmulator', { timeout: 300_000 }, () => {
       assert.match(types, new RegExp(`^ {4}${name}\\?:`, 'm'), `${name} in index.d.ts`)
       assert.ok(guide.includes(`\`${name}\``), `${name} in docs/emulator.md`)
     }
+  })
+  it('have the defaults that docs/emulator.md tells', () => {
+    const [, guide] = /An option that has no effect(.*?)What it resolves with:/s.exec(
+      read('docs', 'emulator.md'),
+    )
+    const { clockSkew: clockSkewSeconds, ...spec } = emulatorSpec()
+    const used = { ...spec, clockSkewSeconds }
+    const told = {}
+    for (const row of guide.split('\n').filter((line) => line.startsWith('| `'))) {
+      const [names, , values] = row.slice(2, -2).split(' | ')
+      const defaults = [...values.matchAll(/`([^`]+)`/g)].map(([, value]) => value)
+      for (const [n, [, name]] of [...names.matchAll(/`(\w+)`/g)].entries()) {
+        if (/^(\d+|true|false)$/.test(defaults[n])) told[name] = JSON.parse(defaults[n])
+      }
+    }
+    const plain = Object.entries(used).filter(([, value]) => /number|boolean/.test(typeof value))
+    assert.deepEqual(told, { ...Object.fromEntries(plain), tls: false })
   })
 })

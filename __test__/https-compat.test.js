@@ -15,6 +15,7 @@ const WebSocket = require('ws')
 const relayed = require('../https')
 const hycoHttps = require('./support/hyco-https')
 const HttpSetting = require('./support/http-server')
+const { until } = require('./support/watch')
 
 const run = promisify(execFile)
 const TIMEOUT = { timeout: 300_000 }
@@ -79,10 +80,11 @@ describe('hyco-rs/https', TIMEOUT, () => {
     })
     assert.ok(server instanceof relayed.Server && server instanceof http.Server)
     assert.equal(server.listenUri, uri)
-    assert.equal(server.listening, false)
+    const state = () => [server.listening, server.closeRequested, server.address()?.port]
+    assert.deepEqual(state(), [false, true, undefined])
     assert.equal((await setting.request('')).statusCode, 404)
     await new Promise((resolve) => server.listen(resolve))
-    assert.equal(server.listening, true)
+    assert.deepEqual(state(), [true, false, Number(new URL(uri).port)])
     assert.throws(() => server.listen(), { code: 'ERR_SERVER_ALREADY_LISTEN' })
     assert.equal(String((await setting.request('/x')).body), 'GET /hyco/x')
     const long = { headers: { 'x-long': 'x'.repeat(30 * 1024) } }
@@ -94,8 +96,28 @@ describe('hyco-rs/https', TIMEOUT, () => {
     client.close()
     await once(client, 'close')
     await new Promise((resolve) => server.close(resolve))
-    assert.equal(server.listening, false)
+    assert.deepEqual(state(), [false, true, undefined])
     assert.equal((await setting.request('')).statusCode, 404)
+  })
+
+  it("tells 'error' of each try that fails to those who listen, and ends nobody else", async () => {
+    const server = relayed.createRelayedServer({
+      server: 'ws://127.0.0.1:1/$hc/hyco',
+      token,
+      reconnect: { delays: [1], jitter: 0 },
+    })
+    let tries = 0
+    server.on('offline', () => tries++)
+    server.listen()
+    await until(() => tries >= 2, 'tries that nobody is told of')
+    const failures = []
+    server.on('error', (error) => failures.push(error.code))
+    await until(() => failures.length >= 2, 'failures')
+    assert.deepEqual(new Set(failures), new Set(['HYCO_ERR_CONNECT']))
+    server.removeAllListeners('error')
+    const before = tries
+    await until(() => tries > before, 'another try')
+    await new Promise((resolve) => server.close(resolve))
   })
 
   it('lets open requests finish by drain(), and ends them by close()', async () => {
