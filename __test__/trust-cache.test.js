@@ -1,9 +1,13 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const { once } = require('node:events')
+const { createServer } = require('node:net')
 const { describe, it } = require('node:test')
 
+const { relayedConnect } = require('..')
 const Trust = require('../lib/hub/trust')
+const { Hub } = require('../lib/native')
 
 /** How many different TLS options are kept prepared. */
 const KEPT = 64
@@ -55,5 +59,30 @@ describe('prepared TLS options', { timeout: 60_000 }, () => {
     assert.equal(of('host1'), 1)
     assert.equal(of('host2'), KEPT + 3)
     assert.deepEqual(seen.givenUp, [2, 3, 4])
+  })
+
+  it('that were given up leave their places to others', async (t) => {
+    const numbers = []
+    const { trust } = Hub.prototype
+    t.mock.method(Hub.prototype, 'trust', function (spec) {
+      numbers.push(trust.call(this, spec))
+      return numbers.at(-1)
+    })
+    // Nobody listens there any more.
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = `wss://127.0.0.1:${server.address().port}`
+    server.close()
+    await once(server, 'close')
+    for (let n = 0; n < 2 * KEPT; n++) {
+      const socket = relayedConnect(address, null, {
+        servername: `host${n}`,
+        rejectUnauthorized: false,
+      })
+      await once(socket, 'error')
+    }
+    assert.equal(numbers.length, 2 * KEPT)
+    // A new one is prepared before the oldest is given up.
+    assert.equal(Math.max(...numbers), KEPT)
   })
 })

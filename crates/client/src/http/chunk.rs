@@ -78,3 +78,19 @@ impl fmt::Debug for Chunk {
 const ROOM_BEFORE: usize = 1024;
 /// For the empty frame that ends an answer.
 const ROOM_BEHIND: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_before_it_was_sent_gives_its_memory_back() {
+        let pool = Arc::new(BufferPool::default());
+        pool.give(Vec::with_capacity(150_000));
+        let mut chunk = Chunk::copied(&[7; 100_000], &pool);
+        chunk.advance(99_999);
+        assert_eq!(chunk.bytes(), [7]);
+        drop(chunk);
+        assert_eq!(pool.take(100_000).capacity(), 150_000);
+    }
+}
