@@ -64,6 +64,18 @@ async fn a_chunk_becomes_a_frame_where_it_lies_and_its_memory_goes_back() {
 }
 
 #[tokio::test]
+async fn an_answer_in_one_chunk_ends_where_it_lies() {
+    let (mut channel, relay) = pair().await;
+    let (body, pool) = (counted(100_000), Arc::default());
+    channel.queue_text("{}");
+    channel.queue_chunk(Chunk::copied(&body, &pool));
+    let capacity = channel.output.capacity();
+    channel.queue_data(b"", true);
+    assert_eq!(channel.output.capacity(), capacity, "nothing was copied");
+    assert_eq!(sent(channel, relay).await, ("{}".to_owned(), body, true));
+}
+
+#[tokio::test]
 async fn memory_of_a_chunk_goes_back_to_its_pool_once_it_was_sent() {
     let (mut channel, mut relay) = pair().await;
     let pool = Arc::new(BufferPool::default());
