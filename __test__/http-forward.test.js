@@ -77,6 +77,15 @@ describe('forward()', TIMEOUT, () => {
     await other.close()
   })
 
+  it("tells 'forwarded' to who has listened before it was asked to pass on, too", async () => {
+    const other = await HttpSetting.start()
+    const told = once(other.server, 'forwarded')
+    other.server.forward(upstream.address().port)
+    assert.equal((await other.request('/early')).statusCode, 200)
+    assert.equal((await told)[0].url, '/hyco/early')
+    await other.close()
+  })
+
   it('streams bodies both ways', async () => {
     const size = 3 << 20
     handler = (req, res) => req.pipe(res)

@@ -8,7 +8,7 @@ const { WebSocketServer } = require('ws')
 const hyco = require('..')
 const Delivery = require('../lib/hub/delivery')
 const { Hub } = require('../lib/hub/hub')
-const { ENDED, kEnded } = require('../lib/hub/records')
+const { ENDED, EVENT, RECORD_WORDS, kEnded } = require('../lib/hub/records')
 const { Hub: NativeHub } = require('../lib/native')
 const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options/options')
 const { tlsSpec } = require('../lib/options/tls')
@@ -115,6 +115,22 @@ test('a record that nobody knows is reported, and those after it are read', TIME
   assert.equal(errors.length, 2)
   for (const { message } of errors) assert.match(message, /unknown record/)
   assert.deepEqual(seen, ['ended', 'over'])
+})
+
+test('a burst of events lets the event loop go on after two milliseconds', TIMEOUT, () => {
+  let told = 0
+  const event = () => {
+    told++
+    const end = performance.now() + 1
+    while (performance.now() < end);
+  }
+  const delivery = new Delivery([], { over() {}, event })
+  const count = 100
+  for (let n = 0; n < count; n++) delivery.memory.table.set([0, EVENT, n, 0], n * RECORD_WORDS)
+  const events = Array(count).fill('{"type":"accept"}')
+  const read = delivery.deliver(count, undefined, undefined, events)
+  assert.equal(read, told)
+  assert.ok(read >= 1 && read <= 3, `${read} events of a millisecond each`)
 })
 
 test('numbers that do not fit what they become are refused, not cut', TIMEOUT, async (t) => {
