@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Connection, Home, Inbox, Pumped, Signal,
-    reader::{Reader, Step},
+    reader::{LARGEST_READ, Reader, Step},
     registration::{OnLoop, Progress, Readiness, Registration},
 };
 
@@ -204,6 +204,9 @@ impl<I: Home> Driver<I> {
                         Ordering::Relaxed,
                     );
                     self.ended = step == Step::Ended;
+                    if readiness.progress().bytes >= BYTES_A_TURN {
+                        return Ok(Turn::More);
+                    }
                 }
                 Poll::Ready(Err(error)) => {
                     // An alert tells the peer what was wrong with its record.
@@ -329,3 +332,9 @@ impl<I: Home> OnThread<I> {
         Poll::Pending
     }
 }
+
+/// From so many bytes on, other connections have their turns. The kernel holds several MiB for a peer
+/// that sends much, and a tenth of that for one whose messages have found little room so far. Turns
+/// counted in reads alone gave the bytes to the first: pings of the others waited behind their own
+/// messages for a minute.
+const BYTES_A_TURN: usize = LARGEST_READ;

@@ -89,7 +89,9 @@ impl Reader {
         if buffer.len() == buffer.capacity() {
             buffer.reserve(missing.min(MIN_READ));
         }
-        let room = missing.min(buffer.capacity() - buffer.len());
+        let room = missing
+            .min(buffer.capacity() - buffer.len())
+            .min(LARGEST_READ);
         let socket = &connection.socket;
         if ready!(readiness.poll_read(cx, room, || socket.receive_behind(buffer, room)))? == 0 {
             batch.ended();
@@ -183,3 +185,6 @@ const MIN_READ: usize = 17 * 1024;
 
 /// What an idle connection may keep for its next incomplete frame.
 const IDLE_CARRY: usize = 1024;
+
+/// The most that one read takes, however large the message is.
+pub(super) const LARGEST_READ: usize = 128 * 1024;

@@ -1,10 +1,10 @@
 //! One connection over a real socket, with an inbox that counts.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod turns;
+
 use std::{
-    future::{Future, poll_fn},
     ops::Range,
-    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -22,12 +22,12 @@ use hyco_client::{
 use hyco_websocket::{Assembled, OpCode, Sink, Violation};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::yield_now,
     time::timeout,
 };
 
-/// Lends little space, so that what has come takes many read steps.
+/// So little space is lent that what has come takes many read steps, if a test does not ask for more.
 const SPACE: usize = 1024;
 
 /// How long something may take on a busy machine.
@@ -36,6 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What a connection has brought.
 #[derive(Debug, Default)]
 struct Counting {
+    space: usize,
     steps: AtomicUsize,
     messages: AtomicUsize,
     is_full: AtomicBool,
@@ -94,7 +95,7 @@ impl Inbox for Counting {
             return Poll::Pending;
         }
         let mut found = Found::default();
-        let outcome = step(&mut [0; SPACE], &mut found);
+        let outcome = step(&mut vec![0; self.space], &mut found);
         if outcome.is_ready() {
             self.steps.fetch_add(1, Ordering::Relaxed);
         }
@@ -136,15 +137,34 @@ impl Counting {
 
 /// A connection and the socket at its other end.
 async fn open() -> (Arc<Connection>, Driver<Counting>, Arc<Counting>, TcpStream) {
+    let (own, peer) = pair(None).await;
+    let (connection, driver, inbox) = adopt(own, SPACE);
+    (connection, driver, inbox, peer)
+}
+
+/// Both ends of a connection; the kernel keeps so many bytes for the first, or as many as it likes.
+async fn pair(kept: Option<u32>) -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (own, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
-    let upgraded = Upgraded::from(Stream::Plain(Tcp::adopt(own.unwrap()).unwrap()));
+    let socket = TcpSocket::new_v4().unwrap();
+    if let Some(bytes) = kept {
+        socket.set_recv_buffer_size(bytes).unwrap();
+    }
+    let (own, accepted) = tokio::join!(socket.connect(address), listener.accept());
+    (own.unwrap(), accepted.unwrap().0)
+}
+
+/// A connection whose read steps are lent so much space.
+fn adopt(own: TcpStream, space: usize) -> (Arc<Connection>, Driver<Counting>, Arc<Counting>) {
+    let upgraded = Upgraded::from(Stream::Plain(Tcp::adopt(own).unwrap()));
     let options = ConnectionOptions::default();
-    let inbox = Arc::new(Counting::default());
+    let inbox = Arc::new(Counting {
+        space,
+        ..Counting::default()
+    });
     let pool = Arc::new(BufferPool::default());
     let (connection, driver) = Connection::new(1, upgraded, options, Arc::clone(&inbox), pool);
-    (connection, driver, inbox, accepted.unwrap().0)
+    (connection, driver, inbox)
 }
 
 /// Lets a driver that was spawned come to where it waits for its socket.
@@ -159,49 +179,6 @@ fn messages(count: usize) -> Vec<u8> {
     let mut frame = vec![0x82, 62];
     frame.resize(64, 7);
     frame.repeat(count)
-}
-
-#[tokio::test]
-async fn a_connection_that_has_much_to_read_takes_it_in_many_turns() {
-    const MESSAGES: usize = 1000;
-    let (_connection, driver, inbox, mut peer) = open().await;
-    peer.write_all(&messages(MESSAGES)).await.unwrap();
-    let mut driving = pin!(driver.on_thread());
-    let (mut turns, mut most) = (0, 0);
-    let reading = async {
-        while inbox.messages() < MESSAGES {
-            let before = inbox.steps();
-            poll_fn(|cx| {
-                assert!(driving.as_mut().poll(cx).is_pending());
-                Poll::Ready(())
-            })
-            .await;
-            let steps = inbox.steps() - before;
-            turns += usize::from(steps > 0);
-            most = most.max(steps);
-            yield_now().await;
-        }
-    };
-    timeout(PATIENCE, reading).await.unwrap();
-    // 64,000 bytes take 63 steps at least.
-    assert!(inbox.steps() > 60);
-    assert!(most <= 16, "{most} steps in one turn");
-    assert!(turns >= 4, "{turns}");
-}
-
-#[tokio::test]
-async fn a_turn_that_ends_with_more_to_read_is_followed_by_another() {
-    let (_connection, driver, inbox, mut peer) = open().await;
-    peer.write_all(&messages(1000)).await.unwrap();
-    let driving = tokio::spawn(driver.on_thread());
-    let read = async {
-        while inbox.messages() < 1000 {
-            yield_now().await;
-        }
-    };
-    timeout(PATIENCE, read).await.unwrap();
-    drop(peer);
-    driving.abort();
 }
 
 #[tokio::test]
