@@ -14,6 +14,7 @@ const { SOCKET_DEFAULTS, socketOptions } = require('../lib/options/options')
 const { tlsSpec } = require('../lib/options/tls')
 const { createSocket } = require('../lib/socket/relayed-socket')
 const certificate = require('./support/certificate')
+const HttpSetting = require('./support/http-server')
 const { uncaught } = require('./support/watch')
 
 const TIMEOUT = { timeout: 300_000 }
@@ -330,4 +331,19 @@ test('between the events of a burst other callbacks have their turn', TIMEOUT, a
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
   await Promise.all(failed)
   assert.ok(counts.at(-1) - counts[0] >= 5, `${counts}`)
+})
+
+test('a server that was closed is forgotten', TIMEOUT, async (t) => {
+  let requests
+  const { listen } = NativeHub.prototype
+  t.mock.method(NativeHub.prototype, 'listen', function (listener, spec) {
+    requests = () => this.totalRequests(listener)
+    return listen.call(this, listener, spec)
+  })
+  const setting = await HttpSetting.start({ fetch: () => new Response('ok') })
+  t.after(() => setting.close())
+  assert.equal(await (await fetch(setting.url)).text(), 'ok')
+  assert.equal(requests(), 1)
+  await setting.server.close()
+  assert.equal(requests(), 0, 'what the native side kept of it')
 })
