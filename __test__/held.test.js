@@ -29,6 +29,7 @@ class Core {
       this.stops.push(stop)
       this.left = this.held.length
     },
+    guard: (fn) => fn(),
   }
 
   constructor(allowSynchronousEvents = false) {

@@ -99,6 +99,38 @@ describe('close', TIMEOUT, () => {
     assert.equal((await ended).code, 1000)
   })
 
+  it('ends although a program has removed every listener of a socket', async () => {
+    const server = create()
+    await once(server, 'listening')
+    const { sender, socket } = await connected(server)
+    socket.removeAllListeners()
+    const gone = closed(sender)
+    socket.terminate()
+    await gone
+    await until(() => server.metrics().active === 0, 'the socket has left')
+    assert.equal(server.clients.size, 0)
+    const other = await connected(server)
+    other.socket.removeAllListeners()
+    await close(server)
+  })
+
+  it("ends although the first 'close' listener of a socket throws", async () => {
+    const server = create()
+    await once(server, 'listening')
+    const { socket } = await connected(server)
+    socket.prependListener('close', () => {
+      throw new Error('thrown by a listener')
+    })
+    const errors = []
+    process.setUncaughtExceptionCaptureCallback((error) => errors.push(error.message))
+    try {
+      await close(server)
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null)
+    }
+    assert.deepEqual(errors, ['thrown by a listener'])
+  })
+
   it('leaves a sender that waits for a decision without a listener', async () => {
     const server = create({
       server: relay.listenUri('waiting'),

@@ -171,4 +171,29 @@ describe('events that are held back', { timeout: 120_000 }, () => {
     }
     assert.deepEqual(errors, ['message 1', 'message 2', 'message 3'])
   })
+
+  it('are all emitted, and close too, when a paused socket is dropped and a listener throws', async () => {
+    const { socket, peer } = await open()
+    const errors = []
+    const events = []
+    process.setUncaughtExceptionCaptureCallback((error) => errors.push(error.message))
+    try {
+      const ended = new Promise((resolve) => socket.on('close', resolve))
+      socket.on('message', () => {
+        events.push(`message ${events.length + 1}`)
+        // Those that came with the first one are held from now on.
+        if (events.length === 1) socket.pause()
+        else throw new Error(events.at(-1))
+      })
+      peer.stream.write(empties(4))
+      await until(() => events.length === 1, 'the first message')
+      await turn()
+      socket.terminate()
+      assert.equal(await ended, 1006)
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null)
+    }
+    assert.deepEqual(events, ['message 1', 'message 2', 'message 3', 'message 4'])
+    assert.deepEqual(errors, ['message 2', 'message 3', 'message 4'])
+  })
 })

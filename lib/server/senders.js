@@ -18,11 +18,13 @@ const ignore = () => {}
 /** What becomes of a sender who is being met. */
 class Meeting {
   server
+  leave
   #senders
   #request
 
-  constructor(senders, server, request) {
+  constructor(senders, server, leave, request) {
     this.server = server
+    this.leave = leave
     this.#senders = senders
     this.#request = request
   }
@@ -46,8 +48,8 @@ class Senders {
   #options
   #tell
   #settled
-  /** What all sockets call when they are closed, with themselves as `this`. */
-  #leave
+  /** What all sockets call when they are closed. */
+  #leave = (socket) => this.#left(socket)
   #hub = null
   #listener = null
   #counts = { accepted: 0, rejected: 0, failed: 0, abandoned: 0 }
@@ -69,10 +71,6 @@ class Senders {
     this.#options = options
     this.#tell = tell
     this.#settled = settled
-    const senders = this
-    this.#leave = function () {
-      senders.#left(this)
-    }
   }
 
   /**
@@ -171,7 +169,7 @@ class Senders {
   }
 
   #dial({ event, request }, protocol, headers) {
-    const hooks = new Meeting(this, this.#server, request)
+    const hooks = new Meeting(this, this.#server, this.#leave, request)
     const core = createSocket(event.address, socketOptions(this.#options), hooks)
     this.#dialling.add(core.face)
     try {
@@ -191,7 +189,6 @@ class Senders {
     if (this.#options.clientTracking) this.clients.add(socket)
     // As hyco-ws does: what a sender sends wrong must not end a program that does not listen for it.
     socket.on('error', ignore)
-    socket.on('close', this.#leave)
     if (wanted('accept:accepted')) {
       this.#tell('accept:accepted', { request, socket, trackingId: request.trackingId })
     }

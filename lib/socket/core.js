@@ -43,6 +43,8 @@ class SocketCore {
    * @param {Function} [hooks.failed] Called with the face and the error instead of `'error'` and
    *     `'close'` when it cannot be opened
    * @param {Object} [hooks.server] The server whose sender is at the other end
+   * @param {Function} [hooks.leave] Called with the face when it is closed, before `'close'`. A
+   *     listener would be lost where a program removes all of them
    * @param {Function} [hooks.describe] Makes the error of a connection that cannot be opened out of
    *     what the native side says
    */
@@ -53,6 +55,7 @@ class SocketCore {
     /** What to tell of opening and failing; `null` when that is over. */
     this.hooks = hooks
     this.server = hooks?.server
+    this.leave = hooks?.leave
     this.context = capture()
     /** Reaches the connection, and does nothing once that is gone. */
     this.link = null
@@ -335,6 +338,7 @@ class SocketCore {
     this.state = CLOSED
     for (const ending of this.endings ?? []) ending()
     this.endings = null
+    if (this.wasOpen) this.leave?.(this.face)
     this.sendingSide?.close()
     if (this.wasOpen && wanted('socket:close')) {
       const reason = String(this.closeReason)

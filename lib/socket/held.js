@@ -59,9 +59,10 @@ class Held {
     soon(run, this.#core.context, this.#release, this)
   }
 
-  /** Emits everything now. */
+  /** Emits everything now. What a listener throws keeps no other event from being emitted. */
   emitAll() {
-    while (this.#events.length > 0) this.#emit()
+    const emit = () => this.#emit()
+    while (this.#events.length > 0) this.#core.link.guard(emit)
   }
 
   #release() {

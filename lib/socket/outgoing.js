@@ -52,12 +52,14 @@ class Outgoing {
 
   /** Reports that nothing more will be written. */
   failUnwritten() {
+    // Those behind a callback that threw were not told yet that theirs was written.
+    const written = this.#written
     this.#written = 0
     const callbacks = this.#callbacks.takeAll()
     if (callbacks.length === 0) return
     const error = new Error('Cannot call write after a stream was destroyed')
     error.code = 'ERR_STREAM_DESTROYED'
-    for (const callback of callbacks) this.#guard(callback, error)
+    callbacks.forEach((callback, i) => this.#guard(callback, i < written ? null : error))
   }
 
   /** Queues a frame behind the Blob that is being read, or reads the Blob that it is. */
