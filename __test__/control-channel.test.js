@@ -37,6 +37,29 @@ describe('server.controlChannel', TIMEOUT, () => {
     assert.equal(controlChannel.readyState, hyco.CLOSED)
     await relay.close()
   })
+
+  it("emits 'close' although a listener for its 'error' throws", async () => {
+    const relay = await ScriptedRelay.start()
+    const server = new hyco.RelayedServer({ server: relay.listenUri, token: 'any' })
+    await once(server, 'listening')
+    server.controlChannel.on('error', () => {
+      throw new Error('thrown by a listener')
+    })
+    const closed = once(server.controlChannel, 'close', { signal: AbortSignal.timeout(60_000) })
+    closed.catch(() => {})
+    const errors = []
+    process.setUncaughtExceptionCaptureCallback((error) => errors.push(error.message))
+    try {
+      relay.channel.close(4000, 'moved')
+      await once(server, 'offline')
+      await server.close()
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null)
+    }
+    assert.deepEqual(errors, ['thrown by a listener'])
+    assert.equal((await closed)[0], 4000)
+    await relay.close()
+  })
 })
 
 describe('a server that was lost and is back while the program was busy', TIMEOUT, () => {

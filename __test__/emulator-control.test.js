@@ -169,6 +169,23 @@ describe('what happens in a relay', timeout, () => {
     assert.deepStrictEqual(await waiting.next(), { done: true, value: undefined })
   })
 
+  test('is told by its name although a listener for all events throws', async () => {
+    const relay = await start()
+    const errors = []
+    relay.on('event', ({ type }) => {
+      if (type === 'handshake') throw new Error('thrown by a listener')
+    })
+    const handshake = once(relay, 'handshake')
+    process.setUncaughtExceptionCaptureCallback((error) => errors.push(error.message))
+    try {
+      await listen(relay)
+      await handshake
+    } finally {
+      process.setUncaughtExceptionCaptureCallback(null)
+    }
+    assert.deepStrictEqual(errors, ['thrown by a listener'])
+  })
+
   test('is told by events, in the journal, and to for await', async () => {
     const relay = await start()
     const seen = []

@@ -167,6 +167,17 @@ module.exports = (row) => {
     assert.equal((await received).data.toString(), 'still here')
   })
 
+  row('finds no options in what is no object', async (pair) => {
+    for (const options of ['utf8', true, 1, 1n, Symbol('none'), null]) {
+      assert.equal((await deliver(pair, 'text', options)).isBinary, false)
+      assert.equal((await deliver(pair, Buffer.from('bytes'), options)).isBinary, true)
+    }
+    const { subject, peer } = await pair.open()
+    const received = message(peer)
+    await called((done) => subject.send('text', 'utf8', done))
+    assert.equal((await received).data.toString(), 'text')
+  })
+
   row('sends a string as binary with the option binary', async (pair) => {
     const { data, isBinary } = await deliver(pair, 'hello', { binary: true })
     assert.equal(data.toString(), 'hello')

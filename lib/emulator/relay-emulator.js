@@ -345,9 +345,12 @@ class RelayEmulator extends EventEmitter {
       if (wanted('log')) publish('log', { relay: this, level, target, message, fields })
       return
     }
-    this.emit('event', event)
-    // A listener for 'error' is for errors.
-    this.emit(event.type, event)
+    try {
+      this.emit('event', event)
+    } finally {
+      // A listener for 'error' is for errors.
+      this.emit(event.type, event)
+    }
   }
 
   #subscribe() {

@@ -55,8 +55,11 @@ class ControlChannel extends EventEmitter {
    * @package
    */
   failed(error) {
-    if (this.listenerCount('error') > 0) this.emit('error', error)
-    this.emit('close', error.closeCode ?? 1006, error.reason ?? '')
+    try {
+      if (this.listenerCount('error') > 0) this.emit('error', error)
+    } finally {
+      this.emit('close', error.closeCode ?? 1006, error.reason ?? '')
+    }
   }
 
   /**

@@ -133,7 +133,8 @@ class RelayedSocket extends WebSocket {
     let binary = typeof data !== 'string'
     let fin = true
     let mask = true
-    if (options) {
+    // What is no object has no options, such as the encoding that a stream is given.
+    if (typeof options === 'object' && options !== null) {
       if ('binary' in options) binary = options.binary
       if ('fin' in options) fin = Boolean(options.fin)
       if ('mask' in options) mask = Boolean(options.mask)
