@@ -324,10 +324,7 @@ class RelayEmulator extends EventEmitter {
     return this.close()
   }
 
-  /**
-   * @return {Promise<void>} Resolves when it has ended
-   * @private
-   */
+  /** @return {Promise<void>} Resolves when it has ended. @private */
   get [kClosed]() {
     return this.#closed
   }

@@ -43,8 +43,7 @@ class SocketCore {
    * @param {Function} [hooks.failed] Called with the face and the error instead of `'error'` and
    *     `'close'` when it cannot be opened
    * @param {Object} [hooks.server] The server whose sender is at the other end
-   * @param {Function} [hooks.leave] Called with the face when it is closed, before `'close'`. A
-   *     listener would be lost where a program removes all of them
+   * @param {Function} [hooks.leave] Called with the face when it is closed, whoever listens for that
    * @param {Function} [hooks.describe] Makes the error of a connection that cannot be opened out of
    *     what the native side says
    */
@@ -87,7 +86,6 @@ class SocketCore {
     /** The streams of the web over it, where somebody asked for them. */
     this.readable = null
     this.writable = null
-
     this.firstFragment = true
     this.outgoing = null
     /** Bytes of frames that wait for a Blob, and of what was sent too late. */
