@@ -12,6 +12,7 @@ const express = require('express')
 const Koa = require('koa')
 
 const hyco = require('..')
+const { createFetchListener } = require('../lib/http/fetch')
 const HttpSetting = require('./support/http-server')
 const { turn } = require('./support/watch')
 
@@ -90,6 +91,18 @@ describe('who serves', TIMEOUT, () => {
     const { body } = await setting.request('//elsewhere/a', options)
     assert.equal(String(body), 'http://x//elsewhere/a', 'the path is no host')
     await setting.close()
+  })
+
+  it('is fetch, for which a target without a slash is no part of the host', async () => {
+    const seen = []
+    const listener = createFetchListener(({ url }) => {
+      seen.push(url)
+      return new Response(null)
+    })
+    const req = { socket: {}, method: 'GET', headers: { host: 'relay' }, rawHeaders: [] }
+    const res = { once() {}, setHeader() {}, end() {} }
+    for (const url of ['.evil/x', '*', '//evil/x']) await listener({ ...req, url }, res)
+    assert.deepEqual(seen, ['http://relay/.evil/x', 'http://relay/*', 'http://relay//evil/x'])
   })
 
   it('is fetch, with a cookie also where Headers have no getSetCookie', async () => {
