@@ -31,12 +31,7 @@ impl IoThread {
             .spawn(move || {
                 let _telling = log.watch();
                 let mut builder = Builder::new_current_thread();
-                builder.enable_all().on_thread_park(park);
-                // What JavaScript's thread has woken comes before what woke itself since, in each turn.
-                // Otherwise a connection that has more to read is read again and again before those that
-                // waited beside it for room.
-                builder.global_queue_interval(1);
-                let runtime = match builder.build() {
+                let runtime = match builder.enable_all().on_thread_park(park).build() {
                     Ok(runtime) => runtime,
                     Err(error) => {
                         let _ = started.send(Err(error));

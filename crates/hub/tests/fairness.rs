@@ -2,11 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    future::poll_fn,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::{Poll, Waker},
     thread,
     time::{Duration, Instant},
@@ -22,7 +18,6 @@ use hyco_log::Log;
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
-    runtime::Handle,
 };
 use tokio_tungstenite::accept_async;
 
@@ -106,46 +101,4 @@ fn floods_share_a_queue_that_is_always_full() {
     for connection in connections {
         connection.destroy();
     }
-}
-
-/// How many turns a task that is always ready has before one has its first that another thread has spawned.
-async fn turns_before(other: Handle) -> usize {
-    let has_run = Arc::new(AtomicBool::new(false));
-    let running = Arc::clone(&has_run);
-    let spawning = thread::spawn(move || {
-        other.spawn(async move { running.store(true, Ordering::Relaxed) });
-    });
-    spawning.join().expect("a task is spawned");
-    let mut turns = 0;
-    while !has_run.load(Ordering::Relaxed) {
-        let mut is_first = true;
-        poll_fn(|cx| {
-            cx.waker().wake_by_ref();
-            let outcome = if is_first {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            };
-            is_first = false;
-            outcome
-        })
-        .await;
-        turns += 1;
-    }
-    turns
-}
-
-#[test]
-fn what_javascript_has_woken_does_not_wait_for_what_wakes_itself() {
-    let io = IoThread::start(Log::new(|_| {}), || {}).unwrap();
-    let handle = io.handle().clone();
-    let counting = async move {
-        let mut most = 0;
-        for _ in 0..50 {
-            most = most.max(turns_before(handle.clone()).await);
-        }
-        most
-    };
-    let most = io.handle().block_on(io.handle().spawn(counting)).unwrap();
-    assert!(most <= 2, "{most}");
 }

@@ -2,13 +2,19 @@
 
 use std::{
     future::{Future, poll_fn},
+    io::Write,
     pin::pin,
+    sync::Arc,
     task::Poll,
+    thread,
 };
 
-use tokio::{io::AsyncWriteExt, net::TcpStream, task::yield_now, time::timeout};
+use tokio::{
+    io::AsyncWriteExt, net::TcpStream, runtime::Handle, sync::oneshot, task::yield_now,
+    time::timeout,
+};
 
-use super::{PATIENCE, adopt, messages, open, pair};
+use super::{Counting, PATIENCE, SPACE, adopt, messages, open, pair};
 
 #[tokio::test]
 async fn a_connection_that_has_much_to_read_takes_it_in_many_turns() {
@@ -91,6 +97,41 @@ async fn a_turn_reads_little_however_much_the_kernel_holds() {
         );
         assert!(turns.iter().all(|&bytes| bytes <= MOST), "{turns:?}");
     }
+}
+
+/// How many steps a connection reads before a task has its turn that another thread has spawned.
+async fn steps_before_another(inbox: Arc<Counting>) -> usize {
+    let handle = Handle::current();
+    let (tell, told) = oneshot::channel();
+    let other = Arc::clone(&inbox);
+    let spawning = thread::spawn(move || {
+        handle.spawn(async move { tell.send(other.steps()) });
+    });
+    // Nothing else has a turn meanwhile.
+    spawning.join().unwrap();
+    let before = inbox.steps();
+    told.await.unwrap() - before
+}
+
+#[tokio::test]
+async fn a_connection_with_more_to_read_has_its_next_turn_after_what_another_thread_has_woken() {
+    let (own, peer) = pair(None).await;
+    let mut peer = peer.into_std().unwrap();
+    peer.set_nonblocking(false).unwrap();
+    let flooding = thread::spawn(move || while peer.write_all(&messages(1000)).is_ok() {});
+    let (connection, driver, inbox) = adopt(own, SPACE);
+    let driving = tokio::spawn(driver.on_thread());
+    let mut most = 0;
+    for _ in 0..200 {
+        let counting = tokio::spawn(steps_before_another(Arc::clone(&inbox)));
+        most = most.max(timeout(PATIENCE, counting).await.unwrap().unwrap());
+    }
+    connection.destroy();
+    drop(connection);
+    timeout(PATIENCE, driving).await.unwrap().unwrap();
+    flooding.join().unwrap();
+    assert!(inbox.steps() > 16, "nothing has come");
+    assert!(most <= 16, "{most}");
 }
 
 #[tokio::test]
