@@ -118,6 +118,22 @@ module.exports = (row) => {
     assert.match((await failed(subject)).error.message, /^Opening handshake has timed out/)
   })
 
+  row('opens also when the answer names more connection options', CLIENT, async (pair) => {
+    for (const connection of [
+      'keep-alive, Upgrade',
+      'upgrade,Keep-Alive',
+      'close\r\nConnection: Upgrade',
+    ]) {
+      let response
+      const { subject } = await pair.raw({
+        connection,
+        onSubject: (socket) => socket.on('upgrade', (given) => (response = given)),
+      })
+      await until(() => subject.readyState === WebSocket.OPEN, 'open')
+      assert.equal(response.headers.connection, connection.replace('\r\nConnection:', ','))
+    }
+  })
+
   row('says by its message which answer is not that of a WebSocket', CLIENT, async (pair) => {
     const key = 'Sec-WebSocket-Accept: CxYS6+NgJSBG74mdgLvGscRvpns='
     const start = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade']

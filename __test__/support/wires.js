@@ -67,16 +67,17 @@ class UpgradeServer {
    * @param {Object} [options]
    * @param {Function} [options.trailing] Gives the bytes to send in the same segment as the 101
    * @param {String[]} [options.lines] Header lines instead of the usual ones
+   * @param {String} [options.connection] The value of `Connection`
    * @param {String[]} [options.extra] Further header lines
    * @return {RawPeer}
    */
-  raw(request, socket, head, { trailing, lines, extra = [] } = {}) {
+  raw(request, socket, head, { trailing, lines, connection = 'Upgrade', extra = [] } = {}) {
     const tcp = this.#tcp.get(socket.remotePort)
     const peer = new RawPeer(socket, { masks: false, tcp, head })
     const answer = lines ?? [
       'HTTP/1.1 101 Switching Protocols',
       'Upgrade: websocket',
-      'Connection: Upgrade',
+      `Connection: ${connection}`,
       `Sec-WebSocket-Accept: ${acceptValue(request.headers['sec-websocket-key'])}`,
     ]
     const bytes = Buffer.from([...answer, ...extra, '', ''].join('\r\n'))

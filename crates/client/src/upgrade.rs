@@ -24,6 +24,8 @@ pub struct UpgradeReader<S> {
     searched: usize,
     /// Where the head ends; bytes behind it belong to the WebSocket.
     head_end: Option<usize>,
+    /// The head as it is handed out, where that is not as it came.
+    shown: Option<Vec<u8>>,
     /// How much of the head was handed out.
     given: usize,
 }
@@ -36,6 +38,7 @@ impl<S> UpgradeReader<S> {
             bytes: Vec::new(),
             searched: 0,
             head_end: None,
+            shown: None,
             given: 0,
         }
     }
@@ -96,6 +99,7 @@ impl<S> UpgradeReader<S> {
             let end = after + blank;
             if !is_interim(&self.bytes) {
                 self.head_end = Some(end);
+                self.shown = with_lone_upgrade(&self.bytes[..end]);
                 return;
             }
             self.bytes.drain(..end);
@@ -137,8 +141,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for UpgradeReader<S> {
         let this = self.get_mut();
         // The head is given only when it is whole: tungstenite takes many small reads for an attack.
         let end = ready!(this.poll_head(context))?;
-        let until = end.min(this.given + buffer.remaining());
-        buffer.put_slice(&this.bytes[this.given..until]);
+        let head = this.shown.as_deref().unwrap_or(&this.bytes[..end]);
+        let until = head.len().min(this.given + buffer.remaining());
+        buffer.put_slice(&head[this.given..until]);
         this.given = until;
         Poll::Ready(Ok(()))
     }
@@ -168,6 +173,32 @@ fn is_interim(head: &[u8]) -> bool {
         .nth(1)
         .unwrap_or_default();
     status.starts_with(b"1") && !status.starts_with(b"101")
+}
+
+/// The head with `Connection: Upgrade` in place of its `Connection` lines, where these list more than
+/// that. tungstenite wants the one word, and RFC 6455 (4.1) a list that has it: what stands before a relay
+/// may answer `keep-alive, Upgrade`.
+fn with_lone_upgrade(head: &[u8]) -> Option<Vec<u8>> {
+    let is_connection = |line: &[u8]| {
+        let name = line.split(|&byte| byte == b':').next();
+        name.is_some_and(|name| name.eq_ignore_ascii_case(b"connection"))
+    };
+    let mut lines = head.split_inclusive(|&byte| byte == b'\n');
+    let status = lines.next()?;
+    let (listed, others): (Vec<&[u8]>, Vec<&[u8]>) = lines.partition(|line| is_connection(line));
+    let mut words = listed
+        .iter()
+        .filter_map(|line| line.get("connection:".len()..))
+        .flat_map(|list| list.split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii);
+    let upgrades = words
+        .clone()
+        .any(|word| word.eq_ignore_ascii_case(b"upgrade"));
+    if !upgrades || words.nth(1).is_none() {
+        return None;
+    }
+    let first: [&[u8]; 2] = [status, b"Connection: Upgrade\r\n"];
+    Some([&first, &others[..]].concat().concat())
 }
 
 /// A reason phrase of the service has some 200 bytes; 64 KiB is what tungstenite allows, too.
@@ -223,6 +254,33 @@ mod tests {
         assert_eq!(head.unwrap(), b"HTTP/1.1 200\n\n");
         assert_eq!(reader.reason(), "");
         assert_eq!(reader.into_parts().1, b"body");
+    }
+
+    #[tokio::test]
+    async fn a_list_of_connection_options_is_handed_out_as_the_one_that_counts() {
+        for lines in [
+            "connection: keep-alive, upgrade\r\nA: b\r\n",
+            "A: b\r\nConnection:Upgrade,Keep-Alive\r\n",
+            "Connection: close\r\nA: b\r\nConnection: Upgrade\r\n",
+        ] {
+            let whole = format!("HTTP/1.1 101 Yes\r\n{lines}\r\nrest");
+            let (head, reader) = read(&[whole.as_bytes()]).await;
+            let shown = b"HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\nA: b\r\n\r\n";
+            assert_eq!(head.unwrap(), shown, "{lines}");
+            let told = reader.headers();
+            assert_eq!(told.len(), lines.lines().count(), "as they came: {told:?}");
+            assert_eq!(reader.into_parts().1, b"rest");
+        }
+        for lines in [
+            "Connection: upgrade\r\n",
+            "Connection: close, x-upgrade\r\n",
+            "Connection\r\n",
+            "Connections: a, upgrade\r\n",
+        ] {
+            let whole = format!("HTTP/1.1 101 Yes\r\n{lines}\r\n");
+            let (head, _) = read(&[whole.as_bytes()]).await;
+            assert_eq!(head.unwrap(), whole.as_bytes());
+        }
     }
 
     #[tokio::test]
