@@ -238,8 +238,9 @@ describe('an attached http.Server', TIMEOUT, () => {
 
   it("meets WebSocket senders with its 'upgrade' listeners, or refuses them", async () => {
     const wss = new WebSocket.Server({ noServer: true, handleProtocols: () => 'b' })
-    let ended
+    let ended, sender
     const upgrade = (req, socket, head) => {
+      sender = { address: req.socket.remoteAddress, port: req.socket.remotePort }
       if (req.url.endsWith('/no')) {
         socket.end('HTTP/1.1 403 Not today\r\n\r\n')
         return
@@ -261,6 +262,7 @@ describe('an attached http.Server', TIMEOUT, () => {
     client.on('message', (data) => messages.push(data))
     await once(client, 'open')
     assert.equal(client.protocol, 'b')
+    assert.deepEqual(sender, { address: '127.0.0.1', port: client._socket.localPort })
     client.send('x'.repeat(100_000))
     await until(() => messages.length === 2)
     assert.equal(String(messages[0]), 'at once')
