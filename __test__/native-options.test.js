@@ -9,6 +9,9 @@ const { setTimeout: sleep } = require('node:timers/promises')
 
 const hyco = require('..')
 const HttpSetting = require('./support/http-server')
+const ScriptedRelay = require('./support/scripted-relay')
+
+const { until } = HttpSetting
 
 const TIMEOUT = { timeout: 120_000 }
 
@@ -52,4 +55,21 @@ test('the second key of a rule signs tokens as the first one does', TIMEOUT, asy
     await once(server, 'listening')
     await server.close()
   }
+})
+
+test('beyond maxConcurrentDials a sender is refused with 503, and told', TIMEOUT, async (t) => {
+  const relay = await ScriptedRelay.start()
+  t.after(() => relay.close())
+  const options = { server: relay.listenUri, token: 'a', maxConcurrentDials: 1 }
+  const server = new hyco.RelayedServer(options)
+  t.after(() => server.close())
+  const codes = []
+  server.on('acceptError', ({ code }) => codes.push(code))
+  await once(server, 'listening')
+  relay.holdsAccepts = true
+  const met = await Promise.all([relay.announce(), relay.announce()])
+  const statuses = met.map(({ url }) => url.searchParams.get('sb-hc-statusCode'))
+  assert.deepEqual(statuses.sort(), ['503', null])
+  await until(() => codes.length > 0, "an 'acceptError'")
+  assert.deepEqual(codes, ['HYCO_ERR_BUSY'])
 })
