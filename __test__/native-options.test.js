@@ -9,14 +9,11 @@ const { setTimeout: sleep } = require('node:timers/promises')
 
 const hyco = require('..')
 const HttpSetting = require('./support/http-server')
-const TestRelay = require('./support/relay')
 const ScriptedRelay = require('./support/scripted-relay')
 
 const { until } = HttpSetting
 
 const TIMEOUT = { timeout: 120_000 }
-/** Shorter than the default of sendTimeout. */
-const SHORT_TIMEOUT = { timeout: 45_000 }
 
 test('a responseTimeout of 0 waits for an answer as long as it takes', TIMEOUT, async (t) => {
   const handle = async () => {
@@ -75,25 +72,4 @@ test('beyond maxConcurrentDials a sender is refused with 503, and told', TIMEOUT
   assert.deepEqual(statuses.sort(), ['503', null])
   await until(() => codes.length > 0, "an 'acceptError'")
   assert.deepEqual(codes, ['HYCO_ERR_BUSY'])
-})
-
-test('sendTimeout ends a connection that takes nothing', SHORT_TIMEOUT, async (t) => {
-  const hybridConnections = [{ path: 'hyco', requiresClientAuthorization: false }]
-  const relay = await TestRelay.start({ hybridConnections, sendTimeout: 300 })
-  t.after(() => relay.close())
-  const options = { server: relay.listenUri('hyco'), token: relay.token(), keepAliveInterval: 0 }
-  const server = new hyco.RelayedServer(options)
-  t.after(() => server.close())
-  server.on('connection', (socket) => {
-    socket.on('error', () => {})
-    socket.pause()
-  })
-  await once(server, 'listening')
-  const sender = new hyco.WebSocket(relay.sendUri('hyco'))
-  t.after(() => sender.terminate())
-  await once(sender, 'open')
-  assert.equal(relay.emulator.connections().length, 1)
-  // More than the sockets on the way hold.
-  for (let count = 0; count < 128; count++) sender.send(Buffer.alloc(1 << 20))
-  await until(() => relay.emulator.connections().length === 0)
 })
