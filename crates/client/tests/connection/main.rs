@@ -126,6 +126,16 @@ impl Counting {
         self.messages.load(Ordering::Relaxed)
     }
 
+    /// Waits for so many messages.
+    async fn bring(&self, count: usize) {
+        let read = async {
+            while self.messages() < count {
+                yield_now().await;
+            }
+        };
+        timeout(PATIENCE, read).await.unwrap();
+    }
+
     fn ends(&self) -> usize {
         self.ends.load(Ordering::Relaxed)
     }
@@ -199,12 +209,7 @@ async fn a_full_inbox_stops_reading_until_its_owner_wakes_the_connection() {
     assert_eq!(inbox.messages(), 0);
     inbox.is_full.store(false, Ordering::Relaxed);
     waker.wake();
-    let read = async {
-        while inbox.messages() < 10 {
-            yield_now().await;
-        }
-    };
-    timeout(PATIENCE, read).await.unwrap();
+    inbox.bring(10).await;
 }
 
 #[tokio::test]
@@ -224,12 +229,7 @@ async fn a_paused_connection_reads_nothing_and_goes_on_when_it_is_told() {
     assert_eq!(frame, [0x89, 0]);
     assert_eq!(inbox.messages(), 0);
     connection.resume();
-    let read = async {
-        while inbox.messages() < 10 {
-            yield_now().await;
-        }
-    };
-    timeout(PATIENCE, read).await.unwrap();
+    inbox.bring(10).await;
 }
 
 #[tokio::test]

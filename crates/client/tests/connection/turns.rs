@@ -139,12 +139,7 @@ async fn a_turn_that_ends_with_more_to_read_is_followed_by_another() {
     let (_connection, driver, inbox, mut peer) = open().await;
     peer.write_all(&messages(1000)).await.unwrap();
     let driving = tokio::spawn(driver.on_thread());
-    let read = async {
-        while inbox.messages() < 1000 {
-            yield_now().await;
-        }
-    };
-    timeout(PATIENCE, read).await.unwrap();
+    inbox.bring(1000).await;
     drop(peer);
     driving.abort();
 }
